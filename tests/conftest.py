@@ -1,0 +1,58 @@
+"""What the tests share: a checkout of their own to run the pipeline in."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy the files that git has or would take, as they are now, into a new git repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+    commit = ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message=test"]
+    for arguments in (["init", "--quiet"], ["add", "--all"], commit):
+        # The report names the commit: the same tree gets the same one.
+        dates = {"GIT_AUTHOR_DATE": "2022-01-27T00:00:00Z", "GIT_COMMITTER_DATE": "2022-01-27T00:00:00Z"}
+        subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, env={**os.environ, **dates})
+    return folder
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout of its own for one test."""
+    return copy_checkout(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program in a folder, with what it printed on both streams in `.stdout`."""
+
+    def run_in(folder: Path, *command: str | Path, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(word) for word in command],
+            cwd=folder,
+            env={**os.environ, "COLUMNS": "200"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run_in
