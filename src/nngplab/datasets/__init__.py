@@ -1,0 +1,1 @@
+"""The data of the problem set: fetched or generated, verified, loaded."""
