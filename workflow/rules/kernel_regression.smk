@@ -1,0 +1,134 @@
+# Problem 11: kernel regression on the sine-target data, with NNGP kernels and the Laplace kernel.
+
+
+rule kernel_regression_data:
+    input:
+        script="workflow/scripts/kernel_regression_data.py",
+        library=library("workflow/scripts/kernel_regression_data.py"),
+    output:
+        data="data/sine_target.npz",
+    log:
+        "logs/kernel_regression_data.log",
+    benchmark:
+        "logs/benchmarks/kernel_regression_data.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        seed=lookup(dpath="seed", within=config),
+        n=lookup(dpath="kernel_regression/n", within=config),
+        d=lookup(dpath="kernel_regression/d", within=config),
+        n_test=lookup(dpath="kernel_regression/n_test", within=config),
+        labels_before_normalising=lookup(dpath="kernel_regression/labels_before_normalising", within=config),
+    message:
+        "Draw the sine-target data of Problems 11 and 12"
+    shell:
+        "python {input.script:q} --seed {params.seed} --n {params.n} --d {params.d} --n-test {params.n_test}"
+        " --labels-before-normalising {params.labels_before_normalising} --output {output.data:q} --log {log:q}"
+
+
+rule kernel_regression_fit:
+    input:
+        script="workflow/scripts/kernel_regression_fit.py",
+        library=library("workflow/scripts/kernel_regression_fit.py"),
+        data=rules.kernel_regression_data.output.data,
+    output:
+        test_mse="results/kernel_regression/test_mse.csv",
+        misprint="results/kernel_regression/misprint.csv",
+    log:
+        "logs/kernel_regression_fit.log",
+    benchmark:
+        "logs/benchmarks/kernel_regression_fit.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        kernels=lookup(dpath="kernel_regression/kernels", within=config),
+        laplace_L=lookup(dpath="kernel_regression/laplace_L", within=config),
+        repeats=lookup(dpath="kernel_regression/repeats", within=config),
+    message:
+        "Solve Problem 11 on the headline data set and on repeats of it"
+    shell:
+        "python {input.script:q} --data {input.data:q} --kernels {params.kernels} --laplace-L {params.laplace_L}"
+        " --repeats {params.repeats} --threads {threads} --output {output.test_mse:q} --misprint {output.misprint:q}"
+        " --log {log:q}"
+
+
+rule kernel_regression_summary:
+    input:
+        script="workflow/scripts/kernel_regression_summary.py",
+        library=library("workflow/scripts/kernel_regression_summary.py"),
+        test_mse=rules.kernel_regression_fit.output.test_mse,
+    output:
+        summary=report(
+            "results/kernel_regression/summary.csv",
+            caption="../report/kernel_regression_table.rst",
+            category="Problem 11: kernel regression",
+        ),
+        paired="results/kernel_regression/paired.csv",
+    log:
+        "logs/kernel_regression_summary.log",
+    benchmark:
+        "logs/benchmarks/kernel_regression_summary.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Compare the kernels of Problem 11"
+    shell:
+        "python {input.script:q} --test-mse {input.test_mse:q} --summary {output.summary:q} --paired {output.paired:q}"
+        " --log {log:q}"
+
+
+rule kernel_regression_figure:
+    input:
+        script="workflow/scripts/kernel_regression_figure.py",
+        library=library("workflow/scripts/kernel_regression_figure.py"),
+        test_mse=rules.kernel_regression_fit.output.test_mse,
+        summary=rules.kernel_regression_summary.output.summary,
+    output:
+        figure=report(
+            "results/kernel_regression/repeats.svg",
+            caption="../report/kernel_regression_repeats.rst",
+            category="Problem 11: kernel regression",
+        ),
+    log:
+        "logs/kernel_regression_figure.log",
+    benchmark:
+        "logs/benchmarks/kernel_regression_figure.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Draw the test errors of Problem 11"
+    shell:
+        "python {input.script:q} --test-mse {input.test_mse:q} --summary {input.summary:q} --output {output.figure:q}"
+        " --log {log:q}"
+
+
+rule kernel_regression:
+    input:
+        data=rules.kernel_regression_data.output,
+        results=[
+            rules.kernel_regression_fit.output,
+            rules.kernel_regression_summary.output,
+            rules.kernel_regression_figure.output,
+        ],
+    message:
+        "Problem 11 is answered in results/kernel_regression"
+
+
+localrules:
+    kernel_regression,
+    kernel_regression_data,
+    kernel_regression_summary,
+    kernel_regression_figure,

@@ -1,0 +1,114 @@
+"""Solve Problem 11 with each kernel, on the headline data and on repeats of it, and with the sheet's misprint."""
+
+import argparse
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from nngplab.datasets.sine_target import SineTarget, read_sine_target, sine_target
+from nngplab.duals import DUALS
+from nngplab.files import write_csv
+from nngplab.kernels import kernel_function, linear
+from nngplab.program import run
+from nngplab.regression import KernelRegression, condition_number
+from nngplab.seeds import integer_seed
+
+log = logging.getLogger("nngplab")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    data = read_sine_target(arguments.data)
+    seed, before = data.seed, data.labels_before_normalising
+    (n, d), n_test = data.X.shape, len(data.X_test)
+    fit = partial(fit_kernels, kernels=arguments.kernels, laplace_L=arguments.laplace_L)
+
+    def fit_repeat(repeat: int) -> pd.DataFrame:
+        repeat_seed = integer_seed(seed, "kernel_regression", repeat)
+        again = sine_target(n, d, n_test, repeat_seed, before)
+        return fit(again).assign(seed=repeat_seed, repeat=repeat)
+
+    # Many small problems: one thread each keeps the cores busier than BLAS does, and the numbers free of their count.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(arguments.threads) as pool:
+        headline = fit(data).assign(seed=seed, repeat=0)
+        for row in headline.itertuples():
+            log.info("%s: test MSE %.4g, R² %.3f", row.kernel, row.test_mse, row.r2)
+        tables = [headline, *pool.map(fit_repeat, range(1, arguments.repeats + 1))]
+        misprint = compare_misprint(data).assign(n=n, d=d, seed=seed)
+
+    table = pd.concat(tables, ignore_index=True).assign(
+        laplace_L=arguments.laplace_L, n=n, d=d, n_test=n_test, labels_before_normalising=before
+    )
+    columns = ["kernel", "seed", "test_mse", "r2", "condition_number", "repeat", "zero_mse", "residual", "laplace_L"]
+    write_csv(table[[*columns, "n", "d", "n_test", "labels_before_normalising"]], arguments.output)
+    write_csv(misprint, arguments.misprint)
+
+
+def fit_kernels(data: SineTarget, kernels: list[str], laplace_L: float) -> pd.DataFrame:
+    """Return a row for each kernel, then for the baselines: the linear kernel and the zero predictor."""
+    rows = []
+    for kernel in [*kernels, "linear"]:
+        model = KernelRegression(kernel, L=laplace_L).fit(data.X, data.y)
+        K = kernel_function(kernel, laplace_L)(data.X, data.X)
+        rows.append(
+            {
+                "kernel": kernel,
+                **errors(model.predict(data.X_test), data.y_test),
+                "condition_number": condition_number(K),
+                "residual": model.residual_,
+            }
+        )
+    rows.append({"kernel": "zero", **errors(np.zeros_like(data.y_test), data.y_test)})
+    return pd.DataFrame(rows).assign(zero_mse=np.mean(data.y_test**2))
+
+
+def errors(prediction: npt.NDArray[Any], y: npt.NDArray[Any]) -> dict[str, float]:
+    test_mse = np.mean((prediction - y) ** 2)
+    return {"test_mse": test_mse, "r2": 1 - test_mse / np.var(y)}
+
+
+def compare_misprint(data: SineTarget) -> pd.DataFrame:
+    """Solve with the ReLU formula of Problem 11 as printed, which lacks a minus sign, and as it must be."""
+    rows = []
+    for reading, dual in (("printed", printed_relu_dual), ("corrected", DUALS["relu"])):
+        cosines = linear(data.X)
+        np.fill_diagonal(cosines, 1)
+        K = dual(cosines)
+        eigenvalues = np.linalg.eigvalsh(K)
+        prediction = dual(linear(data.X_test, data.X)) @ np.linalg.solve(K, data.y)
+        rows.append(
+            {
+                "reading": reading,
+                "diagonal": K[0, 0],
+                "smallest_eigenvalue": eigenvalues[0],
+                "largest_eigenvalue": eigenvalues[-1],
+                "negative_eigenvalues": np.sum(eigenvalues < 0),
+                **errors(prediction, data.y_test),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def printed_relu_dual(xi: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    xi = np.clip(xi, -1, 1)
+    return (xi * (np.pi * np.arccos(xi)) + np.sqrt(1 - xi**2)) / np.pi
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="the headline data set, NPZ; its seed is the root seed"
+    )
+    parser.add_argument("--kernels", nargs="+", required=True, metavar="KERNEL", help="names of kernels")
+    parser.add_argument("--laplace-L", type=float, required=True, help="rate of the Laplace kernel exp(-L |x - z|)")
+    parser.add_argument("--repeats", type=int, required=True, help="number of further data sets")
+    parser.add_argument("--threads", type=int, default=1, help="data sets solved at a time (default: %(default)s)")
+    parser.add_argument("--output", type=Path, required=True, help="the table of test errors, CSV")
+    parser.add_argument("--misprint", type=Path, required=True, help="the table of the sheet's misprint, CSV")
+    run(parser, main)

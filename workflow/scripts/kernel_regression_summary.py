@@ -1,0 +1,77 @@
+"""Summarise the test errors of Problem 11: each kernel over the repeats, and the kernels against each other."""
+
+import argparse
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+
+from nngplab.errors import InputError
+from nngplab.files import write_csv
+from nngplab.program import run
+from nngplab.statistics import mean_interval
+
+
+def main(arguments: argparse.Namespace) -> None:
+    table = pd.read_csv(arguments.test_mse)
+    if table["repeat"].nunique() < 3:
+        raise InputError(f"{arguments.test_mse} holds fewer than two repeats: an interval needs two")
+    write_csv(summarise(table), arguments.summary)
+    write_csv(compare_pairs(table), arguments.paired)
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each kernel: the headline data set (repeat 0), then the distribution over the repeats."""
+    rows = []
+    for kernel, group in table.groupby("kernel", sort=False):
+        headline, repeats = group[group["repeat"] == 0].iloc[0], group[group["repeat"] > 0]
+        low, high = mean_interval(repeats["test_mse"])
+        rows.append(
+            {
+                "kernel": kernel,
+                "headline_seed": headline["seed"],
+                "headline_test_mse": headline["test_mse"],
+                "headline_r2": headline["r2"],
+                "headline_condition_number": headline["condition_number"],
+                "repeats": len(repeats),
+                "mean_test_mse": repeats["test_mse"].mean(),
+                "mean_low": low,
+                "mean_high": high,
+                "median_test_mse": repeats["test_mse"].median(),
+                "std_test_mse": repeats["test_mse"].std(),
+                "mean_r2": repeats["r2"].mean(),
+                "mean_ratio_to_zero": (repeats["test_mse"] / repeats["zero_mse"]).mean(),
+                "median_condition_number": repeats["condition_number"].median(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def compare_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each two kernels, compared repeat by repeat on the same data."""
+    by_repeat = table[table["repeat"] > 0].pivot_table(index="repeat", columns="kernel", values="test_mse")
+    rows = []
+    for kernel, other in combinations(table["kernel"].unique(), 2):
+        mine, others = by_repeat[kernel], by_repeat[other]
+        low, high = mean_interval(mine - others)
+        rows.append(
+            {
+                "kernel": kernel,
+                "other": other,
+                "repeats": len(by_repeat),
+                "mean_difference": (mine - others).mean(),
+                "low": low,
+                "high": high,
+                "wins": (mine < others).sum(),
+                "mean_ratio": (mine / others).mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--test-mse", type=Path, required=True, help="the table of test errors, CSV")
+    parser.add_argument("--summary", type=Path, required=True, help="the table with a row for each kernel, CSV")
+    parser.add_argument("--paired", type=Path, required=True, help="the table with a row for each two kernels, CSV")
+    run(parser, main)
