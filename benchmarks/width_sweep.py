@@ -1,0 +1,100 @@
+"""Time the batched computation of Problem 12 against the plain loop that solves one network after the other.
+
+Both take the same draws of the first layer, in turns, several times over; the table shows, for each width, the median
+seconds, the median of the paired ratios with its range, and how far the test errors differ.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from nngplab.datasets.sine_target import SineTarget, sine_target
+from nngplab.random_features import batches, random_feature_errors
+from nngplab.seeds import generator
+
+Array = npt.NDArray[Any]
+
+
+def plain_loop(data: SineTarget, seed: int, k: int, draws: int) -> Array:
+    """Return the test MSE of each draw, with BLAS on as many threads as it likes."""
+    errors = []
+    for draw in range(draws):
+        B = generator(seed, "width_sweep", k, draw).standard_normal((k, data.X.shape[1]))
+        features = np.sqrt(2 / k) * np.maximum(data.X @ B.T, 0)
+        A = np.linalg.lstsq(features, data.y)[0]
+        prediction = np.sqrt(2 / k) * np.maximum(data.X_test @ B.T, 0) @ A
+        errors.append(np.mean((prediction - data.y_test) ** 2))
+    return np.array(errors)
+
+
+def batched(data: SineTarget, seed: int, k: int, draws: int, threads: int) -> Array:
+    """Return the test MSE of each draw, as the pipeline computes it."""
+
+    def of_batch(batch: range) -> Array:
+        layers = [generator(seed, "width_sweep", k, draw).standard_normal((k, data.X.shape[1])) for draw in batch]
+        return random_feature_errors(data.X, data.y, data.X_test, data.y_test, np.stack(layers))[1]
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(of_batch, batches(draws, k))))[:draws]
+
+
+def timed(function: Callable[..., Array], *arguments: Any) -> tuple[float, Array]:
+    start = time.perf_counter()
+    result = function(*arguments)
+    return time.perf_counter() - start, result
+
+
+def compare(data: SineTarget, k: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    seconds = []
+    for _ in range(arguments.rounds):
+        loop_seconds, loop = timed(plain_loop, data, arguments.seed, k, arguments.draws)
+        batched_seconds, batch = timed(batched, data, arguments.seed, k, arguments.draws, arguments.threads)
+        seconds.append((loop_seconds, batched_seconds))
+    loop_seconds, batched_seconds = np.transpose(seconds)
+    ratio = loop_seconds / batched_seconds
+    return {
+        "k": k,
+        "loop_seconds": np.median(loop_seconds),
+        "batched_seconds": np.median(batched_seconds),
+        "ratio": np.median(ratio),
+        "ratio_low": ratio.min(),
+        "ratio_high": ratio.max(),
+        "largest_relative_difference": np.max(np.abs(batch / loop - 1)),
+    }
+
+
+def main(arguments: argparse.Namespace) -> None:
+    data = sine_target(arguments.n, arguments.d, arguments.n_test, arguments.seed)
+    rows = []
+    for k in arguments.widths:
+        rows.append(compare(data, k, arguments))
+        print(f"k = {k} timed", file=sys.stderr)
+    table = pd.DataFrame(rows)
+    total = table[["loop_seconds", "batched_seconds"]].sum()
+    print(table.to_csv(index=False, float_format="%.3g"), end="")
+    print(
+        f"all widths: loop {total['loop_seconds']:.2f} s, batched {total['batched_seconds']:.2f} s, "
+        f"ratio {total['loop_seconds'] / total['batched_seconds']:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--widths", type=int, nargs="+", default=[2**power for power in range(11)], help="widths k")
+    parser.add_argument("--draws", type=int, default=50, help="draws of the first layer at each width")
+    parser.add_argument("--rounds", type=int, default=5, help="times that each pair of measurements is taken")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of the batched computation")
+    parser.add_argument("--n", type=int, default=100, help="training samples")
+    parser.add_argument("--d", type=int, default=200, help="coordinates")
+    parser.add_argument("--n-test", type=int, default=5000, help="test samples")
+    parser.add_argument("--seed", type=int, default=88, help="seed of data and draws")
+    main(parser.parse_args())

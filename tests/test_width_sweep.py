@@ -1,0 +1,198 @@
+"""Problem 12: networks with a random first layer, against one net at a time and against their limit."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nngplab.datasets.sine_target import sine_target, write_sine_target
+from nngplab.kernels import nngp
+from nngplab.random_features import batches, minimum_norm_fit, random_feature_errors, relu_features
+from nngplab.regression import KernelRegression
+from nngplab.seeds import generator
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"
+DATA = sine_target(10, 8, 60, seed=4)
+
+
+def layers(draws, k, seed=0):
+    return np.random.default_rng(seed).standard_normal((draws, k, 8))
+
+
+def by_hand(B):
+    """The errors of one net, as the sheet writes it: f(x) = sqrt(2) / sqrt(k) A relu(B x)."""
+    k = len(B)
+    F, F_test = (np.sqrt(2) / np.sqrt(k) * np.maximum(B @ X.T, 0).T for X in (DATA.X, DATA.X_test))
+    A = np.linalg.lstsq(F, DATA.y)[0]
+    return np.mean((F @ A - DATA.y) ** 2), np.mean((F_test @ A - DATA.y_test) ** 2)
+
+
+class TestBatch:
+    @pytest.mark.parametrize("k", [1, 3, 9, 10, 11, 40])
+    def test_against_one_net_at_a_time(self, k):
+        B = layers(6, k)
+        train_mse, test_mse = random_feature_errors(DATA.X, DATA.y, DATA.X_test, DATA.y_test, B)
+        expected = np.array([by_hand(layer) for layer in B])
+        np.testing.assert_allclose(train_mse, expected[:, 0], rtol=1e-9, atol=1e-24)
+        np.testing.assert_allclose(test_mse, expected[:, 1], rtol=1e-7)
+
+    def test_wide_nets_fit_exactly(self):
+        train_mse, _ = random_feature_errors(DATA.X, DATA.y, DATA.X_test, DATA.y_test, layers(5, 60))
+        assert np.all(train_mse < 1e-28)
+
+    def test_the_features_tend_to_the_nngp(self):
+        F, F_test = relu_features(DATA.X, layers(1, 200_000))[0], relu_features(DATA.X_test, layers(1, 200_000))[0]
+        np.testing.assert_allclose(F_test.T @ F, nngp(DATA.X_test, DATA.X), atol=0.02)
+
+    def test_the_test_error_tends_to_that_of_the_nngp(self):
+        prediction = KernelRegression("relu").fit(DATA.X, DATA.y).predict(DATA.X_test)
+        nngp_mse = np.mean((prediction - DATA.y_test) ** 2)
+        excess = {}
+        for k in (100, 1_000, 100_000):
+            _, test_mse = random_feature_errors(DATA.X, DATA.y, DATA.X_test, DATA.y_test, layers(8, k))
+            excess[k] = abs(np.median(test_mse) / nngp_mse - 1)
+        assert excess[100_000] < 0.01 < excess[100]
+        assert excess[1_000] < excess[100]
+
+    def test_many_blocks_of_test_rows(self):
+        data = sine_target(10, 8, 3000, seed=4)
+        B = layers(3, 5)
+        _, whole = random_feature_errors(data.X, data.y, data.X_test, data.y_test, B)
+        halves = [
+            random_feature_errors(data.X, data.y, data.X_test[half], data.y_test[half], B)[1]
+            for half in (slice(1500), slice(1500, None))
+        ]
+        np.testing.assert_allclose(whole, np.mean(halves, axis=0), rtol=1e-12)
+
+
+class TestMinimumNorm:
+    @pytest.mark.parametrize("shape", [(10, 4), (10, 10), (10, 25)])
+    def test_dead_and_repeated_units(self, shape):
+        """Rank-deficient features, against the pseudo-inverse."""
+        F = relu_features(DATA.X, layers(4, shape[1]))
+        F[:, 1], F[:, 2] = F[:, 0], 0
+        a = minimum_norm_fit(F, DATA.y)
+        for features, solution in zip(F, a, strict=True):
+            np.testing.assert_allclose(solution, np.linalg.pinv(features.T, rtol=1e-12) @ DATA.y, rtol=1e-6, atol=1e-12)
+        np.testing.assert_allclose(a[:, 1], a[:, 0], rtol=1e-9)
+        np.testing.assert_array_equal(np.abs(a[:, 2]) < 1e-15, True)
+
+    def test_no_live_unit_at_all(self):
+        np.testing.assert_array_equal(minimum_norm_fit(np.zeros((2, 3, 10)), DATA.y), np.zeros((2, 3)))
+
+    def test_gradient_descent_from_zero_tends_to_it(self):
+        F = relu_features(DATA.X, layers(1, 100))
+        a, step = np.zeros(100), 1 / np.linalg.norm(F[0], 2) ** 2
+        for _ in range(20_000):
+            a -= step * F[0] @ (a @ F[0] - DATA.y)
+        np.testing.assert_allclose(a, minimum_norm_fit(F, DATA.y)[0], rtol=1e-6, atol=1e-9)
+
+
+@given(st.integers(1, 3000), st.integers(1, 5000))
+def test_batches_hold_each_draw_once_and_are_all_of_one_size(draws, k):
+    cut = list(batches(draws, k))
+    held = [draw for batch in cut for draw in batch]
+    assert held == list(range(len(held)))
+    assert len(held) - len(cut[0]) < draws <= len(held)
+    assert {len(batch) for batch in cut} == {len(next(batches(1, k)))}
+    assert all(len(batch) == 1 or len(batch) * k <= 1600 for batch in cut)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "sine_target.npz"
+    write_sine_target(DATA, path)
+    return path
+
+
+def script(name: str, *options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, SCRIPTS / f"{name}.py", *options]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=os.environ)
+
+
+def sweep(data: Path, output: Path, widths="1 5 40", extra="10", repeats=6, threads=1) -> pd.DataFrame:
+    ended = script(
+        "width_sweep_fit",
+        *["--data", data, "--widths", *widths.split(), "--extra-widths", *extra.split()],
+        *["--repeats", repeats, "--seed", 88, "--threads", threads, "--output", output],
+    )
+    assert ended.returncode == 0, ended.stderr
+    return read(output)
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path)
+
+
+class TestFit:
+    def test_the_table(self, data, tmp_path):
+        table = sweep(data, tmp_path / "a.csv")
+        assert list(table.columns) == ["k", "repeat", "train_mse", "test_mse", "on_sheet", "n", "d", "n_test", "seed"]
+        assert table["k"].tolist() == [k for k in (1, 5, 10, 40) for _ in range(6)]
+        assert table["repeat"].tolist() == 4 * list(range(6))
+        assert table["on_sheet"].tolist() == (table["k"] != 10).tolist()
+        assert (table[["n", "d", "n_test", "seed"]] == [10, 8, 60, 88]).all(axis=None)
+
+    def test_a_row_by_hand(self, data, tmp_path):
+        row = sweep(data, tmp_path / "a.csv").query("k == 5 and repeat == 3").iloc[0]
+        expected = by_hand(generator(88, "width_sweep", 5, 3).standard_normal((5, 8)))
+        assert (row["train_mse"], row["test_mse"]) == pytest.approx(expected, rel=1e-9)
+
+    def test_the_bytes_do_not_depend_on_the_number_of_threads(self, data, tmp_path):
+        for threads in (1, 2):
+            sweep(data, tmp_path / f"{threads}.csv", widths="1 40 300 700", threads=threads)
+        assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+
+    def test_a_draw_depends_neither_on_the_other_widths_nor_on_the_number_of_draws(self, data, tmp_path):
+        many = sweep(data, tmp_path / "a.csv", widths="1 5 40 300")
+        few = sweep(data, tmp_path / "b.csv", widths="300 5", extra="", repeats=2)
+        chosen = many[many["k"].isin([5, 300]) & (many["repeat"] < 2)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(few, chosen, check_exact=True)
+
+    def test_a_width_in_both_lists_is_the_sheets(self, data, tmp_path):
+        table = sweep(data, tmp_path / "a.csv", widths="5", extra="5 6")
+        assert table.groupby("k")["on_sheet"].agg(["size", "all"]).to_numpy().tolist() == [[6, True], [6, False]]
+
+
+class TestSummary:
+    def test_each_width(self, data, tmp_path):
+        table = sweep(data, tmp_path / "a.csv")
+        ended = script(
+            "width_sweep_summary",
+            *["--test-mse", tmp_path / "a.csv", "--data", data, "--output", tmp_path / "s.csv"],
+        )
+        assert ended.returncode == 0, ended.stderr
+        summary = read(tmp_path / "s.csv")
+        assert list(summary.columns) == [
+            *["k", "on_sheet", "repeats", "median_test_mse", "mean_test_mse", "q05", "q25", "q75", "q95"],
+            *[
+                "median_train_mse",
+                "share_better_than_nngp",
+                "nngp_test_mse",
+                "zero_test_mse",
+                "n",
+                "d",
+                "n_test",
+                "seed",
+            ],
+        ]
+        assert summary["k"].tolist() == [1, 5, 10, 40]
+        assert summary["on_sheet"].tolist() == [True, True, False, True]
+        outputs = nngp(DATA.X_test, DATA.X) @ np.linalg.solve(nngp(DATA.X), DATA.y)
+        nngp_test_mse, zero_test_mse = np.mean((outputs - DATA.y_test) ** 2), np.mean(DATA.y_test**2)
+        for row in summary.itertuples():
+            mine = table[table["k"] == row.k]
+            quantiles = np.quantile(mine["test_mse"], [0.05, 0.25, 0.5, 0.75, 0.95])
+            assert (row.q05, row.q25, row.median_test_mse, row.q75, row.q95) == pytest.approx(tuple(quantiles))
+            assert row.mean_test_mse == pytest.approx(np.mean(mine["test_mse"]))
+            assert row.median_train_mse == np.median(mine["train_mse"])
+            assert row.share_better_than_nngp == np.mean([mse < row.nngp_test_mse for mse in mine["test_mse"]])
+            assert (row.nngp_test_mse, row.zero_test_mse) == pytest.approx((nngp_test_mse, zero_test_mse), rel=1e-9)
+            assert row.repeats == 6
+            assert (row.n, row.d, row.n_test, row.seed) == (10, 8, 60, 88)

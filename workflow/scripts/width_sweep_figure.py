@@ -1,0 +1,20 @@
+"""Draw test error against width for Problem 12."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from nngplab.figures import save, width_sweep_curve
+from nngplab.program import run
+
+
+def main(arguments: argparse.Namespace) -> None:
+    save(width_sweep_curve(pd.read_csv(arguments.summary)), arguments.output)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--summary", type=Path, required=True, help="the table with a row for each width, CSV")
+    parser.add_argument("--output", type=Path, required=True, help="the figure, SVG or PNG")
+    run(parser, main)

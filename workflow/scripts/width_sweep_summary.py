@@ -1,0 +1,53 @@
+"""Summarise the networks of Problem 12 at each width, and set them against the ReLU NNGP."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from nngplab.datasets.sine_target import read_sine_target
+from nngplab.files import write_csv
+from nngplab.program import run
+from nngplab.regression import KernelRegression
+
+
+def main(arguments: argparse.Namespace) -> None:
+    data = read_sine_target(arguments.data)
+    with threadpool_limits(1, "blas"):
+        nngp = KernelRegression("relu").fit(data.X, data.y).predict(data.X_test)
+    nngp_test_mse, zero_test_mse = (np.mean((outputs - data.y_test) ** 2) for outputs in (nngp, 0))
+    write_csv(summarise(pd.read_csv(arguments.test_mse), nngp_test_mse, zero_test_mse), arguments.output)
+
+
+def summarise(table: pd.DataFrame, nngp_test_mse: float, zero_test_mse: float) -> pd.DataFrame:
+    """Return a row for each width. Errors are heavy-tailed at k = n: the quantiles say more than the mean."""
+    groups = table.groupby("k")
+    test_mse = groups["test_mse"]
+    parameters = groups[["on_sheet", "n", "d", "n_test", "seed"]].first()
+    summary = pd.DataFrame(
+        {
+            "on_sheet": parameters["on_sheet"],
+            "repeats": groups.size(),
+            "median_test_mse": test_mse.median(),
+            "mean_test_mse": test_mse.mean(),
+            "q05": test_mse.quantile(0.05),
+            "q25": test_mse.quantile(0.25),
+            "q75": test_mse.quantile(0.75),
+            "q95": test_mse.quantile(0.95),
+            "median_train_mse": groups["train_mse"].median(),
+            "share_better_than_nngp": test_mse.agg(lambda errors: (errors < nngp_test_mse).mean()),
+            "nngp_test_mse": nngp_test_mse,
+            "zero_test_mse": zero_test_mse,
+        }
+    )
+    return summary.join(parameters.drop(columns="on_sheet")).reset_index()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--test-mse", type=Path, required=True, help="the table of errors, CSV")
+    parser.add_argument("--data", type=Path, required=True, help="the data set, NPZ, to which the NNGP is fitted too")
+    parser.add_argument("--output", type=Path, required=True, help="the table with a row for each width, CSV")
+    run(parser, main)
