@@ -1,0 +1,22 @@
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+checked(config)
+
+
+include: "workflow/rules/cifar10.smk"
+include: "workflow/rules/kernel_regression.smk"
+include: "workflow/rules/width_sweep.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.cifar10.input,
+        rules.kernel_regression.input,
+        rules.width_sweep.input,
+        rules.report.output,

@@ -1,0 +1,153 @@
+"""The pipeline really run, on the tiny configuration."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, copy_checkout
+
+TINY = ("--configfile", "config/tiny.yaml")
+SUBSET = ROOT.parent / "shared/cifar10/cifar-10-real-subset.tar.gz"
+SUBSET_SHA256 = "ff1e276ce5a83fb90d8957c1cc19a44b81f4dadf4333dd0345d225d3e9192b55"
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every result."""
+    files = [path for path in (folder / "results").rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def jobs(run, folder: Path, *arguments: str) -> set[str]:
+    """The rules that would run."""
+    ended = run(folder, "snakemake", "--dry-run", "--cores", "2", *TINY, *arguments)
+    assert ended.returncode == 0, ended.stdout
+    table = ended.stdout.partition("Job stats:\n")[2].partition("\ntotal")[0]
+    return {line.split()[0] for line in table.splitlines()[2:]} - {"all"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, run) -> Path:
+    """A checkout in which the tiny pipeline has run from nothing, on two cores."""
+    folder = copy_checkout(tmp_path_factory.mktemp("finished") / "checkout")
+    ended = run(folder, "snakemake", "--cores", "2", *TINY)
+    assert ended.returncode == 0, ended.stdout
+    return folder
+
+
+@pytest.fixture
+def after(finished, tmp_path) -> Path:
+    """A copy of that checkout, to change."""
+    return shutil.copytree(finished, tmp_path / "after", symlinks=True)
+
+
+def test_everything_is_made(finished):
+    wanted = {
+        "cifar10": [
+            "provenance.json",
+            "files.csv",
+            "counts.csv",
+            "checks.csv",
+            "samples_train.png",
+            "samples_test.png",
+        ],
+        "kernel_regression": ["test_mse.csv", "misprint.csv", "summary.csv", "paired.csv", "repeats.svg"],
+        "width_sweep": ["test_mse.csv", "summary.csv", "curve.svg"],
+    }
+    names = {f"results/{room}/{name}" for room, files in wanted.items() for name in files} | {"results/report.html"}
+    assert set(digests(finished)) == names
+
+
+def test_with_nothing_changed_no_job_runs(run, finished):
+    assert jobs(run, finished) == set()
+
+
+def test_two_runs_from_nothing_give_the_same_bytes_on_one_core_and_on_two(run, finished, checkout):
+    ended = run(checkout, "snakemake", "--cores", "1", *TINY)
+    assert ended.returncode == 0, ended.stdout
+    assert digests(checkout) == digests(finished)
+
+
+def test_a_touched_file_makes_nothing_stale(run, after):
+    for path in after.rglob("*"):
+        if path.is_file() and not {".git", ".snakemake"} & set(path.parts):
+            path.touch()
+    assert jobs(run, after) == set()
+
+
+def test_a_changed_key_makes_its_own_room_stale(run, after):
+    config = yaml.safe_load((after / "config/tiny.yaml").read_text())
+    config["width_sweep"]["repeats"] = 6
+    (after / "config/tiny.yaml").write_text(yaml.safe_dump(config))
+    assert jobs(run, after) == {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "report"}
+
+
+def test_an_edited_module_makes_the_jobs_that_import_it_stale(run, after):
+    module = after / "src/nngplab/random_features.py"
+    module.write_text(module.read_text() + "\n# edited\n")
+    assert jobs(run, after) == {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "report"}
+
+
+def test_a_fault_in_the_config_is_told_before_any_job(run, checkout):
+    tiny = checkout / "config/tiny.yaml"
+    tiny.write_text(tiny.read_text().replace("[1, 2, 4,", "[1, -2, 4,"))
+    ended = run(checkout, "snakemake", "--cores", "2", *TINY)
+    assert ended.returncode != 0
+    faults = [line for line in ended.stdout.splitlines() if line.startswith("config: ")]
+    assert faults == ["config: width_sweep.widths[1] is -2; allowed: an integer from 1 to 65536"]
+    assert "Traceback" not in ended.stdout
+    assert not (checkout / "results").exists()
+
+
+def test_a_failing_job_tells_one_line_and_leaves_no_result(run, after):
+    (after / "data/sine_target.npz").write_bytes(b"tampered")
+    ended = run(after, "snakemake", "--cores", "2", *TINY, "--allowed-rules", "width_sweep_fit", "--", "width_sweep")
+    assert ended.returncode != 0
+    assert [line for line in ended.stdout.splitlines() if line.startswith("error: ") and "sine_target.npz" in line]
+    assert "Traceback" not in ended.stdout
+    assert "Traceback" in (after / "logs/width_sweep_fit.log").read_text()
+
+
+def test_snakemake_makes_its_own_report(run, after):
+    ended = run(after, "snakemake", *TINY, "--report", "snakemake-report.html")
+    assert ended.returncode == 0, ended.stdout
+    assert "Problem 11: kernel regression" in (after / "snakemake-report.html").read_text()
+
+
+def test_one_room_can_be_asked_for(run, checkout):
+    assert jobs(run, checkout, "--", "width_sweep") == {
+        *("kernel_regression_data", "width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "width_sweep"),
+    }
+
+
+@pytest.mark.skipif(not SUBSET.is_file(), reason=f"the real images of {SUBSET.name} are not on this machine")
+def test_real_images_from_an_archive(run, checkout):
+    """An archive with fewer images is taken, and the report says how many there are."""
+    section = {"source": "archive", "archive": str(SUBSET), "sha256": SUBSET_SHA256, "label": "CIFAR-10, real subset"}
+    (checkout / "overlay.yaml").write_text(yaml.safe_dump({"cifar10": section}))
+    ended = run(checkout, "snakemake", "--cores", "2", *TINY, "overlay.yaml")
+    assert ended.returncode == 0, ended.stdout
+    page = (checkout / "results/report.html").read_text()
+    assert "CIFAR-10, real subset" in page
+    assert "STAND-IN" not in page
+
+
+class TestDvc:
+    def test_the_stages_are_those_of_the_snakemake_rules(self, run, checkout):
+        ended = run(checkout, "python", "workflow/dvc_stages.py", "--output", "made.yaml")
+        assert ended.returncode == 0, ended.stdout
+        assert (checkout / "made.yaml").read_text() == (ROOT / "dvc.yaml").read_text(), "run `make dvc.yaml`"
+
+    def test_dvc_runs_the_pipeline_and_then_neither_door_finds_anything_to_do(self, run, checkout, finished):
+        config = yaml.safe_load((checkout / "config/config.yaml").read_text())
+        for room, section in yaml.safe_load((checkout / "config/tiny.yaml").read_text()).items():
+            config[room].update(section)
+        (checkout / "config/config.yaml").write_text(yaml.safe_dump(config))
+        ended = run(checkout, "dvc", "repro")
+        assert ended.returncode == 0, ended.stdout
+        assert "up to date" in run(checkout, "dvc", "status").stdout
+        ended = run(checkout, "snakemake", "--dry-run", "--cores", "2")
+        assert "Nothing to be done" in ended.stdout, ended.stdout
+        tables = {name: digest for name, digest in digests(finished).items() if name != "results/report.html"}
+        assert {name: digest for name, digest in digests(checkout).items() if name in tables} == tables

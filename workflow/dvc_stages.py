@@ -1,0 +1,65 @@
+"""Write dvc.yaml from the Snakemake DAG: one stage for each rules file, over the same files.
+
+A stage runs the rules of its file and no others. Its deps are what those rules read and do not make, scripts and
+library modules included, and the rules file; its outs are what they make; its params are the seed and the section of
+config/config.yaml that bears the stage's name (for the report, which prints the config, all of it).
+"""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+from nngplab.files import written_whole
+
+HEADER = "# Made from the Snakemake DAG by workflow/dvc_stages.py (`make dvc.yaml`); a test holds the two together.\n"
+
+
+def stages() -> dict[str, Any]:
+    """Return the stages of dvc.yaml for the workflow in the current folder."""
+    rooms: dict[str, list[Any]] = {}
+    for job in sorted(_jobs(), key=lambda job: (job.rule.lineno, sorted(map(str, job.output)))):
+        rooms.setdefault(Path(job.rule.snakefile).stem, []).append(job)
+    return {room: _stage(room, rooms[room]) for room in sorted(rooms) if room != "Snakefile"}
+
+
+def _stage(room: str, jobs: list[Any]) -> dict[str, Any]:
+    outs = {str(path) for job in jobs for path in job.output}
+    deps = {str(path) for job in jobs for path in job.input} - outs | {f"workflow/rules/{room}.smk"}
+    rules = dict.fromkeys([*(job.rule.name for job in jobs), room])
+    config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    return {
+        "desc": jobs[0].rule.workflow.get_rule(room).message,
+        "cmd": f"snakemake --cores all --allowed-rules {' '.join(rules)} -- {room}",
+        "deps": sorted(deps),
+        "params": [{"config/config.yaml": list(config) if room == "report" else ["seed", room]}],
+        "outs": sorted(outs),
+    }
+
+
+def _jobs() -> Iterable[Any]:
+    """Every job of `rule all`. Snakemake offers them in its Python interface only, and there not publicly."""
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow_api = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=Path("Snakefile"))
+        workflow = workflow_api.dag(DAGSettings(forceall=True)).workflow_api._workflow
+        workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True)
+        workflow._build_dag()
+        return list(workflow.dag.jobs)
+
+
+def main() -> None:
+    """Write dvc.yaml, here or where --output says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("dvc.yaml"))
+    output = parser.parse_args().output
+    with written_whole(output) as beside:
+        text = yaml.safe_dump({"stages": stages()}, sort_keys=False, width=120)
+        beside.write_text(HEADER + text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+# Functions for the rules. No rule stands here.
+import ast
+import json
+import sys
+from pathlib import Path
+
+import grimp
+
+from nngplab.config import check_config, load_schema
+from nngplab.errors import InputError
+
+
+def checked(config):
+    """Stop before any job, with one line for each fault of the configuration."""
+    try:
+        check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml")))
+    except InputError as error:
+        sys.exit(str(error))
+
+
+# Jobs find the interpreter of this Snakemake, activated or not, and the library of this checkout.
+shell.prefix(
+    "set -euo pipefail; "
+    + ("" if workflow.deployment_settings.deployment_method else f"PATH={Path(sys.executable).parent}:$PATH; ")
+    + f"export PYTHONPATH={Path('src').resolve()}; "
+)
+
+IMPORTS = grimp.build_graph("nngplab", cache_dir=None)
+
+
+def library(script):
+    """The files of the library that a script imports, directly or not: an edit of one makes the rule's results stale."""
+    modules = set()
+    for node in ast.walk(ast.parse(Path(script).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+        elif isinstance(node, ast.Import):
+            modules |= {name.name for name in node.names}
+    modules &= IMPORTS.modules
+    for module in list(modules):
+        modules |= IMPORTS.find_upstream_modules(module)
+    # Importing a.b.c runs a and a.b first.
+    modules |= {module.rsplit(".", level)[0] for module in modules for level in range(1, module.count(".") + 1)}
+    return sorted(module_file(module) for module in modules)
+
+
+def module_file(module):
+    path = Path("src", *module.split("."))
+    return str(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
+
+
+def option(flag, value):
+    """A command line option, or nothing where the config says null."""
+    return [] if value is None else [flag, value]
