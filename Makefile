@@ -16,6 +16,7 @@ help: ## Say what there is to make
 
 report: $(INSTALLED) ## Run the pipeline and write results/report.html
 	snakemake --cores $(CORES)
+	@echo 'The report is in results/report.html'
 
 test: $(INSTALLED) lint ## Check the code and run the tests
 	pytest --numprocesses auto --dist loadfile

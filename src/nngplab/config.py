@@ -38,6 +38,8 @@ def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
     faults = sorted(validator.iter_errors(config), key=lambda fault: [str(part) for part in fault.absolute_path])
     lines = [line for fault in faults for line in _lines(fault)]
     lines += [f"{key} is {value}; allowed: a finite number" for key, value in _not_finite(config)]
+    # A value can break two rules of the schema: one line a key is enough.
+    lines = list({line.split(" ")[0]: line for line in reversed(lines)}.values())[::-1]
     if lines:
         raise InputError("\n".join(f"config: {line}" for line in lines))
 
