@@ -19,7 +19,7 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 	@echo 'The report is in results/report.html'
 
 test: $(INSTALLED) lint ## Check the code and run the tests
-	pytest --numprocesses auto --dist loadfile
+	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED) ## Check the form of the code, changing nothing
 	ruff check

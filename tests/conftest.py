@@ -33,6 +33,11 @@ def copy_checkout(folder: Path) -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the runs of the pipeline: they take one worker as long as all other tests take the rest."""
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout of its own for one test."""
