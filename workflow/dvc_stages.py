@@ -1,8 +1,9 @@
 """Write dvc.yaml from the Snakemake DAG: one stage for each rules file, over the same files.
 
 A stage runs the rules of its file and no others. Its deps are what those rules read and do not make, scripts and
-library modules included, and the rules file; its outs are what they make; its params are the seed and the section of
-config/config.yaml that bears the stage's name (for the report, which prints the config, all of it).
+library modules included, and the rules file; its outs are what they make; its params are the section of
+config/config.yaml that bears the stage's name and the keys outside of sections, like the seed, that bear the name of a
+param of its rules (for the report, which prints the config, all of it).
 """
 
 import argparse
@@ -32,11 +33,12 @@ def _stage(room: str, jobs: list[Any]) -> dict[str, Any]:
     deps = {str(path) for job in jobs for path in job.input} - outs | {f"workflow/rules/{room}.smk"}
     rules = dict.fromkeys([*(job.rule.name for job in jobs), room])
     config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    used = {room}.union(*(dict(job.params.items()) for job in jobs))
     return {
         "desc": jobs[0].rule.workflow.get_rule(room).message,
         "cmd": f"snakemake --cores all --allowed-rules {' '.join(rules)} -- {room}",
         "deps": sorted(deps),
-        "params": [{"config/config.yaml": list(config) if room == "report" else ["seed", room]}],
+        "params": [{"config/config.yaml": [key for key in config if key in used or room == "report"]}],
         "outs": sorted(outs),
     }
 
