@@ -9,6 +9,7 @@ CORES ?= all
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
+VISDOM := $(VENV)/.visdom
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 help: ## Say what there is to make
@@ -18,8 +19,10 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 	snakemake --cores $(CORES)
 	@echo 'The report is in results/report.html'
 
-test: $(INSTALLED) lint ## Check the code and run the tests
+test: $(INSTALLED) $(VISDOM) lint ## Check the code and run the tests
 	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+visdom: $(VISDOM) ## Install visdom, which shows pictures live in a browser
 
 lint: $(INSTALLED) ## Check the form of the code, changing nothing
 	ruff check
@@ -43,6 +46,10 @@ docs/configuration.md: $(INSTALLED) ## Write the page on the configuration anew 
 lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs uv)
 	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header --upgrade --output-file requirements.lock
+	sed -nE 's/^visdom = \["(.*)"\]/\1/p' pyproject.toml | uv pip compile - --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
+	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
+	    --build-constraints <(echo 'setuptools<81') --output-file requirements-visdom.lock
 
 clean: ## Remove what the pipeline made, but for data/
 	rm -rf results logs .snakemake
@@ -56,4 +63,11 @@ $(INSTALLED): requirements.lock
 	python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.PHONY: help report test lint format dvc.yaml docs/configuration.md lock clean
+# Beside the rest, so that it is never in their way: visdom comes as source, which only setuptools before 81 can build.
+$(VISDOM): $(INSTALLED) requirements-visdom.lock
+	echo 'setuptools<81' >$(VENV)/visdom-build.txt
+	PIP_CONSTRAINT=$(CURDIR)/$(VENV)/visdom-build.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/$(VENV)/visdom-build.txt \
+	    python -m pip install --quiet --no-deps --require-hashes --requirement requirements-visdom.lock
+	touch $@
+
+.PHONY: help report test visdom lint format dvc.yaml docs/configuration.md lock clean

@@ -8,6 +8,9 @@ checked(config)
 
 
 include: "workflow/rules/cifar10.smk"
+include: "workflow/rules/fc_net.smk"
+include: "workflow/rules/linear_autoencoder.smk"
+include: "workflow/rules/attractors.smk"
 include: "workflow/rules/kernel_regression.smk"
 include: "workflow/rules/width_sweep.smk"
 include: "workflow/rules/report.smk"
@@ -17,6 +20,9 @@ rule all:
     default_target: True
     input:
         rules.cifar10.input,
+        rules.fc_net.input,
+        rules.linear_autoencoder.input,
+        rules.attractors.input,
         rules.kernel_regression.input,
         rules.width_sweep.input,
         rules.report.output,

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, copy_checkout
@@ -42,21 +43,31 @@ def after(finished, tmp_path) -> Path:
     return shutil.copytree(finished, tmp_path / "after", symlinks=True)
 
 
-def test_everything_is_made(finished):
-    wanted = {
-        "cifar10": [
-            "provenance.json",
-            "files.csv",
-            "counts.csv",
-            "checks.csv",
-            "samples_train.png",
-            "samples_test.png",
-        ],
-        "kernel_regression": ["test_mse.csv", "misprint.csv", "summary.csv", "paired.csv", "repeats.svg"],
-        "width_sweep": ["test_mse.csv", "summary.csv", "curve.svg"],
-    }
-    names = {f"results/{room}/{name}" for room, files in wanted.items() for name in files} | {"results/report.html"}
-    assert set(digests(finished)) == names
+CONTRACT = {
+    "cifar10/counts.csv": ["split", "class", "label", "count"],
+    "fc_net/metrics.csv": ["loss", "seed", "epoch", "split", "mse", "cross_entropy", "accuracy"],
+    "linear_autoencoder/runs.csv": [
+        *["part", "init", "k", "eta", "seed", "steps", "final_loss", "diverged_at", "norm_a", "norm_b"]
+    ],
+    "attractors/outcomes.csv": ["n_images", "input", "iterations", "nearest", "cosine"],
+    "kernel_regression/test_mse.csv": ["kernel", "seed", "test_mse", "r2", "condition_number"],
+    "width_sweep/test_mse.csv": ["k", "repeat", "train_mse", "test_mse"],
+}
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_tables_that_others_rely_on(finished, name):
+    """Their first columns are the promised ones; the parameters that made the table follow."""
+    table = pd.read_csv(finished / "results" / name)
+    assert list(table.columns)[: len(CONTRACT[name])] == CONTRACT[name]
+    assert len(table) > 1
+
+
+def test_every_result_is_on_the_page(finished):
+    """The page tells, by checksum, which files it was made from; each of them is there, from every room."""
+    page = (finished / "results/report.html").read_text()
+    used = {name for name, digest in digests(finished).items() if digest in page}
+    assert {name.split("/")[1] for name in used} == {name.split("/")[0] for name in CONTRACT}
 
 
 def test_with_nothing_changed_no_job_runs(run, finished):

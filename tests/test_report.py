@@ -554,8 +554,8 @@ class TestErrors:
 
     def test_a_missing_template(self, folder):
         page = Page(TEMPLATES, Results(folder))
-        with pytest.raises(InputError, match=r"no template fc_net\.html\.j2"):
-            page.render(["fc_net"])
+        with pytest.raises(InputError, match=r"no template no_such_room\.html\.j2"):
+            page.render(["no_such_room"])
 
     @pytest.mark.parametrize(
         ("missing", "config", "expected"),

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,7 +14,8 @@ import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from nngplab.errors import InputError
 from nngplab.files import written_whole
@@ -31,7 +33,26 @@ _KERNELS = {
     "linear": ("linear kernel", "#777777"),
     "zero": ("zero predictor", "#222222"),
 }
+_TRAINED_WITH = {"mse": "squared error", "cross_entropy": "cross-entropy"}
 _MARK_COLOUR = "#c00000"
+
+# What became of a training of Problem 3: its mark and colour.
+_OUTCOMES = {
+    "converged": ("o", _COLOURS[0]),
+    "out of steps": ("^", _COLOURS[2]),
+    "stalled": ("v", "#777777"),
+    "oscillating": ("D", _COLOURS[1]),
+    "diverged": ("x", _COLOURS[3]),
+}
+# The ways to write the squared error of Problem 3.
+_LOSSES = {
+    "half": "$\\frac{1}{2} ||z - f(z)||^2$ (the sheet's)",
+    "sum": "$||z - f(z)||^2$",
+    "mean": "$\\frac{1}{d} ||z - f(z)||^2$",
+}
+# Losses below are shown at the foot (rounding can make them zero); a diverged training stands near the top.
+_LOSS_SHOWN = (1e-33, 1e8)
+_DIVERGED_SHOWN = 1e7
 
 
 def kernel_label(kernel: str) -> str:
@@ -187,6 +208,257 @@ def width_sweep_curve(summary: pd.DataFrame) -> Figure:
         axes.set_xlabel("width $k$")
         axes.set_ylabel("test MSE")
         axes.legend(loc="upper left", fontsize=9.5, frameon=True, framealpha=0.9)
+    return figure
+
+
+def linear_autoencoder_losses(losses: pd.DataFrame, runs: pd.DataFrame, k: int) -> Figure:
+    """Draw the training loss against the step for each step size of the sheet (Problem 3b), both axes logarithmic.
+
+    A panel for each convention of the loss, that of the sheet first. Thin lines are seeds, the thick one is
+    their median, for which a seed that has diverged counts as larger than any other. A cross marks its last finite
+    loss.
+
+    Args:
+        losses: columns convention, k, eta, seed, step, loss; finite losses.
+        runs: columns convention, k, eta, seed, on_sheet, outcome; one row a training.
+        k: the width shown.
+    """
+    runs, losses = runs[runs["k"] == k], losses[losses["k"] == k]
+    etas = sorted(runs.loc[runs["on_sheet"], "eta"].unique())
+    conventions = list(runs["convention"].unique())
+    with _style():
+        figure = Figure(figsize=(9.2, 4.4), layout="constrained")
+        panels = figure.subplots(1, len(conventions), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, convention in zip(panels, conventions, strict=True):
+            for eta, colour in zip(etas, seaborn.color_palette("viridis", len(etas)), strict=True):
+                chosen = losses[(losses["convention"] == convention) & (losses["eta"] == eta) & (losses["step"] > 0)]
+                curves = chosen.pivot_table(index="step", columns="seed", values="loss").clip(lower=_LOSS_SHOWN[0])
+                # A seed that diverged has steps of its own, and none after.
+                curves = curves.interpolate(limit_area="inside")
+                axes.plot(curves.index, curves, color=colour, lw=0.8, alpha=0.4)
+                median = curves.fillna(math.inf).median(axis=1)
+                axes.plot(median.index, median, color=colour, lw=2.2, label=f"$\\eta$ = {eta:g}")
+                of_eta = runs[(runs["convention"] == convention) & (runs["eta"] == eta)]
+                for seed in of_eta.loc[of_eta["outcome"] == "diverged", "seed"]:
+                    last = chosen[chosen["seed"] == seed].iloc[-1]
+                    axes.plot(last["step"], min(last["loss"], _DIVERGED_SHOWN), "x", ms=7, mew=1.8, color=colour)
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.set_title(_LOSSES[convention], fontsize=10.5)
+            axes.set_xlabel("step")
+        panels[0].set_ylim(*_LOSS_SHOWN)
+        panels[0].set_ylabel("training loss")
+        panels[0].plot([], [], "x", ms=7, mew=1.8, color="#555555", label="diverges")
+        panels[0].legend(loc="lower left", fontsize=9.5, frameon=True, framealpha=0.9)
+    return figure
+
+
+def linear_autoencoder_step_sizes(runs: pd.DataFrame, k: int) -> Figure:
+    """Draw the final loss of each training against its step size (Problem 3b), both axes logarithmic.
+
+    Left, the sheet's loss at one width: the edges of stability differ from seed to seed, and are bands. Right, all
+    trainings, with the step size divided by the largest at which any minimum is stable: then the edge is at 1 for all.
+    A diverged training has no final loss and stands at the top.
+
+    Args:
+        runs: columns convention, k, eta, on_sheet, outcome, final_loss, small_step_edge, largest_stable_step; one row
+            a training; the sheet's convention first.
+        k: the width of the left panel.
+    """
+    sheet = runs[(runs["convention"] == runs["convention"].iloc[0]) & (runs["k"] == k)]
+    with _style():
+        figure = Figure(figsize=(9.2, 4.6), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True)
+        left.axvspan(sheet["small_step_edge"].min(), sheet["small_step_edge"].max(), color="#777777", alpha=0.25, lw=0)
+        left.axvspan(
+            sheet["largest_stable_step"].min(), sheet["largest_stable_step"].max(), color=_COLOURS[3], alpha=0.2, lw=0
+        )
+        right.axvline(1, color=_COLOURS[3], lw=1.4)
+        for axes, some, step in ((left, sheet, sheet["eta"]), (right, runs, runs["eta"] / runs["largest_stable_step"])):
+            for outcome, (marker, colour) in _OUTCOMES.items():
+                chosen = some["outcome"] == outcome
+                heights = some["final_loss"].fillna(_DIVERGED_SHOWN).clip(lower=_LOSS_SHOWN[0])
+                fill = colour if marker == "x" else [colour if on else "white" for on in some.loc[chosen, "on_sheet"]]
+                edge = {} if marker == "x" else {"edgecolors": colour}
+                axes.scatter(
+                    step[chosen], heights[chosen], s=30, marker=marker, c=fill, linewidths=1.2, zorder=3, **edge
+                )
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+        left.set_ylim(*_LOSS_SHOWN)
+        left.set_xlabel("step size $\\eta$")
+        right.set_xlabel("step size ÷ largest stable step size")
+        left.set_ylabel("final training loss")
+        handles = [
+            *(
+                left.plot([], [], marker, ls="", mew=1.2, ms=6, color=colour, label=outcome)[0]
+                for outcome, (marker, colour) in _OUTCOMES.items()
+                if outcome in set(runs["outcome"])
+            ),
+            left.plot([], [], "o", mfc="white", mec="#555555", ms=6, ls="", label="not on the sheet")[0],
+            Patch(color="#777777", alpha=0.25, lw=0, label="edge at the minimum that small steps reach"),
+            Patch(color=_COLOURS[3], alpha=0.3, lw=0, label="edge at the flattest minimum"),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)
+    return figure
+
+
+def fc_net_learning_curves(metrics: pd.DataFrame) -> Figure:
+    """Draw accuracy, and below it the loss that was minimised, against the epoch, a column for each loss (Problem 2b).
+
+    Each network has a thin line, their mean a thick one.
+
+    Args:
+        metrics: columns loss, seed, epoch, split ("train" or "test"), accuracy, mse, cross_entropy.
+    """
+    losses = list(metrics["loss"].unique())
+    with _style():
+        figure = Figure(figsize=(4.6 * len(losses), 6.2), layout="constrained")
+        panels = figure.subplots(2, len(losses), sharex=True, squeeze=False)
+        for column, loss in enumerate(losses):
+            upper, lower = panels[:, column]
+            for axes, measured in ((upper, "accuracy"), (lower, loss)):
+                for split, colour, words in (("train", _COLOURS[1], "training"), ("test", _COLOURS[0], "test")):
+                    some = metrics[(metrics["loss"] == loss) & (metrics["split"] == split)]
+                    curves = some.pivot_table(index="epoch", columns="seed", values=measured)
+                    axes.plot(curves, color=colour, lw=0.8, alpha=0.5)
+                    axes.plot(curves.mean(axis=1), color=colour, lw=2, label=f"{words} images, mean")
+            upper.set_title(f"trained with {_TRAINED_WITH[loss]}")
+            upper.set_ylabel("accuracy")
+            upper.sharey(panels[0, 0])
+            lower.set_ylabel(_TRAINED_WITH[loss])
+            lower.set_xlabel("epoch")
+            lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panels[0, 0].legend(loc="lower right", fontsize=9.5)
+    return figure
+
+
+def fc_net_confusion(confusion: pd.DataFrame) -> Figure:
+    """Draw how often a class is taken for another, as shares of the images of a class, a matrix for each loss.
+
+    Args:
+        confusion: columns loss, class, predicted, share; one row a loss and pair of classes.
+    """
+    losses = list(confusion["loss"].unique())
+    with _style("white"):
+        figure = Figure(figsize=(5.4 * len(losses) + 0.6, 5.6), layout="constrained")
+        for axes, loss in zip(figure.subplots(1, len(losses), squeeze=False).flat, losses, strict=True):
+            some = confusion[confusion["loss"] == loss]
+            names = list(some["predicted"].unique())
+            shares = some.pivot_table(index="class", columns="predicted", values="share").reindex(columns=names)
+            shares = shares.loc[[name for name in names if name in shares.index]]
+            seaborn.heatmap(
+                100 * shares, ax=axes, vmin=0, vmax=100, cmap="Blues", cbar=False, square=True, annot=True, fmt=".0f"
+            )
+            axes.set_title(f"trained with {_TRAINED_WITH[loss]}")
+            axes.set_xlabel("predicted class")
+            axes.set_ylabel("class")
+    return figure
+
+
+def image_mosaic(images: npt.NDArray[np.floating[Any]], columns: int = 16, most: int = 128) -> Figure:
+    """Draw weights as colour images without words, each on its own scale: grey is 0, the largest entry is at an end.
+
+    Args:
+        images: (n, 3, h, w), channels first.
+        columns: images in a row.
+        most: the number of images drawn, the first ones.
+    """
+    images = images[:most]
+    scale = np.abs(images).max(axis=(1, 2, 3), keepdims=True)
+    rows, (height, width) = math.ceil(len(images) / columns), images.shape[2:]
+    tiles = np.ones((rows * columns, 3, height + 2, width + 2))
+    tiles[: len(images), :, 1:-1, 1:-1] = 0.5 + 0.5 * images / np.where(scale > 0, scale, 1)
+    mosaic = tiles.reshape(rows, columns, *tiles.shape[1:]).transpose(0, 3, 1, 4, 2)
+    with _style("white"):
+        figure = Figure(figsize=(9.2, 9.2 * rows / columns + 0.3), layout="constrained")
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.imshow(mosaic.reshape(rows * (height + 2), columns * (width + 2), 3), interpolation="nearest")
+    return figure
+
+
+def pictures(rows: npt.NDArray[np.floating[Any]], full_contrast: bool = False) -> npt.NDArray[np.uint8]:
+    """Return values (n, 3072), channels first, as images (n, 3, 32, 32) of bytes: 0 is black, 1 is full.
+
+    Values outside [0, 1] are clipped; with `full_contrast`, each image is scaled and shifted to span [0, 1] instead.
+    """
+    if full_contrast:
+        low, span = rows.min(axis=1, keepdims=True), np.ptp(rows, axis=1, keepdims=True)
+        rows = (rows - low) / np.where(span > 0, span, 1)
+    return (rows.clip(0, 1) * 255).round().astype(np.uint8).reshape(-1, 3, 32, 32)
+
+
+def image_rows(rows: dict[str, npt.NDArray[np.uint8]], columns: Sequence[str], title: str) -> Figure:
+    """Draw rows of colour images, each row with its name at the left, each column under its name.
+
+    Args:
+        rows: the name of a row -> its images, (columns, 3, h, w), channels first.
+        columns: the names of the columns.
+        title: written above.
+    """
+    with _style("white"):
+        figure = Figure(figsize=(1.15 * len(columns) + 1.7, 1.12 * len(rows) + 1.0), layout="constrained")
+        panels = figure.subplots(len(rows), len(columns), squeeze=False)
+        for line, (name, images) in zip(panels, rows.items(), strict=True):
+            for axes, image in zip(line, images, strict=True):
+                axes.set(xticks=[], yticks=[])
+                axes.imshow(image.transpose(1, 2, 0), interpolation="nearest")
+            line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
+        for axes, name in zip(panels[0], columns, strict=True):
+            axes.set_title(name, fontsize=9, pad=4)
+        figure.suptitle(title, parse_math=False, fontsize=11)
+    return figure
+
+
+def attractor_basins(basins: pd.DataFrame) -> Figure:
+    """Draw which training image inputs are at, or nearest to, after some iterations (Problem 4).
+
+    A column of panels for each network, a row for test images and one for noise; a bar for each number of iterations.
+
+    Args:
+        basins: columns n_images, input ("test" or "noise"), iterations, image, and image_share, mixture_share and
+            elsewhere_share: the inputs that are nearest to the image and at it, between it and others, or neither.
+    """
+    # Of the colour of an image: how much, for those that are at it, between it and others, or nearest to it.
+    strengths = {"image_share": 1.0, "mixture_share": 0.45, "elsewhere_share": 0.15}
+    networks = sorted(basins["n_images"].unique())
+    inputs = {"test": "test images", "noise": "noise"}
+    counts = sorted(basins["iterations"].unique())
+    with _style("white"):
+        figure = Figure(figsize=(3.0 * len(networks) + 0.6, 5.4), layout="constrained")
+        panels = figure.subplots(len(inputs), len(networks), sharex=True, sharey=True, squeeze=False)
+        for line, (kind, words) in zip(panels, inputs.items(), strict=True):
+            for axes, n in zip(line, networks, strict=True):
+                some = basins[(basins["n_images"] == n) & (basins["input"] == kind)]
+                left = np.zeros(len(counts))
+                for image, shares in some.sort_values("iterations").groupby("image"):
+                    colour = _COLOURS[(image - 1) % len(_COLOURS)]
+                    for column, strength in strengths.items():
+                        wide = shares[column].to_numpy()
+                        axes.barh(range(len(counts)), wide, left=left, color=(colour, strength), lw=0)
+                        left += wide
+                axes.set_xlim(0, 1)
+                axes.set_yticks(range(len(counts)), [f"{count:d}" for count in counts])
+            line[0].set_ylabel(f"{words}\niterations")
+        panels[0, 0].invert_yaxis()
+        for axes, n in zip(panels[0], networks, strict=True):
+            axes.set_title("trained on 1 image" if n == 1 else f"trained on {n} images")
+        for axes in panels[-1]:
+            axes.set_xlabel("share of the inputs")
+        handles = [
+            *(
+                Patch(color=_COLOURS[i % len(_COLOURS)], lw=0, label=f"nearest: image {i + 1}")
+                for i in range(networks[-1])
+            ),
+            *(
+                Patch(color=("#444444", strength), lw=0, label=words)
+                for strength, words in zip(strengths.values(), ("at it", "a mixture", "elsewhere"), strict=True)
+            ),
+        ]
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False, fontsize=9.5
+        )
     return figure
 
 

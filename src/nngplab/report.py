@@ -89,6 +89,9 @@ class Number(float):
     def __rtruediv__(self, other: float) -> "Number":
         return Number(float(other) / float(self), Formula("/", other, self))
 
+    def __rmul__(self, other: float) -> "Number":
+        return Number(float(other) * float(self), Formula("*", other, self), self.whole and _is_whole(other))
+
     def __sub__(self, other: float) -> "Number":
         return Number(float(self) - float(other), Formula("-", self, other), self.whole and _is_whole(other))
 
@@ -309,9 +312,9 @@ def plain(number: Number) -> Markup:
     return number.shown(repr(int(number) if number.whole else float(number)))
 
 
-def percent(number: Number) -> Markup:
-    """Jinja filter: the share traced, in whole percents."""
-    return number.shown(f"{_fixed(100 * float(number), 0)}%")
+def percent(number: Number, decimals: int = 0) -> Markup:
+    """Jinja filter: the share traced, in percents with `decimals` digits after the point."""
+    return number.shown(f"{_fixed(100 * float(number), decimals)}%")
 
 
 def interval(low: Number, high: Number) -> Markup:

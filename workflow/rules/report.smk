@@ -1,4 +1,12 @@
 # The page with every answer.
+SECTIONS = [
+    "cifar10",
+    "fc_net",
+    "linear_autoencoder",
+    "attractors",
+    "kernel_regression",
+    "width_sweep",
+]
 
 
 rule report:
@@ -6,9 +14,7 @@ rule report:
         script="workflow/scripts/report.py",
         library=library("workflow/scripts/report.py"),
         templates=sorted(str(path) for path in Path("workflow/report").glob("*.j2")) + ["workflow/report/style.css"],
-        cifar10=rules.cifar10.input.results,
-        kernel_regression=rules.kernel_regression.input.results,
-        width_sweep=rules.width_sweep.input.results,
+        results=[getattr(rules, section).input.results for section in SECTIONS],
     output:
         page=report("results/report.html", caption="../report/report.rst", category="The report"),
     log:
@@ -21,12 +27,13 @@ rule report:
         mem_mb=1000,
         runtime=5,
     params:
+        sections=SECTIONS,
         config=json.dumps(config),
     message:
         "Write the report"
     shell:
         "python {input.script:q} --results-folder results --templates workflow/report"
-        " --sections cifar10 kernel_regression width_sweep --config-json {params.config:q} --output {output.page:q}"
+        " --sections {params.sections} --config-json {params.config:q} --output {output.page:q}"
         " --log {log:q}"
 
 

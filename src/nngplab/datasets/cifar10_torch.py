@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 import torchvision
+from torch import Tensor
 
 from nngplab.datasets.cifar10 import META, TEST_BATCHES, TRAIN_BATCHES
 from nngplab.errors import InputError
@@ -36,3 +38,23 @@ class VerifiedCIFAR10(torchvision.datasets.CIFAR10):
             raise InputError(
                 f"{folder} does not hold the files that were verified: unpack the archive again"
             ) from error
+
+
+def in_memory(dataset: VerifiedCIFAR10) -> tuple[Tensor, Tensor]:
+    """Return all images, (n, 3 * 32 * 32) uint8 with the channels first, and all labels, (n,) int64."""
+    return torch.from_numpy(dataset.data).permute(0, 3, 1, 2).flatten(1), torch.tensor(dataset.targets)
+
+
+def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of each channel, (3,) float32, of images (n, 3072) with values from 0 to 1."""
+    channels = images.view(len(images), 3, -1).unbind(dim=1)
+    counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in channels])
+    shares = counts.double() / counts.sum(dim=1, keepdim=True)
+    values = torch.arange(256, dtype=torch.float64) / 255
+    mean = shares @ values
+    return mean.float(), (shares @ values**2 - mean**2).sqrt().float()
+
+
+def as_inputs(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Return images (n, 3072) uint8 as float32 inputs from 0 to 1, then each channel less `mean`, divided by `std`."""
+    return images.view(len(images), 3, -1).float().div_(255).sub_(mean[:, None]).div_(std[:, None]).flatten(1)

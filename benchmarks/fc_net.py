@@ -1,0 +1,96 @@
+"""Time an epoch of Problem 2b with the images in memory against one that asks torchvision for one image after another.
+
+Both take the same images, do the same to them and train the same network, on one thread, in turns, several times over;
+the table shows the median seconds and the median of the paired ratios with its range. Once the batches are only
+brought, and once the network is trained on them: its arithmetic, which both have alike, bounds the second ratio.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import transforms
+
+from nngplab.datasets.cifar10 import CLASSES, PIXELS
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, as_inputs, channel_statistics, in_memory
+from nngplab.networks import OneHiddenLayer, resolve_device
+from nngplab.training import Batches, mirrored, shuffled_batches, train
+
+
+def one_by_one(dataset: VerifiedCIFAR10, each: list[object], size: int, device: torch.device) -> Batches:
+    dataset.transform = transforms.Compose(each)
+    loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(dataset, batch_size=size, shuffle=True)
+    return lambda _: ((images.flatten(1).to(device), labels.to(device)) for images, labels in loader)
+
+
+def bring(batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+    for _ in batches:
+        pass
+
+
+def seconds(batches: Batches, device: torch.device, training: bool) -> float:
+    network = OneHiddenLayer(PIXELS, 128, CLASSES, "relu", seed=0).to(device)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
+    start = time.perf_counter()
+    if training:
+        train(network, nn.functional.cross_entropy, batches, optimiser, 1, lambda: {"loss": 1.0})
+    else:
+        bring(batches(0))
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def main(arguments: argparse.Namespace) -> None:
+    torch.set_num_threads(1)
+    device = resolve_device(arguments.device)
+    dataset = VerifiedCIFAR10(arguments.folder, pd.read_csv(arguments.files), train=True)
+    images, labels = in_memory(dataset)
+    mean, std = channel_statistics(images)
+    X, plain_X, y = (tensor.to(device) for tensor in (as_inputs(images, mean, std), images.float() / 255, labels))
+    size = arguments.batch_size
+    full = [transforms.RandomHorizontalFlip(), transforms.ToTensor(), transforms.Normalize(mean, std)]
+    pairs = {
+        "none": ([transforms.ToTensor()], shuffled_batches(plain_X, y, size, seed=0)),
+        "mirror and standardise": (full, mirrored(shuffled_batches(X, y, size, seed=0), (3, 32, 32), seed=0)),
+    }
+    rows = []
+    for preprocessing, (each, in_turn) in pairs.items():
+        for training in (False, True):
+            taken = []
+            for _ in range(arguments.rounds):
+                slow = seconds(one_by_one(dataset, each, size, device), device, training)
+                taken.append((slow, seconds(in_turn, device, training)))
+            slow_seconds, fast_seconds = np.transpose(taken)
+            ratio = slow_seconds / fast_seconds
+            rows.append(
+                {
+                    "preprocessing": preprocessing,
+                    "epoch": "batches brought and trained on" if training else "batches brought",
+                    "one_by_one_seconds": np.median(slow_seconds),
+                    "in_memory_seconds": np.median(fast_seconds),
+                    "ratio": np.median(ratio),
+                    "ratio_low": ratio.min(),
+                    "ratio_high": ratio.max(),
+                }
+            )
+            print(f"{preprocessing}: {rows[-1]['epoch']} timed", file=sys.stderr)
+    print(f"{len(y):,} images in batches of {size} on {device.type}, {arguments.rounds} rounds")
+    print(pd.DataFrame(rows).to_csv(index=False, float_format="%.3g"), end="")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("data/cifar10/cifar-10-batches-py"), help="the batches")
+    parser.add_argument("--files", type=Path, default=Path("results/cifar10/files.csv"), help="the verified files")
+    parser.add_argument("--batch-size", type=int, default=128, help="images in a batch")
+    parser.add_argument("--rounds", type=int, default=3, help="times that each pair of measurements is taken")
+    parser.add_argument("--device", default="cpu", help="auto, cpu or cuda")
+    main(parser.parse_args())

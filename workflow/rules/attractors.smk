@@ -1,0 +1,194 @@
+# Problem 4: autoencoders on a few images, and what they make of others when iterated.
+ATTRACTORS = sorted({*config["attractors"]["n_images"], *config["attractors"]["extra_n_images"]})
+
+
+rule attractors_train:
+    input:
+        script="workflow/scripts/attractors_train.py",
+        library=library("workflow/scripts/attractors_train.py"),
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+    output:
+        network="results/attractors/by_n_images/network_{n_images}.pt",
+        attempts="results/attractors/by_n_images/attempts_{n_images}.csv",
+    log:
+        "logs/attractors_train_{n_images}.log",
+    benchmark:
+        "logs/benchmarks/attractors_train_{n_images}.tsv"
+    wildcard_constraints:
+        n_images=r"\d+",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        seed=lookup(dpath="seed", within=config),
+        device=lookup(dpath="device", within=config),
+        width=lookup(dpath="attractors/width", within=config),
+        target=lookup(dpath="attractors/target", within=config),
+        step_size=lookup(dpath="attractors/step_size", within=config),
+        max_steps=lookup(dpath="attractors/max_steps", within=config),
+        # What fixed step sizes do is shown on the smallest number of images.
+        trials=lambda wildcards: (
+            [] if int(wildcards.n_images) > ATTRACTORS[0] else config["attractors"]["trial_step_sizes"]
+        ),
+        trial_steps=lookup(dpath="attractors/trial_steps", within=config),
+    message:
+        "Train the autoencoder of Problem 4 on {wildcards.n_images} images"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --n-images {wildcards.n_images}"
+        " --width {params.width} --target {params.target} --max-steps {params.max_steps}"
+        " --step-size {params.step_size} --trial-step-sizes {params.trials} --trial-steps {params.trial_steps}"
+        " --device {params.device} --seed {params.seed} --network {output.network:q} --attempts {output.attempts:q}"
+        " --log {log:q}"
+
+
+rule attractors_outcomes:
+    input:
+        script="workflow/scripts/attractors_outcomes.py",
+        library=library("workflow/scripts/attractors_outcomes.py"),
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+        networks=expand(rules.attractors_train.output.network, n_images=ATTRACTORS),
+    output:
+        outcomes="results/attractors/outcomes.csv",
+        images="results/attractors/images.csv",
+        jacobian="results/attractors/jacobian.csv",
+        noisy="results/attractors/noisy.csv",
+    log:
+        "logs/attractors_outcomes.log",
+    benchmark:
+        "logs/benchmarks/attractors_outcomes.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        seed=lookup(dpath="seed", within=config),
+        iterations=lookup(dpath="attractors/iterations", within=config),
+        extra_iterations=lookup(dpath="attractors/extra_iterations", within=config),
+        test_images=lookup(dpath="attractors/test_images", within=config),
+        noise=lookup(dpath="attractors/noise", within=config),
+        noise_iterations=lookup(dpath="attractors/noise_iterations", within=config),
+        eigenvalues=lookup(dpath="attractors/eigenvalues", within=config),
+    message:
+        "Iterate the autoencoders of Problem 4 on test images and noise"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --networks {input.networks:q}"
+        " --iterations {params.iterations} --extra-iterations {params.extra_iterations}"
+        " --test-images {params.test_images} --noise {params.noise} --noise-iterations {params.noise_iterations}"
+        " --eigenvalues {params.eigenvalues} --seed {params.seed} --outcomes {output.outcomes:q}"
+        " --images {output.images:q} --jacobian {output.jacobian:q} --noisy {output.noisy:q} --log {log:q}"
+
+
+rule attractors_summary:
+    input:
+        script="workflow/scripts/attractors_summary.py",
+        library=library("workflow/scripts/attractors_summary.py"),
+        attempts=expand(rules.attractors_train.output.attempts, n_images=ATTRACTORS),
+        outcomes=rules.attractors_outcomes.output.outcomes,
+        provenance=rules.cifar10_fetch.output.provenance,
+    output:
+        attempts="results/attractors/attempts.csv",
+        summary=report(
+            "results/attractors/summary.csv",
+            caption="../report/attractors_table.rst",
+            category="Problem 4: attractors",
+        ),
+        basins="results/attractors/basins.csv",
+        figure=report(
+            "results/attractors/basins.svg",
+            caption="../report/attractors_basins.rst",
+            category="Problem 4: attractors",
+        ),
+    log:
+        "logs/attractors_summary.log",
+    benchmark:
+        "logs/benchmarks/attractors_summary.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        n_images=lookup(dpath="attractors/n_images", within=config),
+    message:
+        "Count which images attract what in Problem 4"
+    shell:
+        "python {input.script:q} --attempts {input.attempts:q} --sheet-n-images {params.n_images}"
+        " --outcomes {input.outcomes:q} --provenance {input.provenance:q} --all-attempts {output.attempts:q}"
+        " --summary {output.summary:q} --basins {output.basins:q} --figure {output.figure:q} --log {log:q}"
+
+
+rule attractors_pictures:
+    input:
+        script="workflow/scripts/attractors_pictures.py",
+        library=library("workflow/scripts/attractors_pictures.py"),
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+        provenance=rules.cifar10_fetch.output.provenance,
+        networks=expand(rules.attractors_train.output.network, n_images=ATTRACTORS),
+    output:
+        outputs=report(
+            expand("results/attractors/outputs_{n_images}.png", n_images=ATTRACTORS),
+            caption="../report/attractors_pictures.rst",
+            category="Problem 4: attractors",
+        ),
+        iterates=report(
+            "results/attractors/iterates.png",
+            caption="../report/attractors_pictures.rst",
+            category="Problem 4: attractors",
+        ),
+        noisy=report(
+            "results/attractors/noisy.png",
+            caption="../report/attractors_pictures.rst",
+            category="Problem 4: attractors",
+        ),
+    log:
+        "logs/attractors_pictures.log",
+    benchmark:
+        "logs/benchmarks/attractors_pictures.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        seed=lookup(dpath="seed", within=config),
+        iterated=max(config["attractors"]["n_images"]),
+        iterations=lookup(dpath="attractors/iterations", within=config),
+        noise=lookup(dpath="attractors/noise", within=config),
+        noise_iterations=lookup(dpath="attractors/noise_iterations", within=config),
+        visdom=branch(
+            config["attractors"]["visdom"]["enabled"],
+            then=["--visdom", config["attractors"]["visdom"]["server"], str(config["attractors"]["visdom"]["port"])],
+            otherwise=[],
+        ),
+    message:
+        "Show outputs and iterates of the autoencoders of Problem 4"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --provenance {input.provenance:q}"
+        " --networks {input.networks:q} --iterated {params.iterated} --iterations {params.iterations}"
+        " --noise {params.noise} --noise-iterations {params.noise_iterations} --seed {params.seed} {params.visdom:q}"
+        " --outputs {output.outputs:q} --iterates {output.iterates:q} --noisy {output.noisy:q} --log {log:q}"
+
+
+rule attractors:
+    input:
+        results=[
+            rules.attractors_outcomes.output,
+            rules.attractors_summary.output,
+            rules.attractors_pictures.output,
+        ],
+    message:
+        "Problem 4 is answered in results/attractors"
+
+
+localrules:
+    attractors,
+    attractors_summary,

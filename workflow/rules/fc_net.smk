@@ -1,0 +1,154 @@
+# Problem 2b: a fully connected network with one hidden layer, trained on CIFAR-10.
+FC_NET_LOSSES = config["fc_net"]["losses"]
+FC_NET_SEEDS = range(config["fc_net"]["seeds"])
+
+
+rule fc_net_train:
+    input:
+        script="workflow/scripts/fc_net_train.py",
+        library=library("workflow/scripts/fc_net_train.py"),
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+    output:
+        metrics="results/fc_net/runs/{loss}_{seed}.csv",
+        outputs="results/fc_net/runs/{loss}_{seed}.npz",
+        model="results/fc_net/runs/{loss}_{seed}.pt",
+    log:
+        "logs/fc_net_train_{loss}_{seed}.log",
+    benchmark:
+        "logs/benchmarks/fc_net_train_{loss}_{seed}.tsv"
+    wildcard_constraints:
+        loss="mse|cross_entropy",
+        seed=r"\d+",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        checkpoint=lambda wildcards: f".checkpoints/fc_net/{wildcards.loss}_{wildcards.seed}",
+        root_seed=lookup(dpath="seed", within=config),
+        device=lookup(dpath="device", within=config),
+        width=lookup(dpath="fc_net/width", within=config),
+        optimiser=lookup(dpath="fc_net/optimiser", within=config),
+        schedule=lookup(dpath="fc_net/schedule", within=config),
+        learning_rate=lookup(dpath="fc_net/learning_rate", within=config),
+        epochs=lookup(dpath="fc_net/epochs", within=config),
+        batch_size=lookup(dpath="fc_net/batch_size", within=config),
+        standardise=lookup(dpath="fc_net/standardise", within=config),
+        mirror=lookup(dpath="fc_net/mirror", within=config),
+        n_train=option("--n-train", config["fc_net"]["n_train"]),
+    message:
+        "Train network {wildcards.seed} of Problem 2b with the loss {wildcards.loss}"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --loss {wildcards.loss}"
+        " --seed {wildcards.seed} --root-seed {params.root_seed} --device {params.device} --width {params.width}"
+        " --optimiser {params.optimiser} --schedule {params.schedule} --learning-rate {params.learning_rate}"
+        " --epochs {params.epochs} --batch-size {params.batch_size} --standardise {params.standardise}"
+        " --mirror {params.mirror} {params.n_train} --checkpoint {params.checkpoint:q} --metrics {output.metrics:q}"
+        " --outputs {output.outputs:q} --model {output.model:q} --log {log:q}"
+
+
+rule fc_net_summary:
+    input:
+        script="workflow/scripts/fc_net_summary.py",
+        library=library("workflow/scripts/fc_net_summary.py"),
+        metrics=expand(rules.fc_net_train.output.metrics, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
+        outputs=expand(rules.fc_net_train.output.outputs, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
+        counts=rules.cifar10_check.output.counts,
+    output:
+        metrics="results/fc_net/metrics.csv",
+        summary=report(
+            "results/fc_net/summary.csv",
+            caption="../report/fc_net_table.rst",
+            category="Problem 2b: a fully connected network",
+        ),
+        per_class="results/fc_net/per_class.csv",
+        confusion="results/fc_net/confusion.csv",
+    log:
+        "logs/fc_net_summary.log",
+    benchmark:
+        "logs/benchmarks/fc_net_summary.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Put the networks of Problem 2b together"
+    shell:
+        "python {input.script:q} --metrics {input.metrics:q} --outputs {input.outputs:q} --counts {input.counts:q}"
+        " --all-metrics {output.metrics:q} --summary {output.summary:q} --per-class {output.per_class:q}"
+        " --confusion {output.confusion:q} --log {log:q}"
+
+
+rule fc_net_figures:
+    input:
+        script="workflow/scripts/fc_net_figures.py",
+        library=library("workflow/scripts/fc_net_figures.py"),
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+        provenance=rules.cifar10_fetch.output.provenance,
+        metrics=rules.fc_net_summary.output.metrics,
+        confusion=rules.fc_net_summary.output.confusion,
+        models=expand(rules.fc_net_train.output.model, loss=FC_NET_LOSSES, seed=0),
+        outputs=expand(rules.fc_net_train.output.outputs, loss=FC_NET_LOSSES, seed=0),
+    output:
+        learning_curves=report(
+            "results/fc_net/learning_curves.svg",
+            caption="../report/fc_net_learning_curves.rst",
+            category="Problem 2b: a fully connected network",
+        ),
+        confusion_matrix=report(
+            "results/fc_net/confusion.svg",
+            caption="../report/fc_net_confusion.rst",
+            category="Problem 2b: a fully connected network",
+        ),
+        first_layers=report(
+            expand("results/fc_net/first_layer_{loss}.png", loss=FC_NET_LOSSES),
+            caption="../report/fc_net_first_layer.rst",
+            category="Problem 2b: a fully connected network",
+        ),
+        predictions=report(
+            expand("results/fc_net/predictions_{loss}.png", loss=FC_NET_LOSSES),
+            caption="../report/fc_net_predictions.rst",
+            category="Problem 2b: a fully connected network",
+        ),
+    log:
+        "logs/fc_net_figures.log",
+    benchmark:
+        "logs/benchmarks/fc_net_figures.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        seed=lookup(dpath="seed", within=config),
+    message:
+        "Draw the networks of Problem 2b"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --provenance {input.provenance:q}"
+        " --metrics {input.metrics:q} --confusion {input.confusion:q} --models {input.models:q}"
+        " --outputs {input.outputs:q} --seed {params.seed} --learning-curves {output.learning_curves:q}"
+        " --confusion-matrix {output.confusion_matrix:q} --first-layers {output.first_layers:q}"
+        " --predictions {output.predictions:q} --log {log:q}"
+
+
+rule fc_net:
+    input:
+        results=[
+            expand(rules.fc_net_train.output, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
+            rules.fc_net_summary.output,
+            rules.fc_net_figures.output,
+        ],
+    message:
+        "Problem 2b is answered in results/fc_net"
+
+
+localrules:
+    fc_net,
+    fc_net_summary,
+    fc_net_figures,

@@ -1,0 +1,165 @@
+# Problem 3: linear autoencoders from zero and half-zero weights, on a random sample and on an image.
+LINEAR_AUTOENCODER_CONVENTIONS = ["half", "sum", "mean"]
+
+
+rule linear_autoencoder_runs:
+    input:
+        script="workflow/scripts/linear_autoencoder_runs.py",
+        library=library("workflow/scripts/linear_autoencoder_runs.py"),
+    output:
+        runs="results/linear_autoencoder/by_convention/runs_{convention}.csv",
+        losses="results/linear_autoencoder/by_convention/losses_{convention}.csv",
+    log:
+        "logs/linear_autoencoder_runs_{convention}.log",
+    benchmark:
+        "logs/benchmarks/linear_autoencoder_runs_{convention}.tsv"
+    wildcard_constraints:
+        convention="|".join(LINEAR_AUTOENCODER_CONVENTIONS),
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        seed=lookup(dpath="seed", within=config),
+        d=lookup(dpath="linear_autoencoder/d", within=config),
+        width=lookup(dpath="linear_autoencoder/width", within=config),
+        extra_widths=lookup(dpath="linear_autoencoder/extra_widths", within=config),
+        zero_steps=lookup(dpath="linear_autoencoder/zero_steps", within=config),
+        steps=lookup(dpath="linear_autoencoder/steps", within=config),
+        step_sizes=lookup(dpath="linear_autoencoder/step_sizes", within=config),
+        extra_step_sizes=lookup(dpath="linear_autoencoder/extra_step_sizes", within=config),
+        seeds=lookup(dpath="linear_autoencoder/seeds", within=config),
+    message:
+        "Train the linear autoencoders of Problem 3 a and b (convention of the loss: {wildcards.convention})"
+    shell:
+        "python {input.script:q} --convention {wildcards.convention} --d {params.d} --width {params.width}"
+        " --extra-widths {params.extra_widths} --zero-steps {params.zero_steps} --steps {params.steps}"
+        " --step-sizes {params.step_sizes} --extra-step-sizes {params.extra_step_sizes} --seeds {params.seeds}"
+        " --seed {params.seed} --runs {output.runs:q} --losses {output.losses:q} --log {log:q}"
+
+
+rule linear_autoencoder_summary:
+    input:
+        script="workflow/scripts/linear_autoencoder_summary.py",
+        library=library("workflow/scripts/linear_autoencoder_summary.py"),
+        runs=expand(rules.linear_autoencoder_runs.output.runs, convention=LINEAR_AUTOENCODER_CONVENTIONS),
+        losses=expand(rules.linear_autoencoder_runs.output.losses, convention=LINEAR_AUTOENCODER_CONVENTIONS),
+    output:
+        runs="results/linear_autoencoder/runs.csv",
+        losses="results/linear_autoencoder/losses.csv",
+        zero="results/linear_autoencoder/zero.csv",
+        summary=report(
+            "results/linear_autoencoder/summary.csv",
+            caption="../report/linear_autoencoder_table.rst",
+            category="Problem 3: linear autoencoders",
+        ),
+        edge="results/linear_autoencoder/edge.csv",
+    log:
+        "logs/linear_autoencoder_summary.log",
+    benchmark:
+        "logs/benchmarks/linear_autoencoder_summary.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Compare the trainings of Problem 3 with the edge of stability"
+    shell:
+        "python {input.script:q} --runs {input.runs:q} --losses {input.losses:q} --all-runs {output.runs:q}"
+        " --all-losses {output.losses:q} --zero {output.zero:q} --summary {output.summary:q} --edge {output.edge:q}"
+        " --log {log:q}"
+
+
+rule linear_autoencoder_figures:
+    input:
+        script="workflow/scripts/linear_autoencoder_figures.py",
+        library=library("workflow/scripts/linear_autoencoder_figures.py"),
+        runs=rules.linear_autoencoder_summary.output.runs,
+        losses=rules.linear_autoencoder_summary.output.losses,
+    output:
+        losses=report(
+            "results/linear_autoencoder/losses.svg",
+            caption="../report/linear_autoencoder_losses.rst",
+            category="Problem 3: linear autoencoders",
+        ),
+        step_sizes=report(
+            "results/linear_autoencoder/step_sizes.svg",
+            caption="../report/linear_autoencoder_step_sizes.rst",
+            category="Problem 3: linear autoencoders",
+        ),
+    log:
+        "logs/linear_autoencoder_figures.log",
+    benchmark:
+        "logs/benchmarks/linear_autoencoder_figures.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        width=lookup(dpath="linear_autoencoder/width", within=config),
+    message:
+        "Draw the loss curves and final losses of Problem 3"
+    shell:
+        "python {input.script:q} --runs {input.runs:q} --losses {input.losses:q} --width {params.width}"
+        " --losses-figure {output.losses:q} --step-sizes-figure {output.step_sizes:q} --log {log:q}"
+
+
+rule linear_autoencoder_image:
+    input:
+        script="workflow/scripts/linear_autoencoder_image.py",
+        library=library("workflow/scripts/linear_autoencoder_image.py"),
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+        provenance=rules.cifar10_fetch.output.provenance,
+    output:
+        constants="results/linear_autoencoder/constants.csv",
+        record="results/linear_autoencoder/image.json",
+        figure=report(
+            "results/linear_autoencoder/outputs.png",
+            caption="../report/linear_autoencoder_outputs.rst",
+            category="Problem 3: linear autoencoders",
+        ),
+    log:
+        "logs/linear_autoencoder_image.log",
+    benchmark:
+        "logs/benchmarks/linear_autoencoder_image.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        seed=lookup(dpath="seed", within=config),
+        width=lookup(dpath="linear_autoencoder/image_width", within=config),
+        edge_share=lookup(dpath="linear_autoencoder/image_edge_share", within=config),
+        steps=lookup(dpath="linear_autoencoder/image_steps", within=config),
+        test_images=lookup(dpath="linear_autoencoder/test_images", within=config),
+        shown_images=lookup(dpath="linear_autoencoder/shown_images", within=config),
+    message:
+        "Train the linear autoencoder of Problem 3 c on an image"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --provenance {input.provenance:q}"
+        " --width {params.width} --edge-share {params.edge_share} --steps {params.steps}"
+        " --test-images {params.test_images} --shown-images {params.shown_images} --seed {params.seed}"
+        " --constants {output.constants:q} --record {output.record:q} --output {output.figure:q} --log {log:q}"
+
+
+rule linear_autoencoder:
+    input:
+        results=[
+            rules.linear_autoencoder_summary.output,
+            rules.linear_autoencoder_figures.output,
+            rules.linear_autoencoder_image.output,
+        ],
+    message:
+        "Problem 3 is answered in results/linear_autoencoder"
+
+
+localrules:
+    linear_autoencoder,
+    linear_autoencoder_summary,
+    linear_autoencoder_figures,

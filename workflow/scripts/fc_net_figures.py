@@ -1,0 +1,74 @@
+"""Draw the networks of Problem 2b: how they learn, what they confuse, their first layers, some of their predictions."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
+from nngplab.figures import fc_net_confusion, fc_net_learning_curves, image_grid, image_mosaic, save
+from nngplab.program import run
+from nngplab.seeds import generator
+
+SHOWN = 10  # right predictions, and as many wrong ones
+
+
+def main(arguments: argparse.Namespace) -> None:
+    provenance = json.loads(arguments.provenance.read_text(encoding="utf-8"))
+    mark = provenance["label"] if provenance["stand_in"] else None
+    test = VerifiedCIFAR10(arguments.folder, pd.read_csv(arguments.files), train=False)
+    images = in_memory(test)[0].view(-1, 3, 32, 32).numpy()
+
+    save(fc_net_learning_curves(pd.read_csv(arguments.metrics)), arguments.learning_curves, mark)
+    save(fc_net_confusion(pd.read_csv(arguments.confusion)), arguments.confusion_matrix, mark)
+    for path, output in zip(arguments.models, arguments.first_layers, strict=True):
+        save(image_mosaic(first_layer(path)), output, mark)
+    for path, output in zip(arguments.outputs, arguments.predictions, strict=True):
+        save(predictions(path, images, test.classes, arguments.seed), output, mark)
+
+
+def first_layer(path: Path) -> npt.NDArray[np.float32]:
+    """Return the rows of B as images (k, 3, 32, 32), those first that weigh most in the outputs."""
+    weights = torch.load(path, weights_only=True)["network"]
+    B, A = weights["first.weight"], weights["last.weight"]
+    order = (B.norm(dim=1) * A.norm(dim=0)).argsort(descending=True, stable=True)
+    images: npt.NDArray[np.float32] = B[order].view(-1, 3, 32, 32).numpy()
+    return images
+
+
+def predictions(path: Path, images: npt.NDArray[np.uint8], classes: list[str], seed: int) -> Figure:
+    """Return test images drawn at random, first ones that the network classifies rightly, then others."""
+    with np.load(path) as file:
+        labels, predicted, loss = file["labels"], file["outputs"].argmax(axis=1), str(file["loss"])
+    random = generator(seed, "fc_net_figures", loss)
+    chosen: list[Any] = []
+    for group in (np.flatnonzero(labels == predicted), np.flatnonzero(labels != predicted)):
+        chosen += list(random.choice(group, min(SHOWN, len(group)), replace=False))
+    titles = [
+        classes[label] if label == guess else f"{classes[label]}\n→ {classes[guess]}"
+        for label, guess in zip(labels[chosen], predicted[chosen], strict=True)
+    ]
+    return image_grid(images[chosen], titles, columns=SHOWN)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the unpacked batches")
+    parser.add_argument("--files", type=Path, required=True, help="CSV of the verified files")
+    parser.add_argument("--provenance", type=Path, required=True, help="JSON: where the images come from")
+    parser.add_argument("--metrics", type=Path, required=True, help="errors and accuracy after each epoch, CSV")
+    parser.add_argument("--confusion", type=Path, required=True, help="a row for each loss and pair of classes, CSV")
+    parser.add_argument("--models", type=Path, nargs="+", required=True, help="weights of a network of each loss")
+    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs of the same networks, NPZ")
+    parser.add_argument("--seed", type=int, required=True, help="of the choice of images")
+    parser.add_argument("--learning-curves", type=Path, required=True, help="SVG")
+    parser.add_argument("--confusion-matrix", type=Path, required=True, help="SVG")
+    parser.add_argument("--first-layers", type=Path, nargs="+", required=True, help="PNG, one a network")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="PNG, one a network")
+    run(parser, main)

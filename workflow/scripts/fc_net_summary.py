@@ -1,0 +1,88 @@
+"""Put the networks of Problem 2b together: their accuracy over the seeds, in each class, and what they confuse."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nngplab.files import write_csv
+from nngplab.program import run
+
+
+def main(arguments: argparse.Namespace) -> None:
+    metrics = pd.concat([pd.read_csv(path) for path in arguments.metrics], ignore_index=True)
+    counts = pd.read_csv(arguments.counts)
+    classes = counts[counts["split"] == "test"].sort_values("label")["class"].to_numpy()
+    predictions = pd.concat([read_predictions(path, classes) for path in arguments.outputs], ignore_index=True)
+    write_csv(metrics, arguments.all_metrics)
+    write_csv(summarise(metrics), arguments.summary)
+    write_csv(per_class(predictions), arguments.per_class)
+    write_csv(confusion(predictions, classes), arguments.confusion)
+
+
+def read_predictions(path: Path, classes: Any) -> pd.DataFrame:
+    """Return loss, seed, class and predicted class of each test image, sorted by class."""
+    with np.load(path) as file:
+        order = file["labels"].argsort(kind="stable")
+        labels, predicted = file["labels"][order], file["outputs"].argmax(axis=1)[order]
+        columns = {"class": classes[labels], "predicted": classes[predicted]}
+        return pd.DataFrame({"loss": str(file["loss"]), "seed": int(file["seed"]), **columns})
+
+
+def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each loss, of the networks as they were after the last epoch."""
+    rows = []
+    for loss, of_loss in metrics.groupby("loss", sort=False):
+        by_epoch = of_loss[of_loss["split"] == "test"].groupby("epoch")[str(loss)].mean()
+        last = of_loss[of_loss["epoch"] == of_loss["epoch"].max()]
+        train, test = (last[last["split"] == split] for split in ("train", "test"))
+        parameters = test.iloc[0].drop(["loss", "seed", "epoch", "split", "mse", "cross_entropy", "accuracy"])
+        rows.append(
+            {
+                "loss": loss,
+                "seeds": len(test),
+                "mean_accuracy": test["accuracy"].mean(),
+                "std_accuracy": test["accuracy"].std(),
+                "lowest_accuracy": test["accuracy"].min(),
+                "highest_accuracy": test["accuracy"].max(),
+                "mean_train_accuracy": train["accuracy"].mean(),
+                "mean_loss": test[str(loss)].mean(),
+                "mean_train_loss": train[str(loss)].mean(),
+                "lowest_mean_loss": by_epoch.min(),
+                "lowest_mean_loss_epoch": by_epoch.idxmin(),
+                **parameters,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def per_class(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each loss and class, its test images and the share of them recognised, over the seeds."""
+    right = predictions.assign(right=predictions["class"] == predictions["predicted"])
+    groups = right.groupby(["loss", "class", "seed"], sort=False)["right"]
+    accuracy = groups.mean().groupby(["loss", "class"], sort=False)
+    table = accuracy.agg(mean_accuracy="mean", std_accuracy="std", lowest_accuracy="min", highest_accuracy="max")
+    table.insert(0, "images", groups.size().groupby(["loss", "class"], sort=False).first())
+    return table.reset_index()
+
+
+def confusion(predictions: pd.DataFrame, classes: Any) -> pd.DataFrame:
+    """Return, for each loss and pair of classes, how often one was taken for the other, all seeds together."""
+    pairs = predictions[["loss", "class"]].drop_duplicates().merge(pd.DataFrame({"predicted": classes}), how="cross")
+    counts = predictions.groupby(["loss", "class", "predicted"]).size().rename("count").reset_index()
+    table = pairs.merge(counts, how="left").fillna({"count": 0}).astype({"count": int})
+    return table.assign(share=table["count"] / table.groupby(["loss", "class"])["count"].transform("sum"))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="tables of the trainings, CSV")
+    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs of the networks, NPZ")
+    parser.add_argument("--counts", type=Path, required=True, help="CSV with the names of the classes")
+    parser.add_argument("--all-metrics", type=Path, required=True, help="the tables of the trainings in one, CSV")
+    parser.add_argument("--summary", type=Path, required=True, help="a row for each loss, CSV")
+    parser.add_argument("--per-class", type=Path, required=True, help="a row for each loss and class, CSV")
+    parser.add_argument("--confusion", type=Path, required=True, help="a row for each loss and pair of classes, CSV")
+    run(parser, main)

@@ -1,0 +1,26 @@
+"""Draw the loss curves of Problem 3 b, and its final losses against step size with the edge of stability."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from nngplab.figures import linear_autoencoder_losses, linear_autoencoder_step_sizes, save
+from nngplab.program import run
+
+
+def main(arguments: argparse.Namespace) -> None:
+    runs = pd.read_csv(arguments.runs).query("part == 'b'")
+    losses = pd.read_csv(arguments.losses).query("part == 'b'")
+    save(linear_autoencoder_losses(losses, runs, arguments.width), arguments.losses_figure)
+    save(linear_autoencoder_step_sizes(runs, arguments.width), arguments.step_sizes_figure)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, required=True, help="the table with a row for each training, CSV")
+    parser.add_argument("--losses", type=Path, required=True, help="the table of loss curves, CSV")
+    parser.add_argument("--width", type=int, required=True, metavar="K", help="the width to show")
+    parser.add_argument("--losses-figure", type=Path, required=True, help="the loss curves, SVG or PNG")
+    parser.add_argument("--step-sizes-figure", type=Path, required=True, help="the final losses, SVG or PNG")
+    run(parser, main)
