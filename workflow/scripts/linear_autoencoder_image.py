@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
-from nngplab.figures import image_grid, save
+from nngplab.figures import image_grid, pictures, save
 from nngplab.files import write_csv, write_json
 from nngplab.linear_autoencoder import FromZero, curvature, network_from_zero, scale, squared_error
 from nngplab.networks import OneHiddenLayer
@@ -58,7 +58,7 @@ def main(arguments: argparse.Namespace) -> None:
     shown = min(arguments.shown_images, len(X))
     write_json({**facts, "shown": shown, **facts_of_constants(table)}, arguments.record)
 
-    figure = pictures(
+    figure = grid(
         np.vstack([z, X[:shown]]),
         outputs[: shown + 1],
         [f"z: {facts['class']}", *classes[:shown]],
@@ -128,17 +128,12 @@ def facts_of_constants(table: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def pictures(inputs: np.ndarray, outputs: np.ndarray, names: list[str], multiples: np.ndarray, title: str) -> Figure:
+def grid(inputs: np.ndarray, outputs: np.ndarray, names: list[str], multiples: np.ndarray, title: str) -> Figure:
     """Draw three rows: inputs, outputs, and outputs scaled to the full range, each a row (n, 3072) in about [0, 1]."""
     lowest = outputs.min(axis=1, keepdims=True)
     rows = [inputs, outputs, (outputs - lowest) / np.ptp(outputs, axis=1, keepdims=True)]
     titles = [*names, *(f"{multiple:.2f} z" for multiple in multiples), *["scaled"] * len(inputs)]
-    return image_grid(as_bytes(np.vstack(rows)), titles, columns=len(inputs), title=title)
-
-
-def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Return rows (n, 3072) in [0, 1] as images (n, 3, 32, 32) of bytes; what lies outside is cut off."""
-    return (images.clip(0, 1) * 255).round().astype(np.uint8).reshape(-1, 3, 32, 32)
+    return image_grid(pictures(np.vstack(rows)), titles, columns=len(inputs), title=title)
 
 
 if __name__ == "__main__":
