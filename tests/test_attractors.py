@@ -359,7 +359,12 @@ def draw(data, results: Path, folder: Path, *more: object) -> subprocess.Complet
         "pictures",
         *[*data, "--provenance", results.parent / "cifar10/provenance.json", "--iterated", 2, *ITERATED],
         *["--networks", *(folder / f"network_{n}.pt" for n in (1, 2))],
-        *["--outputs", *(results / f"outputs_{n}.png" for n in (1, 2)), "--iterates", results / "iterates.png"],
+        *[
+            "--outputs",
+            *(results / f"by_n_images/outputs_{n}.png" for n in (1, 2)),
+            "--iterates",
+            results / "iterates.png",
+        ],
         *["--noisy", results / "noisy.png", *more],
     )
 
@@ -481,8 +486,9 @@ class TestScripts:
         )
         outcomes = pd.read_csv(folder / "outcomes.csv").query("n_images == 1 and input == 'training'")
         assert outcomes["outcome"].tolist() == ["image", *["zero"] * 4]
-        for name in ("outputs_1.png", "outputs_2.png", "iterates.png", "noisy.png"):
-            shutil.copy(home / "results/attractors" / name, folder)
+        for name in ("by_n_images/outputs_1.png", "by_n_images/outputs_2.png", "iterates.png", "noisy.png"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copy(home / "results/attractors" / name, folder / name)
         words = sentences(TestReport.page(tmp_path / "results"), "attractors")
         assert "On 1 image: dead after" in words
         assert "On 2 images: diverged after" in words
@@ -501,7 +507,7 @@ class TestScripts:
         ended = done(draw(data, folder, home, "--visdom", "http://127.0.0.1", port))
         (line,) = ended.stderr.splitlines()
         assert line.startswith("the pictures are not shown in visdom")
-        for name in ("outputs_1.png", "outputs_2.png", "iterates.png", "noisy.png"):
+        for name in ("by_n_images/outputs_1.png", "by_n_images/outputs_2.png", "iterates.png", "noisy.png"):
             assert (folder / name).read_bytes() == (home / "results/attractors" / name).read_bytes()
 
     def test_more_images_than_there_are(self, data, tmp_path):

@@ -38,9 +38,10 @@ def write_fc_net(folder: Path, accuracy: dict[str, tuple[float, float]], **chang
         pd.DataFrame(table).to_csv(folder / f"{name}.csv", index=False)
     for name in ("learning_curves", "confusion"):
         (folder / f"{name}.svg").write_text(PICTURE)
+    (folder / "by_loss").mkdir(exist_ok=True)
     for loss in accuracy:
         for name in ("first_layer", "predictions"):
-            (folder / f"{name}_{loss}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+            (folder / f"by_loss/{name}_{loss}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
 
 
 APART = {"mse": (0.515, 0.525), "cross_entropy": (0.53, 0.55)}

@@ -29,8 +29,8 @@ def stages() -> dict[str, Any]:
 
 
 def _stage(room: str, jobs: list[Any]) -> dict[str, Any]:
-    outs = {str(path) for job in jobs for path in job.output}
-    deps = {str(path) for job in jobs for path in job.input} - outs | {f"workflow/rules/{room}.smk"}
+    outs = {_kept(path) for job in jobs for path in job.output}
+    deps = {_kept(path) for job in jobs for path in job.input} - outs | {f"workflow/rules/{room}.smk"}
     rules = dict.fromkeys([*(job.rule.name for job in jobs), room])
     config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
     used = {room}.union(*(dict(job.params.items()) for job in jobs))
@@ -41,6 +41,12 @@ def _stage(room: str, jobs: list[Any]) -> dict[str, Any]:
         "params": [{"config/config.yaml": [key for key in config if key in used or room == "report"]}],
         "outs": sorted(outs),
     }
+
+
+def _kept(path: str) -> str:
+    """Return the path that DVC tracks: a folder of a room as a whole, since the config says how many files it has."""
+    parts = Path(path).parts
+    return str(Path(*parts[:3])) if parts[0] == "results" else str(path)
 
 
 def _jobs() -> Iterable[Any]:

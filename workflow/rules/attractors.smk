@@ -134,7 +134,7 @@ rule attractors_pictures:
         networks=expand(rules.attractors_train.output.network, n_images=ATTRACTORS),
     output:
         outputs=report(
-            expand("results/attractors/outputs_{n_images}.png", n_images=ATTRACTORS),
+            expand("results/attractors/by_n_images/outputs_{n_images}.png", n_images=ATTRACTORS),
             caption="../report/attractors_pictures.rst",
             category="Problem 4: attractors",
         ),

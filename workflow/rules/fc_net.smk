@@ -106,12 +106,12 @@ rule fc_net_figures:
             category="Problem 2b: a fully connected network",
         ),
         first_layers=report(
-            expand("results/fc_net/first_layer_{loss}.png", loss=FC_NET_LOSSES),
+            expand("results/fc_net/by_loss/first_layer_{loss}.png", loss=FC_NET_LOSSES),
             caption="../report/fc_net_first_layer.rst",
             category="Problem 2b: a fully connected network",
         ),
         predictions=report(
-            expand("results/fc_net/predictions_{loss}.png", loss=FC_NET_LOSSES),
+            expand("results/fc_net/by_loss/predictions_{loss}.png", loss=FC_NET_LOSSES),
             caption="../report/fc_net_predictions.rst",
             category="Problem 2b: a fully connected network",
         ),

@@ -77,7 +77,8 @@ def follow(
     for r, outputs in directions(network, torch.cat(list(inputs.values())).float(), iterations):
         where = destinations(outputs.double().numpy(), Z.numpy())
         tables.append(pd.concat([of_input.assign(iterations=r), where], axis=1))
-    return pd.concat(tables)
+    table = pd.concat(tables)
+    return table.assign(index=table.pop("index"))
 
 
 def fitted(network: OneHiddenLayer, Z: Tensor) -> pd.DataFrame:
