@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def copy_checkout(folder: Path) -> Path:
-    """Copy the files that git has or would take, as they are now, into a new git repository."""
+def project_files() -> list[str]:
+    """The files that git has or would take, as they are now, relative to the root."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -20,11 +20,15 @@ def copy_checkout(folder: Path) -> Path:
         capture_output=True,
         text=True,
     )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target)
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy the project's files into a new git repository."""
+    for name in project_files():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
     commit = ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message=test"]
     for arguments in (["init", "--quiet"], ["add", "--all"], commit):
         # The report names the commit: the same tree gets the same one.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import ROOT, project_files
 
-ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk") if path.stem != "common")
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 
@@ -141,20 +141,10 @@ class TestPins:
 
 
 def test_no_file_names_a_machine():
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    home = str(Path.home())
-    for name in filter(None, listed.stdout.split("\0")):
-        path = ROOT / name
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="ignore")
-            assert f"{home}/" not in text, name
-            assert f"{ROOT}/" not in text, name
+    for name in project_files():
+        text = (ROOT / name).read_text(encoding="utf-8", errors="ignore")
+        assert f"{Path.home()}/" not in text, name
+        assert f"{ROOT}/" not in text, name
 
 
 def test_the_example_of_the_readme_runs(tmp_path):
