@@ -26,3 +26,6 @@ rule all:
         rules.kernel_regression.input,
         rules.width_sweep.input,
         rules.report.output,
+
+
+include: "workflow/rules/dvc.smk"

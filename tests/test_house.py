@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT, project_files
 
-NAMES = sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk") if path.stem != "common")
+NAMES = sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk") if path.stem not in ("common", "dvc"))
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 
 
@@ -52,7 +52,7 @@ class TestOneNameOneRoom:
             text = rule_text(name, rule)
             assert "message:" in text, rule
             if "shell:" in text:
-                wanted = ["log:", "benchmark:", "mem_mb=", "runtime=", "conda:", "script=", "library="]
+                wanted = ["log:", "benchmark:", "mem_mb=", "runtime=", "conda:", "script=", "library=", "code="]
                 assert [word for word in wanted if word not in text] == [], rule
 
 

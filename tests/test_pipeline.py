@@ -70,6 +70,21 @@ def test_every_result_is_on_the_page(finished):
     assert {name.split("/")[1] for name in used} == {name.split("/")[0] for name in CONTRACT}
 
 
+def test_every_output_is_a_target(run, checkout):
+    """Snakemake does not miss an intermediate that nobody asks for; so `rule all` asks for each of them."""
+    program = (
+        "from workflow.doors.dag import dag_of_all\n"
+        "jobs = list(dag_of_all().jobs)\n"
+        "made = {str(path) for job in jobs for path in job.output}\n"
+        "wanted = {str(path) for job in jobs if job.rule.name == 'all' for path in job.input}\n"
+        "print(len(made), made - wanted)"
+    )
+    ended = run(checkout, "python", "-c", program)
+    number, _, missing = ended.stdout.splitlines()[-1].partition(" ")
+    assert int(number) > 50
+    assert missing == "set()"
+
+
 def test_with_nothing_changed_no_job_runs(run, finished):
     assert jobs(run, finished) == set()
 

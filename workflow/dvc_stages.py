@@ -7,15 +7,15 @@ param of its rules (for the report, which prints the config, all of it).
 """
 
 import argparse
-from collections.abc import Iterable
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
-from snakemake.api import SnakemakeApi
-from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from nngplab.files import written_whole
+from workflow.doors.dag import dag_of_all
 
 HEADER = "# Made from the Snakemake DAG by workflow/dvc_stages.py (`make dvc.yaml`); a test holds the two together.\n"
 
@@ -23,7 +23,7 @@ HEADER = "# Made from the Snakemake DAG by workflow/dvc_stages.py (`make dvc.yam
 def stages() -> dict[str, Any]:
     """Return the stages of dvc.yaml for the workflow in the current folder."""
     rooms: dict[str, list[Any]] = {}
-    for job in sorted(_jobs(), key=lambda job: (job.rule.lineno, sorted(map(str, job.output)))):
+    for job in sorted(dag_of_all().jobs, key=lambda job: (job.rule.lineno, sorted(map(str, job.output)))):
         rooms.setdefault(Path(job.rule.snakefile).stem, []).append(job)
     return {room: _stage(room, rooms[room]) for room in sorted(rooms) if room != "Snakefile"}
 
@@ -47,16 +47,6 @@ def _kept(path: str) -> str:
     """Return the path that DVC tracks: a folder of a room as a whole, since the config says how many files it has."""
     parts = Path(path).parts
     return str(Path(*parts[:3])) if parts[0] == "results" else str(path)
-
-
-def _jobs() -> Iterable[Any]:
-    """Every job of `rule all`. Snakemake offers them in its Python interface only, and there not publicly."""
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow_api = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=Path("Snakefile"))
-        workflow = workflow_api.dag(DAGSettings(forceall=True)).workflow_api._workflow
-        workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True)
-        workflow._build_dag()
-        return list(workflow.dag.jobs)
 
 
 def main() -> None:

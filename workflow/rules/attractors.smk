@@ -23,6 +23,7 @@ rule attractors_train:
         mem_mb=3000,
         runtime=60,
     params:
+        code=code("workflow/scripts/attractors_train.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         device=lookup(dpath="device", within=config),
@@ -67,6 +68,7 @@ rule attractors_outcomes:
         mem_mb=4000,
         runtime=60,
     params:
+        code=code("workflow/scripts/attractors_outcomes.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         iterations=lookup(dpath="attractors/iterations", within=config),
@@ -115,6 +117,7 @@ rule attractors_summary:
         mem_mb=2000,
         runtime=5,
     params:
+        code=code("workflow/scripts/attractors_summary.py"),
         n_images=lookup(dpath="attractors/n_images", within=config),
     message:
         "Count which images attract what in Problem 4"
@@ -158,6 +161,7 @@ rule attractors_pictures:
         mem_mb=3000,
         runtime=10,
     params:
+        code=code("workflow/scripts/attractors_pictures.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         iterated=max(config["attractors"]["n_images"]),
@@ -180,6 +184,7 @@ rule attractors_pictures:
 
 rule attractors:
     input:
+        intermediate=expand(rules.attractors_train.output, n_images=ATTRACTORS),
         results=[
             rules.attractors_outcomes.output,
             rules.attractors_summary.output,

@@ -26,6 +26,7 @@ rule cifar10_fetch:
         mem_mb=3000,
         runtime=180,
     params:
+        code=code("workflow/scripts/cifar10_fetch.py"),
         seed=lookup(dpath="seed", within=config),
         source=lookup(dpath="cifar10/source", within=config),
         archive=option("--archive", config["cifar10"]["archive"]),
@@ -66,6 +67,7 @@ rule cifar10_extract:
         mem_mb=2000,
         runtime=15,
     params:
+        code=code("workflow/scripts/cifar10_extract.py"),
         folder=lambda wildcards, output: Path(output.batches[0]).parent,
     message:
         "Verify and extract the CIFAR-10 archive"
@@ -97,6 +99,7 @@ rule cifar10_check:
         mem_mb=3000,
         runtime=10,
     params:
+        code=code("workflow/scripts/cifar10_check.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
     message:
         "Count and check the CIFAR-10 images"
@@ -130,6 +133,7 @@ rule cifar10_samples:
         mem_mb=3000,
         runtime=10,
     params:
+        code=code("workflow/scripts/cifar10_samples.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         images=lookup(dpath="cifar10/sample_images", within=config),

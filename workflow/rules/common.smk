@@ -8,6 +8,13 @@ import grimp
 
 from nngplab.config import check_config, load_schema
 from nngplab.errors import InputError
+from workflow.doors.agreement import open_doors
+from workflow.doors.view import View
+
+# A run keeps to the configuration and the sources that it started with, in all its processes.
+VIEW = View.of(config)
+config.clear()
+config.update(VIEW.config)
 
 
 def checked(config):
@@ -52,3 +59,11 @@ def module_file(module):
 def option(flag, value):
     """A command line option, or nothing where the config says null."""
     return [] if value is None else [flag, value]
+
+
+def code(script, *others):
+    """A hash of a script, of the library as far as it imports it, and of other sources that a rule reads.
+
+    Snakemake looks at the contents of inputs only where they are newer than the outputs; a param it always compares.
+    """
+    return VIEW.digest([script, *library(script), *others])

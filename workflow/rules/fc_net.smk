@@ -26,6 +26,7 @@ rule fc_net_train:
         mem_mb=3000,
         runtime=120,
     params:
+        code=code("workflow/scripts/fc_net_train.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         checkpoint=lambda wildcards: f".checkpoints/fc_net/{wildcards.loss}_{wildcards.seed}",
         root_seed=lookup(dpath="seed", within=config),
@@ -75,6 +76,8 @@ rule fc_net_summary:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        code=code("workflow/scripts/fc_net_summary.py"),
     message:
         "Put the networks of Problem 2b together"
     shell:
@@ -125,6 +128,7 @@ rule fc_net_figures:
         mem_mb=2000,
         runtime=5,
     params:
+        code=code("workflow/scripts/fc_net_figures.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
     message:

@@ -17,6 +17,7 @@ rule kernel_regression_data:
         mem_mb=1000,
         runtime=5,
     params:
+        code=code("workflow/scripts/kernel_regression_data.py"),
         seed=lookup(dpath="seed", within=config),
         n=lookup(dpath="kernel_regression/n", within=config),
         d=lookup(dpath="kernel_regression/d", within=config),
@@ -48,6 +49,7 @@ rule kernel_regression_fit:
         mem_mb=2000,
         runtime=20,
     params:
+        code=code("workflow/scripts/kernel_regression_fit.py"),
         kernels=lookup(dpath="kernel_regression/kernels", within=config),
         laplace_L=lookup(dpath="kernel_regression/laplace_L", within=config),
         repeats=lookup(dpath="kernel_regression/repeats", within=config),
@@ -80,6 +82,8 @@ rule kernel_regression_summary:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        code=code("workflow/scripts/kernel_regression_summary.py"),
     message:
         "Compare the kernels of Problem 11"
     shell:
@@ -108,6 +112,8 @@ rule kernel_regression_figure:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        code=code("workflow/scripts/kernel_regression_figure.py"),
     message:
         "Draw the test errors of Problem 11"
     shell:

@@ -21,6 +21,7 @@ rule linear_autoencoder_runs:
         mem_mb=1000,
         runtime=60,
     params:
+        code=code("workflow/scripts/linear_autoencoder_runs.py"),
         seed=lookup(dpath="seed", within=config),
         d=lookup(dpath="linear_autoencoder/d", within=config),
         width=lookup(dpath="linear_autoencoder/width", within=config),
@@ -64,6 +65,8 @@ rule linear_autoencoder_summary:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        code=code("workflow/scripts/linear_autoencoder_summary.py"),
     message:
         "Compare the trainings of Problem 3 with the edge of stability"
     shell:
@@ -99,6 +102,7 @@ rule linear_autoencoder_figures:
         mem_mb=1000,
         runtime=5,
     params:
+        code=code("workflow/scripts/linear_autoencoder_figures.py"),
         width=lookup(dpath="linear_autoencoder/width", within=config),
     message:
         "Draw the loss curves and final losses of Problem 3"
@@ -132,6 +136,7 @@ rule linear_autoencoder_image:
         mem_mb=3000,
         runtime=20,
     params:
+        code=code("workflow/scripts/linear_autoencoder_image.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         width=lookup(dpath="linear_autoencoder/image_width", within=config),
@@ -150,6 +155,7 @@ rule linear_autoencoder_image:
 
 rule linear_autoencoder:
     input:
+        intermediate=expand(rules.linear_autoencoder_runs.output, convention=LINEAR_AUTOENCODER_CONVENTIONS),
         results=[
             rules.linear_autoencoder_summary.output,
             rules.linear_autoencoder_figures.output,

@@ -7,13 +7,14 @@ SECTIONS = [
     "kernel_regression",
     "width_sweep",
 ]
+TEMPLATES = sorted(str(path) for path in Path("workflow/report").glob("*.j2")) + ["workflow/report/style.css"]
 
 
 rule report:
     input:
         script="workflow/scripts/report.py",
         library=library("workflow/scripts/report.py"),
-        templates=sorted(str(path) for path in Path("workflow/report").glob("*.j2")) + ["workflow/report/style.css"],
+        templates=TEMPLATES,
         results=[getattr(rules, section).input.results for section in SECTIONS],
     output:
         page=report("results/report.html", caption="../report/report.rst", category="The report"),
@@ -27,6 +28,7 @@ rule report:
         mem_mb=1000,
         runtime=5,
     params:
+        code=code("workflow/scripts/report.py", *TEMPLATES),
         sections=SECTIONS,
         config=json.dumps(config),
     message:

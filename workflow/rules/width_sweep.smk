@@ -19,6 +19,7 @@ rule width_sweep_fit:
         mem_mb=4000,
         runtime=60,
     params:
+        code=code("workflow/scripts/width_sweep_fit.py"),
         seed=lookup(dpath="seed", within=config),
         widths=lookup(dpath="width_sweep/widths", within=config),
         extra_widths=lookup(dpath="width_sweep/extra_widths", within=config),
@@ -52,6 +53,8 @@ rule width_sweep_summary:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        code=code("workflow/scripts/width_sweep_summary.py"),
     message:
         "Compare the networks of Problem 12 with the NNGP"
     shell:
@@ -79,6 +82,8 @@ rule width_sweep_figure:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        code=code("workflow/scripts/width_sweep_figure.py"),
     message:
         "Draw test error against width for Problem 12"
     shell:

@@ -115,8 +115,8 @@ def from_dvc() -> Path | None:
     repository, a remote or the archive in it there is nothing to return: whatever fails is said in the log.
     """
     try:
-        from dvc.exceptions import NotDvcRepoError  # type: ignore[import-untyped]
-        from dvc.repo import Repo  # type: ignore[import-untyped]
+        from dvc.exceptions import NotDvcRepoError
+        from dvc.repo import Repo
         from dvc_data.hashfile.hash_info import HashInfo
     except ImportError:
         return None

@@ -1,0 +1,427 @@
+"""Both doors are right: after any change, either of them runs the jobs whose results could differ and no others.
+
+Each row of the table is a change. It is made in a copy of a finished checkout, once for each door; then that door runs.
+The jobs that it ran are compared with those of the row, the results with those of a run from nothing, and at last the
+other door must find nothing to do. The workflow is the project's own with the rooms of Problems 11 and 12 alone.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, copy_checkout
+
+ROOMS = ["kernel_regression", "width_sweep"]
+CONFIG = "config/config.yaml"
+DOORS = {"snakemake": ["snakemake", "--cores", "2"], "dvc": ["dvc", "repro"]}
+FINDS_NOTHING = {
+    "snakemake": (["snakemake", "--dry-run"], "Nothing to be done"),
+    "dvc": (["dvc", "status"], "Data and pipelines are up to date."),
+}
+KERNELS = {"kernel_regression_fit", "kernel_regression_summary", "kernel_regression_figure"}
+SWEEP = {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure"}
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message=state")
+
+
+def configure(folder: Path, room: str, **keys: Any) -> None:
+    path = folder / CONFIG
+    config = yaml.safe_load(path.read_text())
+    config[room].update(keys)
+    path.write_text(yaml.safe_dump(config))
+
+
+def edit(path: Path) -> None:
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+def results(folder: Path) -> dict[str, str]:
+    """The digest of each result and data file."""
+    files = [path for top in ("results", "data") for path in (folder / top).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def jobs_run(output: str) -> set[str]:
+    return set(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", output, flags=re.MULTILINE)) - {"all", *ROOMS}
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory, run) -> Path:
+    """A checkout of the workflow with the two rooms, not run yet."""
+    folder = copy_checkout(tmp_path_factory.mktemp("doors") / "small")
+    text = (folder / "Snakefile").read_text()
+    room = re.compile(
+        r'^(?:include: "workflow/rules/(\w+)\.smk"|        rules\.(\w+)\.(?:input|output),)\n', re.MULTILINE
+    )
+    kept = {*ROOMS, "common", "dvc"}
+    text = room.sub(lambda match: match[0] if (match[1] or match[2]) in kept else "", text)
+    (folder / "Snakefile").write_text(text)
+    config = yaml.safe_load((folder / CONFIG).read_text())
+    for section, values in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
+        config[section].update(values)
+    (folder / CONFIG).write_text(yaml.safe_dump(config))
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    ended = run(folder, "python", "workflow/dvc_stages.py")
+    assert ended.returncode == 0, ended.stdout
+    commit(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(small, run, tmp_path_factory) -> Path:
+    """That checkout after a run, recorded, committed and pushed to a remote in a folder."""
+    folder = shutil.copytree(small, tmp_path_factory.mktemp("doors") / "finished", symlinks=True)
+    ended = run(folder, *DOORS["snakemake"])
+    assert ended.returncode == 0, ended.stdout
+    remote = tmp_path_factory.mktemp("doors") / "remote"
+    ended = run(folder, "dvc", "remote", "add", "--default", "lab", remote)
+    assert ended.returncode == 0, ended.stdout
+    ended = run(folder, "dvc", "push")
+    assert ended.returncode == 0, ended.stdout
+    commit(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def from_nothing(small, run, tmp_path_factory) -> Callable[[dict[str, Any]], dict[str, str]]:
+    """The results of a run from nothing with a configuration."""
+    known: dict[str, dict[str, str]] = {}
+
+    def made_with(config: dict[str, Any]) -> dict[str, str]:
+        key = yaml.safe_dump(config)
+        if key not in known:
+            folder = shutil.copytree(small, tmp_path_factory.mktemp("doors") / "fresh", symlinks=True)
+            (folder / CONFIG).write_text(key)
+            ended = run(folder, *DOORS["snakemake"])
+            assert ended.returncode == 0, ended.stdout
+            known[key] = results(folder)
+        return known[key]
+
+    return made_with
+
+
+@dataclass
+class Place:
+    """A checkout to change, and a way to run programs in it."""
+
+    folder: Path
+    run: Callable[..., Any]
+    door: str
+
+    def __call__(self, *command: str) -> str:
+        ended = self.run(self.folder, *command)
+        assert ended.returncode == 0, ended.stdout
+        return str(ended.stdout)
+
+    def enter(self) -> str:
+        return self(*DOORS[self.door])
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start the door in a process group of its own; return when the sweep's longest job is going."""
+        log = (self.folder.parent / "started.log").open("w")
+        process = subprocess.Popen(
+            DOORS[self.door], cwd=self.folder, stdout=log, stderr=log, text=True, start_new_session=True
+        )
+        waited = time.monotonic() + 120
+        while not (self.folder / "logs/width_sweep_fit.log").exists():
+            assert time.monotonic() < waited, Path(log.name).read_text()
+            assert process.poll() is None, Path(log.name).read_text()
+            time.sleep(0.05)
+        return process
+
+
+# The changes. Each takes a finished checkout and returns it changed.
+
+
+def nothing(place: Place) -> None:
+    pass
+
+
+def every_file_touched(place: Place) -> None:
+    for path in place.folder.rglob("*"):
+        if path.is_file() and not {".git", ".snakemake", ".dvc"} & set(path.parts):
+            path.touch()
+
+
+def one_key(place: Place) -> None:
+    configure(place.folder, "kernel_regression", laplace_L=0.01)
+
+
+def a_module_of_one_problem(place: Place) -> None:
+    edit(place.folder / "src/nngplab/random_features.py")
+
+
+def a_module_of_all(place: Place) -> None:
+    edit(place.folder / "src/nngplab/files.py")
+
+
+def a_script_with_an_old_time(place: Place) -> None:
+    path = place.folder / "workflow/scripts/width_sweep_summary.py"
+    edit(path)
+    os.utime(path, (1e9, 1e9))
+
+
+def a_rule(place: Place) -> None:
+    path = place.folder / "workflow/rules/width_sweep.smk"
+    path.write_text(
+        path.read_text().replace('"python {input.script:q} --summary', '"python -X dev {input.script:q} --summary')
+    )
+
+
+def a_data_file(place: Place) -> None:
+    path = place.folder / "data/sine_target.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+
+def a_result_tampered_with(place: Place) -> None:
+    path = place.folder / "results/width_sweep/test_mse.csv"
+    path.write_text(path.read_text().replace("0", "1"))
+
+
+def a_result_tampered_with_and_given_its_time(place: Place) -> None:
+    path = place.folder / "results/width_sweep/test_mse.csv"
+    times = path.stat()
+    path.write_text(path.read_text().replace("0", "1"))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def a_result_deleted(place: Place) -> None:
+    (place.folder / "results/width_sweep/curve.svg").unlink()
+
+
+def an_intermediate_deleted(place: Place) -> None:
+    (place.folder / "results/width_sweep/test_mse.csv").unlink()
+
+
+def all_results_deleted(place: Place) -> None:
+    shutil.rmtree(place.folder / "results")
+
+
+def the_records_of_snakemake_deleted(place: Place) -> None:
+    shutil.rmtree(place.folder / ".snakemake")
+
+
+def another_branch_and_back(place: Place) -> None:
+    git(place.folder, "checkout", "--quiet", "-b", "other")
+    one_key(place)
+    place.enter()
+    commit(place.folder)
+    git(place.folder, "checkout", "--quiet", "-")
+    place("dvc", "checkout")
+
+
+def another_branch_and_back_by_git_alone(place: Place) -> None:
+    git(place.folder, "checkout", "--quiet", "-b", "other")
+    one_key(place)
+    place.enter()
+    commit(place.folder)
+    git(place.folder, "checkout", "--quiet", "-")
+
+
+def a_fresh_clone_with_pull(place: Place) -> None:
+    origin = place.folder.rename(place.folder.with_name("origin"))
+    git(origin.parent, "clone", "--quiet", str(origin), str(place.folder))
+    place("dvc", "pull")
+
+
+def a_fresh_clone_with_pull_and_one_key(place: Place) -> None:
+    a_fresh_clone_with_pull(place)
+    one_key(place)
+
+
+def a_fresh_clone_with_pull_and_an_edited_script(place: Place) -> None:
+    a_fresh_clone_with_pull(place)
+    a_script_with_an_old_time(place)
+
+
+def a_key_there_and_back(place: Place) -> None:
+    before = (place.folder / CONFIG).read_text()
+    one_key(place)
+    place.enter()
+    (place.folder / CONFIG).write_text(before)
+
+
+def a_run_cache_restored_by_dvc(place: Place) -> None:
+    a_key_there_and_back(place)
+    output = place("dvc", "repro")
+    assert "is cached - skipping run" in output
+    assert jobs_run(output) == set()
+
+
+def one_width_more(place: Place) -> None:
+    widths = yaml.safe_load((place.folder / CONFIG).read_text())["width_sweep"]["widths"]
+    configure(place.folder, "width_sweep", widths=[*widths, 2 * widths[-1]])
+
+
+def a_run_with_another_configuration(place: Place) -> None:
+    """Results made with an overlay lie where those of config/config.yaml belong."""
+    (place.folder / "overlay.yaml").write_text("kernel_regression: {laplace_L: 0.02}\n")
+    place("snakemake", "--cores", "2", "--configfile", "overlay.yaml")
+    (place.folder / "overlay.yaml").unlink()
+
+
+def a_run_killed_in_mid_job(place: Place) -> None:
+    configure(place.folder, "width_sweep", repeats=LONG)
+    (place.folder / "logs/width_sweep_fit.log").unlink()
+    process = place.start()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def the_config_edited_while_a_run_is_going(place: Place) -> None:
+    configure(place.folder, "width_sweep", repeats=LONG)
+    (place.folder / "logs/width_sweep_fit.log").unlink()
+    process = place.start()
+    configure(place.folder, "width_sweep", repeats=3)
+    process.wait(timeout=300)
+
+
+def a_script_edited_while_a_run_is_going(place: Place) -> None:
+    configure(place.folder, "width_sweep", repeats=LONG)
+    (place.folder / "logs/width_sweep_fit.log").unlink()
+    process = place.start()
+    edit(place.folder / "workflow/scripts/width_sweep_fit.py")
+    process.wait(timeout=300)
+
+
+LONG = 2000
+ALL = KERNELS | SWEEP | {"kernel_regression_data"}
+
+# The table: what changes, and which jobs run then, by either door.
+TABLE: list[tuple[Callable[[Place], None], set[str]]] = [
+    (nothing, set()),
+    (every_file_touched, set()),
+    (one_key, KERNELS),
+    (a_module_of_one_problem, SWEEP),
+    (a_module_of_all, ALL),
+    (a_script_with_an_old_time, SWEEP - {"width_sweep_fit"}),
+    (a_rule, {"width_sweep_figure"}),
+    (a_data_file, set()),
+    (a_result_tampered_with, set()),
+    (a_result_tampered_with_and_given_its_time, set()),
+    (a_result_deleted, set()),
+    (an_intermediate_deleted, set()),
+    (all_results_deleted, set()),
+    (the_records_of_snakemake_deleted, set()),
+    (another_branch_and_back, set()),
+    (another_branch_and_back_by_git_alone, set()),
+    (a_fresh_clone_with_pull, set()),
+    (a_fresh_clone_with_pull_and_one_key, KERNELS),
+    (a_fresh_clone_with_pull_and_an_edited_script, SWEEP - {"width_sweep_fit"}),
+    (a_key_there_and_back, set()),
+    (a_run_cache_restored_by_dvc, set()),
+    (one_width_more, SWEEP),
+    (a_run_with_another_configuration, set()),
+    (a_run_killed_in_mid_job, SWEEP),
+    (the_config_edited_while_a_run_is_going, SWEEP),
+    (a_script_edited_while_a_run_is_going, SWEEP),
+]
+
+
+def page_table() -> str:
+    """The table as docs/two_doors.md shows it; `python tests/test_doors.py` prints it."""
+    lines = ["| after | these jobs run |", "|---|---|"]
+    for change, jobs in TABLE:
+        ran = "all" if jobs == ALL else ", ".join(f"`{job}`" for job in sorted(jobs)) or "none"
+        lines.append(f"| {change.__name__.replace('_', ' ')} | {ran} |")
+    return "\n".join(lines)
+
+
+def test_the_page_shows_this_table():
+    assert page_table() in (ROOT / "docs/two_doors.md").read_text(), "put in what `python tests/test_doors.py` prints"
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("change", "jobs"), TABLE, ids=[change.__name__ for change, _ in TABLE])
+def test_table(run, finished, from_nothing, tmp_path, change, jobs, door):
+    place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, door)
+    change(place)
+    output = place.enter()
+    assert jobs_run(output) == jobs, output
+    config = yaml.safe_load((place.folder / CONFIG).read_text())
+    assert results(place.folder) == from_nothing(config)
+    other = next(name for name in DOORS if name != door)
+    for name in (other, door):
+        command, nothing_to_do = FINDS_NOTHING[name]
+        output = place(*command)
+        assert nothing_to_do in output, output
+
+
+class TestTwoAtOnce:
+    def test_a_second_run_waits_for_the_first_and_finds_nothing_to_do(self, run, finished, tmp_path):
+        place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
+        configure(place.folder, "width_sweep", repeats=LONG)
+        (place.folder / "logs/width_sweep_fit.log").unlink()
+        first = place.start()
+        output = place.enter()
+        assert f"dvc: waiting for process {first.pid} (snakemake --cores 2)" in output
+        assert "Nothing to be done" in output
+        assert first.wait() == 0
+
+    def test_dvc_says_who_is_running_and_deletes_nothing(self, run, finished, tmp_path):
+        place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
+        configure(place.folder, "width_sweep", repeats=LONG)
+        (place.folder / "logs/width_sweep_fit.log").unlink()
+        first = place.start()
+        ended = run(place.folder, "dvc", "repro")
+        assert ended.returncode != 0
+        assert f"(PID {first.pid})" in ended.stdout
+        assert (place.folder / "results/width_sweep/curve.svg").exists()
+        assert first.wait() == 0
+        assert "up to date" in place("dvc", "status")
+
+    def test_snakemake_waits_for_a_stage_of_dvc(self, run, finished, tmp_path):
+        place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "dvc")
+        configure(place.folder, "width_sweep", repeats=LONG)
+        (place.folder / "logs/width_sweep_fit.log").unlink()
+        first = place.start()
+        output = place(*DOORS["snakemake"])
+        assert first.wait() == 0
+        assert "Nothing to be done" in output
+        assert jobs_run(output) == set()
+
+    def test_a_dry_run_beside_a_run_says_so_and_changes_nothing(self, run, finished, tmp_path):
+        place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
+        configure(place.folder, "width_sweep", repeats=LONG)
+        (place.folder / "logs/width_sweep_fit.log").unlink()
+        first = place.start()
+        output = place("snakemake", "--dry-run")
+        assert "is running in this folder" in output
+        assert first.wait() == 0
+        assert "up to date" in place("dvc", "status")
+
+    def test_a_job_that_outlives_its_killed_run_is_waited_for(self, run, finished, tmp_path):
+        place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
+        configure(place.folder, "width_sweep", repeats=10 * LONG)
+        (place.folder / "logs/width_sweep_fit.log").unlink()
+        process = place.start()
+        process.kill()
+        process.wait()
+        configure(place.folder, "width_sweep", repeats=3)
+        output = place.enter()
+        assert "a job left by a run that was killed" in output
+        assert jobs_run(output) == SWEEP
+        assert set(pd.read_csv(place.folder / "results/width_sweep/test_mse.csv")["repeat"]) == {0, 1, 2}
+
+
+if __name__ == "__main__":
+    print(page_table())

@@ -1,0 +1,62 @@
+"""One lock for all runs in a folder, and what a killed run leaves behind."""
+
+import fcntl
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from workflow.doors.contents import FOLDER
+from workflow.doors.tell import say
+
+LOCK = FOLDER / "lock"
+
+_held: list[Any] = []
+
+
+def hold(waits: bool) -> bool:
+    """Take the lock that all runs in this folder share; wait for it, or return False."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = LOCK.open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        if not waits:
+            say(f"{holder} is running in this folder: what follows is how things stand in the middle of it")
+            return False
+        say(f"waiting for {holder}, which is running in this folder")
+        fcntl.flock(file, fcntl.LOCK_EX)
+    file.truncate(0)
+    file.write(f"process {os.getpid()} (snakemake {' '.join(sys.argv[1:])})")
+    file.flush()
+    _held.append(file)
+    if waits:
+        _after_a_killed_run()
+    return True
+
+
+def let_go() -> None:
+    """Release the lock."""
+    for file in _held:
+        file.close()
+    _held.clear()
+
+
+def _after_a_killed_run() -> None:
+    """Wait for jobs that a killed run has left behind, and remove its locks: with our lock held, no run is going."""
+    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
+        words = " ".join(process.info["cmdline"] or [])
+        if process.info["cwd"] != str(Path.cwd()) or process.info["pid"] in ours:
+            continue
+        if "--mode subprocess" in words or (" workflow/scripts/" in words and "--log logs/" in words):
+            say(
+                f"waiting for process {process.pid}, a job left by a run that was killed (`kill {process.pid}` ends it)"
+            )
+            psutil.wait_procs([process])
+    shutil.rmtree(".snakemake/locks", ignore_errors=True)
