@@ -6,6 +6,9 @@ from pathlib import Path
 
 import grimp
 
+# The library of this checkout, wherever another may be installed.
+sys.path.insert(0, str(Path("src").resolve()))
+
 from nngplab.config import check_config, load_schema
 from nngplab.errors import InputError
 from workflow.doors.agreement import open_doors
