@@ -38,8 +38,8 @@ def copy_checkout(folder: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the runs of the pipeline: they take one worker as long as all other tests take the rest."""
-    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+    """Start with the runs of the pipeline: they take one worker each as long as all other tests take the rest."""
+    items.sort(key=lambda item: item.path.name not in ("test_pipeline.py", "test_doors.py"))
 
 
 @pytest.fixture

@@ -366,6 +366,26 @@ def test_table(run, finished, from_nothing, tmp_path, change, jobs, door):
         assert nothing_to_do in output, output
 
 
+def test_a_lock_file_with_conflicts_is_told_in_one_line(run, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
+    lock = folder / "dvc.lock"
+    lock.write_text("<<<<<<< ours\n" + lock.read_text())
+    before = results(folder)
+    ended = run(folder, *DOORS["snakemake"])
+    assert ended.returncode != 0
+    assert [line for line in ended.stdout.splitlines() if line.startswith("error: dvc.lock cannot be read")]
+    assert "Traceback" not in ended.stdout
+    assert results(folder) == before
+
+
+def test_a_folder_without_git_is_run_in_but_not_recorded(run, small, tmp_path):
+    folder = shutil.copytree(small, tmp_path / "checkout", symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    ended = run(folder, *DOORS["snakemake"])
+    assert ended.returncode == 0, ended.stdout
+    assert "dvc: not recorded in dvc.lock:" in ended.stdout
+    assert "Nothing to be done" in run(folder, "snakemake", "--dry-run").stdout
+
+
 class TestTwoAtOnce:
     def test_a_second_run_waits_for_the_first_and_finds_nothing_to_do(self, run, finished, tmp_path):
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")

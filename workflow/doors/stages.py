@@ -1,6 +1,7 @@
 """The stages of dvc.yaml, with what dvc.lock records of them."""
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,12 +56,19 @@ class Stage:
 
 
 def load(path: str) -> dict[str, Any]:
-    """Return the content of a YAML file, nothing where there is none; in C where it can be, ten times as fast."""
+    """Return the content of a YAML file, nothing where there is none; in C where it can be, ten times as fast.
+
+    Ends the process with one line if the file cannot be read, as after a merge with conflicts.
+    """
     try:
-        text = Path(path).read_bytes()
+        return yaml.load(Path(path).read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506
     except FileNotFoundError:
         return {}
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506
+    except yaml.YAMLError as error:
+        where = " ".join(str(getattr(error, "problem_mark", "")).split())
+        sys.exit(
+            f"error: {path} cannot be read {where}; if a merge left it so, take one side: git checkout --ours {path}"
+        )
 
 
 def is_source(path: str) -> bool:
