@@ -1,0 +1,24 @@
+"""The pages of docs/theory and the identities on each, in the order of the sheet."""
+
+from dataclasses import dataclass
+
+from nngplab.theory import problem_10
+from nngplab.theory.identity import Identity
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of docs/theory.
+
+    Attributes:
+        name: its file, without the suffix .md.
+        problem: the problem that it answers, by its number, or the subject of a page beyond the sheet.
+        identities: one for each numbered equation, in their order on the page.
+    """
+
+    name: str
+    problem: str
+    identities: list[Identity]
+
+
+PAGES = (Page("problem_10", "10", problem_10.IDENTITIES),)
