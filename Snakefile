@@ -11,6 +11,7 @@ include: "workflow/rules/cifar10.smk"
 include: "workflow/rules/fc_net.smk"
 include: "workflow/rules/linear_autoencoder.smk"
 include: "workflow/rules/attractors.smk"
+include: "workflow/rules/theory.smk"
 include: "workflow/rules/kernel_regression.smk"
 include: "workflow/rules/width_sweep.smk"
 include: "workflow/rules/report.smk"
@@ -23,6 +24,7 @@ rule all:
         rules.fc_net.input,
         rules.linear_autoencoder.input,
         rules.attractors.input,
+        rules.theory.input,
         rules.kernel_regression.input,
         rules.width_sweep.input,
         rules.report.output,

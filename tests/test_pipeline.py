@@ -50,6 +50,7 @@ CONTRACT = {
         *["part", "init", "k", "eta", "seed", "steps", "final_loss", "diverged_at", "norm_a", "norm_b"]
     ],
     "attractors/outcomes.csv": ["n_images", "input", "iterations", "nearest", "cosine"],
+    "theory/checks.csv": ["problem", "statement", "method", "max_abs_error", "tolerance", "passed"],
     "kernel_regression/test_mse.csv": ["kernel", "seed", "test_mse", "r2", "condition_number"],
     "width_sweep/test_mse.csv": ["k", "repeat", "train_mse", "test_mse"],
 }

@@ -25,7 +25,9 @@ import jinja2
 import jinja2.ext
 import yaml
 from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from nngplab.errors import InputError
 
@@ -253,6 +255,7 @@ class Page:
             extensions=["jinja2.ext.do", _Mathematics],
         )
         self._environment.filters.update(digits=digits, fixed=fixed, percent=percent, plain=plain, words=words)
+        self._environment.filters.update(latex=latex, markdown=markdown, markdown_line=markdown_line)
         self._environment.globals.update(results=results, interval=interval, **context)
 
     def render(self, sections: Iterable[str]) -> str:
@@ -280,6 +283,40 @@ def _mathml(latex: str, display: bool) -> str:
     mathml = convert(latex, display="block" if display else "inline")
     # Browsers stretch an accent over the whole letter, which makes the check of a dual activation a breve.
     return mathml.replace("<mo>&#x002C7;</mo>", '<mo stretchy="false">&#x002C7;</mo>')
+
+
+def latex(text: str, display: bool = False) -> Markup:
+    """Jinja filter: LaTeX as MathML."""
+    return Markup(_mathml(text, display))  # noqa: S704
+
+
+def markdown_line(text: str) -> Markup:
+    """Jinja filter: a line of Markdown with LaTeX between dollar signs as HTML and MathML."""
+    return Markup(_markdown_parser().renderInline(text))  # noqa: S704
+
+
+def markdown(text: str, deeper: int = 2) -> Markup:
+    """Jinja filter: Markdown with LaTeX between dollar signs as HTML and MathML.
+
+    Headings go `deeper` levels down. A link to a page beside, like other.md, leads to the element with the id `other`.
+    Elements of HTML in the text are shown as they are written.
+    """
+    parser = _markdown_parser()
+    tokens = parser.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{int(token.tag[1]) + deeper}"
+        for child in token.children or []:
+            if child.type == "link_open":
+                child.attrs["href"] = re.sub(r"^([\w-]+)\.md$", r"#\1", str(child.attrs["href"]))
+    return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704
+
+
+def _markdown_parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    return parser.use(
+        dollarmath_plugin, renderer=lambda content, options: _mathml(content.strip(), options["display_mode"])
+    )
 
 
 def significant(value: float, count: int = 3) -> str:

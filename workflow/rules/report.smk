@@ -4,6 +4,7 @@ SECTIONS = [
     "fc_net",
     "linear_autoencoder",
     "attractors",
+    "theory",
     "kernel_regression",
     "width_sweep",
 ]

@@ -1,0 +1,77 @@
+# Problems 1 and 5 to 10: the derivations of docs/theory, each identity checked.
+
+
+rule theory_checks:
+    input:
+        script="workflow/scripts/theory_checks.py",
+        library=library("workflow/scripts/theory_checks.py"),
+    output:
+        checks=report(
+            "results/theory/checks.csv",
+            caption="../report/theory_checks.rst",
+            category="Problems 1 and 5 to 10: theory",
+        ),
+    log:
+        "logs/theory_checks.log",
+    benchmark:
+        "logs/benchmarks/theory_checks.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        seed=lookup(dpath="seed", within=config),
+        digits=lookup(dpath="theory/digits", within=config),
+        samples=lookup(dpath="theory/samples", within=config),
+    message:
+        "Check every identity of Problems 1 and 5 to 10"
+    shell:
+        "python {input.script:q} --digits {params.digits} --samples {params.samples} --seed {params.seed}"
+        " --output {output.checks:q} --log {log:q}"
+
+
+rule theory_summary:
+    input:
+        script="workflow/scripts/theory_summary.py",
+        library=library("workflow/scripts/theory_summary.py"),
+        checks=rules.theory_checks.output.checks,
+        pages=sorted(str(page) for page in Path("docs/theory").glob("*.md") if page.stem != "README"),
+    output:
+        derivations="results/theory/derivations.json",
+        summary="results/theory/summary.csv",
+        misprints=report(
+            "results/theory/misprints.csv",
+            caption="../report/theory_misprints.rst",
+            category="Problems 1 and 5 to 10: theory",
+        ),
+    log:
+        "logs/theory_summary.log",
+    benchmark:
+        "logs/benchmarks/theory_summary.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Set the derivations of Problems 1 and 5 to 10 beside their checks"
+    shell:
+        "python {input.script:q} --checks {input.checks:q} --pages {input.pages:q}"
+        " --derivations {output.derivations:q} --summary {output.summary:q} --misprints {output.misprints:q}"
+        " --log {log:q}"
+
+
+rule theory:
+    input:
+        results=[
+            rules.theory_checks.output,
+            rules.theory_summary.output,
+        ],
+    message:
+        "Problems 1 and 5 to 10 are answered in results/theory"
+
+
+localrules:
+    theory,
+    theory_summary,

@@ -1,0 +1,78 @@
+"""Set the derivations beside their checks, and list the misprints of the sheet with the checks that found them."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nngplab.errors import InputError
+from nngplab.files import write_csv, write_json
+from nngplab.program import run
+from nngplab.theory.derivations import steps, title
+from nngplab.theory.misprints import MISPRINTS
+from nngplab.theory.pages import PAGES, Page
+
+METHODS = ("sympy", "mpmath", "float64", "sampling")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    checks = pd.read_csv(arguments.checks).set_index("label", drop=False)
+    files = {path.stem: path for path in arguments.pages}
+    if set(files) != {page.name for page in PAGES}:
+        differing = ", ".join(sorted(set(files) ^ {page.name for page in PAGES}))
+        raise InputError(f"theory: page without checks or checks without page: {differing}")
+    write_json({"pages": [derivation(page, files[page.name]) for page in PAGES]}, arguments.derivations)
+    write_csv(summarise(checks), arguments.summary)
+    write_csv(misprints(checks), arguments.misprints)
+
+
+def derivation(page: Page, path: Path) -> dict[str, Any]:
+    """Return a page cut at its equations, if these are its identities."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        heading, parts = title(text), steps(text)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    printed = {step["label"]: step["latex"] for step in parts if step["label"]}
+    checked = {identity.label: identity.statement for identity in page.identities}
+    for label in dict.fromkeys([*printed, *checked]):
+        if printed.get(label) != checked.get(label):
+            raise InputError(
+                f"{path}: equation ({label}) is not the one that src/nngplab/theory/{page.name}.py checks; "
+                "make the two the same"
+            )
+    return {"name": page.name, "problem": page.problem, "title": heading, "steps": [cited(step) for step in parts]}
+
+
+def cited(step: dict[str, str | None]) -> dict[str, str | None]:
+    """Return the step with its label in brackets, as in the table of checks."""
+    return {**step, "label": step["label"] and f"({step['label']})"}
+
+
+def summarise(checks: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each page, and one for all."""
+    checks = checks.assign(**{name: checks["method"].str.contains(name) for name in METHODS})
+    rows = []
+    for page, group in [("all", checks), *checks.groupby("page", sort=False)]:
+        counts = {name: group[name].sum() for name in METHODS}
+        rows.append({"page": page, "identities": len(group), **counts, **group[["passed", "false_refused"]].sum()})
+    return pd.DataFrame(rows)
+
+
+def misprints(checks: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each misprint; where a check tells them apart, with the errors of the printed and the right."""
+    table = pd.DataFrame([vars(misprint) for misprint in MISPRINTS])
+    table["label"] = table["label"].map(lambda label: f"({label})", na_action="ignore")
+    errors = checks[["false_error", "max_abs_error"]].reindex(table["label"]).to_numpy()
+    return table.assign(printed_error=errors[:, 0], right_error=errors[:, 1])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checks", type=Path, required=True, help="the table with a row for each identity, CSV")
+    parser.add_argument("--pages", type=Path, nargs="+", required=True, help="the derivations, Markdown")
+    parser.add_argument("--derivations", type=Path, required=True, help="the derivations cut at their equations, JSON")
+    parser.add_argument("--summary", type=Path, required=True, help="the table with a row for each page, CSV")
+    parser.add_argument("--misprints", type=Path, required=True, help="the table of misprints, CSV")
+    run(parser, main)
