@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nngplab.theory import problem_10
+from nngplab.theory import problem_01, problem_10
 from nngplab.theory.identity import Identity
 
 
@@ -21,4 +21,7 @@ class Page:
     identities: list[Identity]
 
 
-PAGES = (Page("problem_10", "10", problem_10.IDENTITIES),)
+PAGES = (
+    Page("problem_01", "1", problem_01.IDENTITIES),
+    Page("problem_10", "10", problem_10.IDENTITIES),
+)
