@@ -22,6 +22,8 @@ Array = npt.NDArray[Any]
 GUARD_DIGITS = 10
 # A correct sampled mean misses by more than this many standard errors once in 1.7 million times.
 STANDARD_ERRORS = 5
+# Draws held in memory at a time.
+BLOCK = 100_000
 # Random shapes or parameters at which two sides in float64 are compared.
 FLOAT64_SETTINGS = 20
 # Random parameters at which two sides in mpmath are compared.
@@ -193,9 +195,13 @@ def sampled(
 
     def check(effort: Effort) -> Outcome:
         arguments = setting(effort.random)
-        values = draws(effort.random, effort.samples, *arguments)
-        standard_errors = values.std(axis=0, ddof=1) / np.sqrt(effort.samples)
-        errors = [_distance(values.mean(axis=0), side(*arguments)) for side in (right, false_right)]
+        total = squares = 0.0
+        for start in range(0, effort.samples, BLOCK):
+            values = draws(effort.random, min(BLOCK, effort.samples - start), *arguments)
+            total, squares = total + values.sum(axis=0), squares + (values**2).sum(axis=0)
+        mean = total / effort.samples
+        standard_errors = np.sqrt((squares / effort.samples - mean**2) / effort.samples)
+        errors = [_distance(mean, side(*arguments)) for side in (right, false_right)]
         method = f"sampling, {effort.samples:,} draws, {STANDARD_ERRORS} standard errors"
         return Outcome(method, errors[0], STANDARD_ERRORS * float(np.max(standard_errors)), errors[1])
 

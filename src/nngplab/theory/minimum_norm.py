@@ -1,0 +1,188 @@
+"""Why random features of growing width tend to the NNGP. The page is docs/theory/minimum_norm.md."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nngplab.duals import DUALS
+from nngplab.random_features import minimum_norm_fit, relu_features
+from nngplab.theory.identity import Array, Identity, in_float64, sampled
+
+_STEPS = 20
+_WIDTH = 3
+
+
+class _Problem(NamedTuple):
+    """Training inputs X (n, d), labels y (n,), a test input x (d,), and a first layer B (k, d)."""
+
+    X: Array
+    y: Array
+    x: Array
+    B: Array
+
+    @property
+    def F(self) -> Array:
+        """The features of the training inputs, (k, n)."""
+        return relu_features(self.X, self.B[np.newaxis])[0]
+
+    @property
+    def K_k(self) -> Array:
+        """The Gram matrix of the features, (n, n)."""
+        return self.F.T @ self.F
+
+    @property
+    def kappa_k(self) -> Array:
+        """The kernel of the features between the test input and the training inputs, (n,)."""
+        return self.F.T @ relu_features(self.x[np.newaxis], self.B[np.newaxis])[0, :, 0]
+
+    @property
+    def K(self) -> Array:
+        """The Gram matrix of the NNGP, (n, n)."""
+        return DUALS["relu"](self.X @ self.X.T)
+
+    @property
+    def kappa(self) -> Array:
+        """The NNGP between the test input and the training inputs, (n,)."""
+        return DUALS["relu"](self.X @ self.x)
+
+    @property
+    def step_size(self) -> float:
+        """Half of the largest at which gradient descent is sure to converge."""
+        return 1 / float(np.trace(self.K_k))
+
+
+def _problem(random: np.random.Generator) -> tuple[_Problem]:
+    inputs = _on_sphere(random.standard_normal((5, 4)))
+    return (_Problem(inputs[1:], random.standard_normal(4), inputs[0], random.standard_normal((50, 4))),)
+
+
+def _on_sphere(X: Array) -> Array:
+    return X / np.linalg.norm(X, axis=1, keepdims=True)
+
+
+def _gradient_descent(problem: _Problem) -> Array:
+    a = np.zeros(len(problem.B))
+    for _ in range(_STEPS):
+        a = a + problem.step_size * problem.F @ (problem.y - problem.F.T @ a)
+    return a
+
+
+def _gradient_descent_solved(problem: _Problem, steps: int) -> Array:
+    power = np.linalg.matrix_power(np.eye(len(problem.y)) - problem.step_size * problem.K_k, steps)
+    return problem.F @ (np.eye(len(problem.y)) - power) @ np.linalg.solve(problem.K_k, problem.y)
+
+
+def _minimum_norm(problem: _Problem) -> Array:
+    return minimum_norm_fit(problem.F[np.newaxis], problem.y)[0]
+
+
+def _net(problem: _Problem) -> float:
+    """The output at x of the net whose last layer is the exact fit of least norm."""
+    features = relu_features(problem.x[np.newaxis], problem.B[np.newaxis])[0, :, 0]
+    return float(features @ _minimum_norm(problem))
+
+
+def _excess(problem: _Problem, sign: int) -> float:
+    Delta, delta = problem.K_k - problem.K, problem.kappa_k - problem.kappa
+    left = delta - sign * Delta @ np.linalg.solve(problem.K, problem.kappa)
+    return float(left @ np.linalg.solve(problem.K_k, problem.y))
+
+
+def _two_inputs(random: np.random.Generator) -> tuple[Array]:
+    return (_on_sphere(random.standard_normal((2, 3))),)
+
+
+def _kernels(random: np.random.Generator, samples: int, X: Array) -> Array:
+    """Draws of kappa_k(x, z) for the two rows of X and a narrow net, (samples,)."""
+    features = relu_features(X, random.standard_normal((samples, _WIDTH, X.shape[1])))
+    return np.sum(features[:, :, 0] * features[:, :, 1], axis=1)
+
+
+def _squared_deviations(random: np.random.Generator, samples: int, X: Array) -> Array:
+    return (_kernels(random, samples, X) - _nngp(X)) ** 2
+
+
+def _nngp(X: Array) -> Array:
+    """kappa(x, z) of (M.4) for the two rows of X, as written there."""
+    xi = X[0] @ X[1]
+    return (xi * (np.pi - np.arccos(xi)) + np.sqrt(1 - xi**2)) / np.pi
+
+
+def _variance_of_a_term(X: Array) -> Array:
+    """The large bracket of (M.5)."""
+    theta = np.arccos(X[0] @ X[1])
+    second_degree = 3 * np.sin(theta) * np.cos(theta) + (np.pi - theta) * (1 + 2 * np.cos(theta) ** 2)
+    return 2 / np.pi * second_degree - _nngp(X) ** 2
+
+
+IDENTITIES = [
+    Identity(
+        label="M.1",
+        statement=r"a^{(t)} = F \left( I - (I - \eta K_k)^t \right) K_k^{-1} y",
+        false_statement=r"a^{(t)} = F \left( I - (I - \eta K_k)^{t+1} \right) K_k^{-1} y",
+        check=in_float64(
+            "iteration",
+            _problem,
+            _gradient_descent,
+            lambda problem: _gradient_descent_solved(problem, _STEPS),
+            lambda problem: _gradient_descent_solved(problem, _STEPS + 1),
+        ),
+    ),
+    Identity(
+        label="M.2",
+        statement=r"\underset{F^{\mathsf T} a = y}{\mathrm{arg\,min}} \; \lVert a \rVert = F K_k^{-1} y",
+        false_statement=r"\underset{F^{\mathsf T} a = y}{\mathrm{arg\,min}} \; \lVert a \rVert = F (K_k + I)^{-1} y",
+        check=in_float64(
+            "singular values",
+            _problem,
+            _minimum_norm,
+            lambda problem: problem.F @ np.linalg.solve(problem.K_k, problem.y),
+            lambda problem: problem.F @ np.linalg.solve(problem.K_k + np.eye(len(problem.y)), problem.y),
+        ),
+    ),
+    Identity(
+        label="M.3",
+        statement=r"f_k(x) = \kappa_k(x)^{\mathsf T} K_k^{-1} y",
+        false_statement=r"f_k(x) = \kappa_k(x)^{\mathsf T} y",
+        check=in_float64(
+            "singular values",
+            _problem,
+            _net,
+            lambda problem: problem.kappa_k @ np.linalg.solve(problem.K_k, problem.y),
+            lambda problem: problem.kappa_k @ problem.y,
+        ),
+    ),
+    Identity(
+        label="M.4",
+        statement=r"\mathbb{E}[\kappa_k(x, \tilde{x})] = 2 \, \mathbb{E}[\phi(u) \phi(v)] = \frac{1}{\pi} \left( "
+        r"\xi (\pi - \arccos \xi) + \sqrt{1 - \xi^2} \right) = \kappa(x, \tilde{x})",
+        false_statement=r"\mathbb{E}[\kappa_k(x, \tilde{x})] = \frac{1}{2 \pi} \left( "
+        r"\xi (\pi - \arccos \xi) + \sqrt{1 - \xi^2} \right)",
+        check=sampled(_two_inputs, _kernels, _nngp, lambda X: _nngp(X) / 2),
+    ),
+    Identity(
+        label="M.5",
+        statement=r"\mathrm{Var}[\kappa_k(x, \tilde{x})] = \frac{1}{k} \left( \frac{2}{\pi} \left( "
+        r"3 \sin \theta \cos \theta + (\pi - \theta) (1 + 2 \cos^2 \theta) \right) - \kappa(x, \tilde{x})^2 \right)",
+        false_statement=r"\mathrm{Var}[\kappa_k(x, \tilde{x})] = \frac{1}{k^2} \left( \frac{2}{\pi} \left( "
+        r"3 \sin \theta \cos \theta + (\pi - \theta) (1 + 2 \cos^2 \theta) \right) - \kappa(x, \tilde{x})^2 \right)",
+        check=sampled(
+            _two_inputs,
+            _squared_deviations,
+            lambda X: _variance_of_a_term(X) / _WIDTH,
+            lambda X: _variance_of_a_term(X) / _WIDTH**2,
+        ),
+    ),
+    Identity(
+        label="M.6",
+        statement=r"f_k(x) - f(x) = \left( \delta - \Delta K^{-1} \kappa(x) \right)^{\mathsf T} K_k^{-1} y",
+        false_statement=r"f_k(x) - f(x) = \left( \delta + \Delta K^{-1} \kappa(x) \right)^{\mathsf T} K_k^{-1} y",
+        check=in_float64(
+            "singular values",
+            _problem,
+            lambda problem: _net(problem) - problem.kappa @ np.linalg.solve(problem.K, problem.y),
+            lambda problem: _excess(problem, sign=1),
+            lambda problem: _excess(problem, sign=-1),
+        ),
+    ),
+]
