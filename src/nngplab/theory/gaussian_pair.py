@@ -1,0 +1,69 @@
+"""Means over the Gaussian pair of the dual activation, where `identity.pair_mean` does not serve: symbols and kinks.
+
+The pair is (u, v) ~ N(0, [[1, xi], [xi, 1]]).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import sympy
+
+from nngplab.theory.identity import normal_density
+
+U, V = sympy.symbols("u v", real=True)
+XI = sympy.Symbol("xi", positive=True)
+# sympy does not see that 1 - xi^2 is positive: its root is a symbol of its own until the integrals are done.
+_S = sympy.Symbol("s", positive=True)
+_ROOT = sympy.sqrt(1 - XI**2)
+
+
+def density() -> sympy.Expr:
+    """Return the density of (u, v) at (U, V), as the sheet prints it in Problem 6."""
+    return sympy.exp(-(U**2 + V**2 - 2 * U * V * XI) / (2 * (1 - XI**2))) / (2 * sympy.pi * _ROOT)
+
+
+def density_given_v() -> sympy.Expr:
+    """Return the density of u at U, given v = V: that of N(xi V, 1 - xi^2)."""
+    return _DENSITY_GIVEN_V.subs(_S, _ROOT)
+
+
+def mean_given_v(f: sympy.Expr) -> sympy.Expr:
+    """Return E[f | v = V] for an expression f in U and V, by the integral over U."""
+    return _mean_given_v(f).subs(_S, _ROOT)
+
+
+def mean(f: sympy.Expr) -> sympy.Expr:
+    """Return E[f] for an expression f in U and V, by the integral over U and then that over V."""
+    return _over_the_line(_mean_given_v(f) * normal_density(V), V).subs(_S, _ROOT)
+
+
+def quadrant_mean(f: Callable[[Any, Any], Any], xi: Any) -> Any:
+    """Return E[f(u, v); u > 0, v > 0] for mpmath numbers: what an activation that is zero below zero needs.
+
+    Gauss-Legendre rules converge fast on the quadrant, where ReLU and the step have no kink. The integral ends where
+    the density is negligible at the present precision.
+
+    Args:
+        f: a smooth function of two positive numbers, of polynomial growth.
+        xi: a correlation with |xi| < 1. Near 1 the density is a ridge, and the rule needs ever more nodes.
+    """
+    variance = (1 - xi) * (1 + xi)
+    reach = mpmath.sqrt(2 * mpmath.mp.dps * mpmath.log(10)) + 2
+
+    def integrand(u: Any, v: Any) -> Any:
+        return f(u, v) * mpmath.exp(-(u**2 + v**2 - 2 * xi * u * v) / (2 * variance))
+
+    total = mpmath.quad(integrand, [0, reach], [0, reach], method="gauss-legendre")
+    return total / (2 * mpmath.pi * mpmath.sqrt(variance))
+
+
+_DENSITY_GIVEN_V = sympy.exp(-((U - XI * V) ** 2) / (2 * _S**2)) / (_S * sympy.sqrt(2 * sympy.pi))
+
+
+def _mean_given_v(f: sympy.Expr) -> sympy.Expr:
+    return sympy.simplify(_over_the_line(f * _DENSITY_GIVEN_V, U))
+
+
+def _over_the_line(f: sympy.Expr, variable: sympy.Symbol) -> sympy.Expr:
+    return sympy.integrate(f, (variable, -sympy.oo, sympy.oo))
