@@ -204,13 +204,14 @@ IDENTITIES = [
     ),
     Identity(
         label="8.10",
-        statement=r"\check{\phi}'\left( -\frac{1}{2} \right) = 2 \xi + 3 \xi^2 \, \Big|_{\xi = -1/2} = -\frac{1}{4}",
+        statement=r"\check{\phi}'\left( -\frac{1}{2} \right) = 2 \left( -\frac{1}{2} \right) "
+        r"+ 3 \left( -\frac{1}{2} \right)^2 = -\frac{1}{4}",
         false_statement=r"\check{\phi}'\left( -\frac{1}{2} \right) = \frac{1}{4}",
         check=symbolic(_at_minus_a_half(order=1), lambda: -sympy.Rational(1, 4), lambda: sympy.Rational(1, 4)),
     ),
     Identity(
         label="8.11",
-        statement=r"\check{\phi}''\left( -\frac{1}{2} \right) = 2 + 6 \xi \, \Big|_{\xi = -1/2} = -1",
+        statement=r"\check{\phi}''\left( -\frac{1}{2} \right) = 2 + 6 \left( -\frac{1}{2} \right) = -1",
         false_statement=r"\check{\phi}''\left( -\frac{1}{2} \right) = 1",
         check=symbolic(_at_minus_a_half(order=2), lambda: -sympy.Integer(1), lambda: sympy.Integer(1)),
     ),

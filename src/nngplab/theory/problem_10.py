@@ -120,9 +120,9 @@ IDENTITIES = [
     ),
     Identity(
         label="10.6",
-        statement=r"\det \Lambda = \lVert x \rVert^2 \lVert \tilde{x} \rVert^2 - (x^{\mathsf T} \tilde{x})^2 "
+        statement=r"\det \Lambda = {\lVert x \rVert}^2 {\lVert \tilde{x} \rVert}^2 - (x^{\mathsf T} \tilde{x})^2 "
         r"= \sum_{i < j} (x_i \tilde{x}_j - x_j \tilde{x}_i)^2",
-        false_statement=r"\det \Lambda = \lVert x \rVert^2 \lVert \tilde{x} \rVert^2 + (x^{\mathsf T} \tilde{x})^2",
+        false_statement=r"\det \Lambda = {\lVert x \rVert}^2 {\lVert \tilde{x} \rVert}^2 + (x^{\mathsf T} \tilde{x})^2",
         check=symbolic(
             lambda: sympy.Matrix([[_dot(_X, _X), _dot(_X, _Z)], [_dot(_X, _Z), _dot(_Z, _Z)]]).det(),
             lambda: sum((_X[i] * _Z[j] - _X[j] * _Z[i]) ** 2 for i, j in combinations(range(3), 2)),
