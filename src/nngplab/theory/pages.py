@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from nngplab.theory import minimum_norm, problem_01, problem_05, problem_06, problem_08, problem_10
+from nngplab.theory import (
+    minimum_norm,
+    problem_01,
+    problem_05,
+    problem_06,
+    problem_07,
+    problem_08,
+    problem_09,
+    problem_10,
+)
 from nngplab.theory.identity import Identity
 
 
@@ -25,7 +34,9 @@ PAGES = (
     Page("problem_01", "1", problem_01.IDENTITIES),
     Page("problem_05", "5", problem_05.IDENTITIES),
     Page("problem_06", "6", problem_06.IDENTITIES),
+    Page("problem_07", "7", problem_07.IDENTITIES),
     Page("problem_08", "8", problem_08.IDENTITIES),
+    Page("problem_09", "9", problem_09.IDENTITIES),
     Page("problem_10", "10", problem_10.IDENTITIES),
     Page("minimum_norm", "minimum norm", minimum_norm.IDENTITIES),
 )

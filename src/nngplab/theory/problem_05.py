@@ -15,7 +15,7 @@ IDENTITIES = [
     Identity(
         label="5.1",
         statement=r"\begin{bmatrix} u & v \end{bmatrix} \Lambda^{-1} \begin{bmatrix} u \\ v \end{bmatrix} "
-        r"= \frac{u^2 + v^2 - 2 \xi u v}{1 - \xi^2} = \frac{(u - \xi v)^2}{1 - \xi^2} + v^2",
+        r"= \frac{(u - \xi v)^2}{1 - \xi^2} + v^2",
         false_statement=r"\begin{bmatrix} u & v \end{bmatrix} \Lambda^{-1} \begin{bmatrix} u \\ v \end{bmatrix} "
         r"= \frac{(u - \xi v)^2 + v^2}{1 - \xi^2}",
         check=symbolic(
