@@ -120,7 +120,7 @@ def _symbolic_error(difference: sympy.Expr, effort: Effort) -> float:
         for numbers in settings
     ]
     # A difference that is zero at these numbers but not reduced to zero is neither shown nor refuted.
-    return max(values) or math.nan
+    return max(values) if max(values) > 10.0 ** (-effort.digits // 2) else math.nan
 
 
 def numerical(
