@@ -33,7 +33,6 @@ def check(page: Page, digits: int, samples: int, seed: int) -> pd.DataFrame:
     rows = []
     for identity in page.identities:
         outcome = identity.check(Effort(digits, samples, generator(seed, "theory", identity.label)))
-        log.info("(%s) %s: error %.2g", identity.label, outcome.method, outcome.error)
         rows.append(
             {
                 "problem": page.problem,
@@ -53,7 +52,9 @@ def check(page: Page, digits: int, samples: int, seed: int) -> pd.DataFrame:
                 "seed": seed,
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    log.info("%s: %d equations, %d hold", page.name, len(table), table["passed"].sum())
+    return table
 
 
 def refuse_failures(checks: pd.DataFrame) -> None:
