@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from nngplab.theory import (
+    arc_cosine,
+    arcsine,
     minimum_norm,
     problem_01,
     problem_05,
@@ -38,5 +40,7 @@ PAGES = (
     Page("problem_08", "8", problem_08.IDENTITIES),
     Page("problem_09", "9", problem_09.IDENTITIES),
     Page("problem_10", "10", problem_10.IDENTITIES),
+    Page("arc_cosine", "arc-cosine", arc_cosine.IDENTITIES),
+    Page("arcsine", "arcsine", arcsine.IDENTITIES),
     Page("minimum_norm", "minimum norm", minimum_norm.IDENTITIES),
 )
