@@ -11,7 +11,7 @@ from nngplab.files import written_whole
 from nngplab.program import run
 from nngplab.report import Page, Results, as_yaml, provenance
 
-PACKAGES = ("numpy", "scipy", "pandas", "torch", "torchvision", "snakemake", "dvc", "nngp-lab")
+PACKAGES = ("numpy", "scipy", "pandas", "torch", "torchvision", "sympy", "mpmath", "snakemake", "dvc", "nngp-lab")
 
 
 def main(arguments: argparse.Namespace) -> None:
