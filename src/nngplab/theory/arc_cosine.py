@@ -49,8 +49,8 @@ def _dual_at_the_angle(x: Array, z: Array) -> float:
 IDENTITIES = [
     Identity(
         label="R.1",
-        statement=r"\int_0^\infty r^3 e^{-\frac{r^2}{2}} dr = 2",
-        false_statement=r"\int_0^\infty r^3 e^{-\frac{r^2}{2}} dr = 1",
+        statement=r"\int\limits_0^\infty \, r^3 e^{-r^2 / 2} dr = 2",
+        false_statement=r"\int\limits_0^\infty \, r^3 e^{-r^2 / 2} dr = 1",
         check=symbolic(
             lambda: sympy.integrate(_R**3 * sympy.exp(-(_R**2) / 2), (_R, 0, sympy.oo)),
             lambda: sympy.Integer(2),
@@ -59,9 +59,9 @@ IDENTITIES = [
     ),
     Identity(
         label="R.2",
-        statement=r"\int_{\theta - \pi / 2}^{\pi / 2} \cos(\alpha) \cos(\alpha - \theta) \, d\alpha "
+        statement=r"\int\limits_{\theta - \pi / 2}^{\pi / 2} \cos(\alpha) \cos(\alpha - \theta) \, d\alpha "
         r"= \frac{1}{2} \left( (\pi - \theta) \cos(\theta) + \sin(\theta) \right)",
-        false_statement=r"\int_{\theta - \pi / 2}^{\pi / 2} \cos(\alpha) \cos(\alpha - \theta) \, d\alpha "
+        false_statement=r"\int\limits_{\theta - \pi / 2}^{\pi / 2} \cos(\alpha) \cos(\alpha - \theta) \, d\alpha "
         r"= \frac{1}{2} \left( \theta \cos(\theta) + \sin(\theta) \right)",
         check=symbolic(
             lambda: sympy.integrate(
@@ -144,8 +144,8 @@ IDENTITIES = [
     ),
     Identity(
         label="R.9",
-        statement=r"\check{\phi}(\xi) = \int_{-1}^{\xi} \frac{\pi - \arccos(t)}{2 \pi} dt",
-        false_statement=r"\check{\phi}(\xi) = \int_{0}^{\xi} \frac{\pi - \arccos(t)}{2 \pi} dt",
+        statement=r"\check{\phi}(\xi) = \int\limits_{-1}^{\xi} \frac{\pi - \arccos(t)}{2 \pi} dt",
+        false_statement=r"\check{\phi}(\xi) = \int\limits_{0}^{\xi} \frac{\pi - \arccos(t)}{2 \pi} dt",
         check=symbolic(
             lambda: _dual_of_relu(XI),
             lambda: sympy.integrate(_dual_of_step(_T), (_T, -1, XI)),

@@ -54,8 +54,8 @@ def _williams(scale: Callable[[float], float]) -> Callable[[float, float, float]
 IDENTITIES = [
     Identity(
         label="E.1",
-        statement=r"\operatorname{erf}'(x) = \frac{2}{\sqrt{\pi}} e^{-x^2}",
-        false_statement=r"\operatorname{erf}'(x) = \frac{1}{\sqrt{2 \pi}} e^{-\frac{x^2}{2}}",
+        statement=r"\mathrm{erf}'(x) = \frac{2}{\sqrt{\pi}} e^{-x^2}",
+        false_statement=r"\mathrm{erf}'(x) = \frac{1}{\sqrt{2 \pi}} e^{-x^2 / 2}",
         check=symbolic(
             lambda: sympy.integrate(2 / sympy.sqrt(sympy.pi) * sympy.exp(-(_T**2)), (_T, 0, _X)).diff(_X),
             lambda: 2 / sympy.sqrt(sympy.pi) * sympy.exp(-(_X**2)),
@@ -86,9 +86,9 @@ IDENTITIES = [
     ),
     Identity(
         label="E.4",
-        statement=r"\int_0^\xi \frac{4}{\pi \sqrt{9 - 4 t^2}} dt "
+        statement=r"\int\limits_0^\xi \frac{4}{\pi \sqrt{9 - 4 t^2}} dt "
         r"= \frac{2}{\pi} \arcsin\left( \frac{2 \xi}{3} \right)",
-        false_statement=r"\int_0^\xi \frac{4}{\pi \sqrt{9 - 4 t^2}} dt "
+        false_statement=r"\int\limits_0^\xi \frac{4}{\pi \sqrt{9 - 4 t^2}} dt "
         r"= \frac{4}{\pi} \arcsin\left( \frac{2 \xi}{3} \right)",
         check=symbolic(
             lambda: sympy.integrate(4 / (sympy.pi * sympy.sqrt(9 - 4 * _T**2)), (_T, 0, XI)),
@@ -98,16 +98,16 @@ IDENTITIES = [
     ),
     Identity(
         label="E.5",
-        statement=r"\check{\phi}(\xi) = \mathbb{E}[\operatorname{erf}(u) \operatorname{erf}(v)] "
+        statement=r"\check{\phi}(\xi) = \mathbb{E}[\mathrm{erf}(u) \mathrm{erf}(v)] "
         r"= \frac{2}{\pi} \arcsin\left( \frac{2 \xi}{3} \right)",
         false_statement=r"\check{\phi}(\xi) = \frac{2}{\pi} \arcsin(\xi)",
         check=numerical(_mean_of_product, _dual, lambda xi: 2 / mpmath.pi * mpmath.asin(xi), xi=(-1, 1)),
     ),
     Identity(
         label="E.6",
-        statement=r"\frac{\check{\phi}(\xi)}{\mathbb{E}[\operatorname{erf}(u)^2]} "
+        statement=r"\frac{\check{\phi}(\xi)}{\mathbb{E}[\mathrm{erf}(u)^2]} "
         r"= \frac{1}{\arcsin\left( \frac{2}{3} \right)} \arcsin\left( \frac{2 \xi}{3} \right)",
-        false_statement=r"\frac{\check{\phi}(\xi)}{\mathbb{E}[\operatorname{erf}(u)^2]} "
+        false_statement=r"\frac{\check{\phi}(\xi)}{\mathbb{E}[\mathrm{erf}(u)^2]} "
         r"= \frac{\pi}{2} \arcsin\left( \frac{2 \xi}{3} \right)",
         check=numerical(
             lambda xi: _mean_of_product(xi) / gaussian_mean(lambda u: mpmath.erf(u) ** 2),
@@ -118,10 +118,10 @@ IDENTITIES = [
     ),
     Identity(
         label="E.7",
-        statement=r"\mathbb{E}[\operatorname{sign}(x - z)] = \int_{-\infty}^{x} \frac{e^{-z^2}}{\sqrt{\pi}} dz "
-        r"- \int_{x}^{\infty} \frac{e^{-z^2}}{\sqrt{\pi}} dz = \operatorname{erf}(x)",
-        false_statement=r"\mathbb{E}[\operatorname{sign}(x - z)] "
-        r"= \operatorname{erf}\left( \frac{x}{\sqrt{2}} \right)",
+        statement=r"\mathbb{E}[\mathrm{sign}(x - z)] = \int\limits_{-\infty}^{x} \frac{e^{-z^2}}{\sqrt{\pi}} dz "
+        r"- \int\limits_{x}^{\infty} \frac{e^{-z^2}}{\sqrt{\pi}} dz = \mathrm{erf}(x)",
+        false_statement=r"\mathbb{E}[\mathrm{sign}(x - z)] "
+        r"= \mathrm{erf}\left( \frac{x}{\sqrt{2}} \right)",
         check=symbolic(
             lambda: (
                 sympy.integrate(_NOISE_DENSITY, (_Z, -sympy.oo, _X))
@@ -133,10 +133,10 @@ IDENTITIES = [
     ),
     Identity(
         label="E.8",
-        statement=r"\mathbb{E}[\operatorname{erf}(a + b w)] "
-        r"= \operatorname{erf}\left( \frac{a}{\sqrt{1 + 2 b^2}} \right)",
-        false_statement=r"\mathbb{E}[\operatorname{erf}(a + b w)] "
-        r"= \operatorname{erf}\left( \frac{a}{\sqrt{1 + b^2}} \right)",
+        statement=r"\mathbb{E}[\mathrm{erf}(a + b w)] "
+        r"= \mathrm{erf}\left( \frac{a}{\sqrt{1 + 2 b^2}} \right)",
+        false_statement=r"\mathbb{E}[\mathrm{erf}(a + b w)] "
+        r"= \mathrm{erf}\left( \frac{a}{\sqrt{1 + b^2}} \right)",
         check=numerical(
             lambda a, b: gaussian_mean(lambda w: mpmath.erf(a + b * w)),
             lambda a, b: mpmath.erf(a / mpmath.sqrt(1 + 2 * b**2)),
@@ -147,8 +147,8 @@ IDENTITIES = [
     ),
     Identity(
         label="E.9",
-        statement=r"\mathbb{E}[\operatorname{sign}(p) \operatorname{sign}(q)] = \frac{2}{\pi} \arcsin(\rho)",
-        false_statement=r"\mathbb{E}[\operatorname{sign}(p) \operatorname{sign}(q)] = \frac{2}{\pi} \arccos(\rho)",
+        statement=r"\mathbb{E}[\mathrm{sign}(p) \mathrm{sign}(q)] = \frac{2}{\pi} \arcsin(\rho)",
+        false_statement=r"\mathbb{E}[\mathrm{sign}(p) \mathrm{sign}(q)] = \frac{2}{\pi} \arccos(\rho)",
         check=sampled(
             lambda random: (random.uniform(-0.9, -0.3),),
             _products_of_signs,
@@ -158,9 +158,9 @@ IDENTITIES = [
     ),
     Identity(
         label="E.10",
-        statement=r"\mathbb{E}[\operatorname{erf}(p) \operatorname{erf}(q)] "
+        statement=r"\mathbb{E}[\mathrm{erf}(p) \mathrm{erf}(q)] "
         r"= \frac{2}{\pi} \arcsin\left( \frac{2 c}{\sqrt{(1 + 2 a) (1 + 2 b)}} \right)",
-        false_statement=r"\mathbb{E}[\operatorname{erf}(p) \operatorname{erf}(q)] "
+        false_statement=r"\mathbb{E}[\mathrm{erf}(p) \mathrm{erf}(q)] "
         r"= \frac{2}{\pi} \arcsin\left( \frac{2 c}{(1 + 2 a) (1 + 2 b)} \right)",
         check=in_float64(
             "Gauss-Hermite rule",

@@ -26,11 +26,11 @@ IDENTITIES = [
     ),
     Identity(
         label="5.2",
-        statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} e^{-\frac{u^2 + v^2 - 2 u v \xi}{2 (1 - \xi^2)}} "
-        r"= \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} e^{-\frac{(u - \xi v)^2}{2 (1 - \xi^2)}} "
-        r"\cdot \frac{1}{\sqrt{2 \pi}} e^{-\frac{v^2}{2}}",
-        false_statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} e^{-\frac{u^2 + v^2 - 2 u v \xi}{2 (1 - \xi^2)}} "
-        r"= \frac{1}{\sqrt{2 \pi}} e^{-\frac{u^2}{2}} \cdot \frac{1}{\sqrt{2 \pi}} e^{-\frac{v^2}{2}}",
+        statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} e^{-(u^2 + v^2 - 2 u v \xi) / (2 (1 - \xi^2))} "
+        r"= \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} e^{-(u - \xi v)^2 / (2 (1 - \xi^2))} "
+        r"\cdot \frac{1}{\sqrt{2 \pi}} e^{-v^2 / 2}",
+        false_statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} e^{-(u^2 + v^2 - 2 u v \xi) / (2 (1 - \xi^2))} "
+        r"= \frac{1}{\sqrt{2 \pi}} e^{-u^2 / 2} \cdot \frac{1}{\sqrt{2 \pi}} e^{-v^2 / 2}",
         check=symbolic(
             density,
             lambda: density_given_v() * normal_density(V),
@@ -39,16 +39,16 @@ IDENTITIES = [
     ),
     Identity(
         label="5.3",
-        statement=r"\int_{-\infty}^{\infty} u \, \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} "
-        r"e^{-\frac{(u - \xi v)^2}{2 (1 - \xi^2)}} du = \xi v",
-        false_statement=r"\int_{-\infty}^{\infty} u \, \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} "
-        r"e^{-\frac{(u - \xi v)^2}{2 (1 - \xi^2)}} du = \xi v \sqrt{1 - \xi^2}",
+        statement=r"\int_{\mathbb{R}} u \, \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} "
+        r"e^{-(u - \xi v)^2 / (2 (1 - \xi^2))} du = \xi v",
+        false_statement=r"\int_{\mathbb{R}} u \, \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} "
+        r"e^{-(u - \xi v)^2 / (2 (1 - \xi^2))} du = \xi v \sqrt{1 - \xi^2}",
         check=symbolic(lambda: mean_given_v(U), lambda: XI * V, lambda: XI * V * sympy.sqrt(1 - XI**2)),
     ),
     Identity(
         label="5.4",
-        statement=r"\int_{-\infty}^{\infty} \xi v^2 \, \frac{1}{\sqrt{2 \pi}} e^{-\frac{v^2}{2}} dv = \xi",
-        false_statement=r"\int_{-\infty}^{\infty} \xi v^2 \, \frac{1}{\sqrt{2 \pi}} e^{-\frac{v^2}{2}} dv "
+        statement=r"\int_{\mathbb{R}} \xi v^2 \, \frac{1}{\sqrt{2 \pi}} e^{-v^2 / 2} dv = \xi",
+        false_statement=r"\int_{\mathbb{R}} \xi v^2 \, \frac{1}{\sqrt{2 \pi}} e^{-v^2 / 2} dv "
         r"= \frac{\xi}{2}",
         check=symbolic(
             lambda: sympy.integrate(XI * V**2 * normal_density(V), (V, -sympy.oo, sympy.oo)),
@@ -58,8 +58,8 @@ IDENTITIES = [
     ),
     Identity(
         label="5.5",
-        statement=r"\check{\phi}(\xi) = \frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{-\infty}^{\infty} "
-        r"\int_{-\infty}^{\infty} u v \, e^{-\frac{u^2 + v^2 - 2 u v \xi}{2 (1 - \xi^2)}} du \, dv = \xi",
+        statement=r"\check{\phi}(\xi) = \frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{\mathbb{R}} "
+        r"\int_{\mathbb{R}} u v \, e^{-(u^2 + v^2 - 2 u v \xi) / (2 (1 - \xi^2))} du \, dv = \xi",
         false_statement=r"\check{\phi}(\xi) = \xi^2",
         check=symbolic(lambda: mean(U * V), lambda: XI, lambda: XI**2),
     ),

@@ -60,10 +60,10 @@ IDENTITIES = [
     ),
     Identity(
         label="6.2",
-        statement=r"\int_{-\infty}^{\infty} e^{C u} \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} "
-        r"e^{-\frac{(u - \xi v)^2}{2 (1 - \xi^2)}} du = e^{C \xi v + \frac{C^2 (1 - \xi^2)}{2}}",
-        false_statement=r"\int_{-\infty}^{\infty} e^{C u} \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} "
-        r"e^{-\frac{(u - \xi v)^2}{2 (1 - \xi^2)}} du = e^{C \xi v + \frac{C^2}{2}}",
+        statement=r"\int_{\mathbb{R}} e^{C u} \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} "
+        r"e^{-(u - \xi v)^2 / (2 (1 - \xi^2))} du = e^{C \xi v + C^2 (1 - \xi^2) / 2}",
+        false_statement=r"\int_{\mathbb{R}} e^{C u} \frac{1}{\sqrt{2 \pi (1 - \xi^2)}} "
+        r"e^{-(u - \xi v)^2 / (2 (1 - \xi^2))} du = e^{C \xi v + C^2 / 2}",
         check=symbolic(
             lambda: mean_given_v(sympy.exp(_C * U)),
             lambda: sympy.exp(_C * XI * V + _C**2 * (1 - XI**2) / 2),
@@ -82,9 +82,9 @@ IDENTITIES = [
     ),
     Identity(
         label="6.4",
-        statement=r"\int_{-\infty}^{\infty} e^{C (1 + \xi) v} \frac{1}{\sqrt{2 \pi}} e^{-\frac{v^2}{2}} dv "
-        r"= e^{\frac{C^2 (1 + \xi)^2}{2}}",
-        false_statement=r"\int_{-\infty}^{\infty} e^{C (1 + \xi) v} \frac{1}{\sqrt{2 \pi}} e^{-\frac{v^2}{2}} dv "
+        statement=r"\int_{\mathbb{R}} e^{C (1 + \xi) v} \frac{1}{\sqrt{2 \pi}} e^{-v^2 / 2} dv "
+        r"= e^{C^2 (1 + \xi)^2 / 2}",
+        false_statement=r"\int_{\mathbb{R}} e^{C (1 + \xi) v} \frac{1}{\sqrt{2 \pi}} e^{-v^2 / 2} dv "
         r"= e^{C^2 (1 + \xi)^2}",
         check=symbolic(
             lambda: sympy.integrate(sympy.exp(_C * (1 + XI) * V) * normal_density(V), (V, -sympy.oo, sympy.oo)),
@@ -104,11 +104,11 @@ IDENTITIES = [
     ),
     Identity(
         label="6.6",
-        statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{-\infty}^{\infty} \int_{-\infty}^{\infty} "
-        r"e^{-C^2 + C u} e^{-C^2 + C v} e^{-\frac{u^2 + v^2 - 2 u v \xi}{2 (1 - \xi^2)}} du \, dv "
+        statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{\mathbb{R}} \int_{\mathbb{R}} "
+        r"e^{-C^2 + C u} e^{-C^2 + C v} e^{-(u^2 + v^2 - 2 u v \xi) / (2 (1 - \xi^2))} du \, dv "
         r"= e^{-C^2 + C^2 \xi}",
-        false_statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{-\infty}^{\infty} \int_{-\infty}^{\infty} "
-        r"e^{-C^2 + C u} e^{-C^2 + C v} e^{-\frac{u^2 + v^2 - 2 u v \xi}{2 (1 - \xi^2)}} du \, dv "
+        false_statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{\mathbb{R}} \int_{\mathbb{R}} "
+        r"e^{-C^2 + C u} e^{-C^2 + C v} e^{-(u^2 + v^2 - 2 u v \xi) / (2 (1 - \xi^2))} du \, dv "
         r"= e^{-C^2 + C \xi}",
         check=numerical(
             _mean_of_product(_phi),

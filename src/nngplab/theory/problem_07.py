@@ -79,12 +79,12 @@ IDENTITIES = [
     ),
     Identity(
         label="7.4",
-        statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{-\infty}^{\infty} \int_{-\infty}^{\infty} "
-        r"e^{C_1 u} e^{C_2 v} e^{-\frac{u^2 + v^2 - 2 u v \xi}{2 (1 - \xi^2)}} du \, dv "
-        r"= e^{\frac{C_1^2 + C_2^2 + 2 C_1 C_2 \xi}{2}}",
-        false_statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{-\infty}^{\infty} \int_{-\infty}^{\infty} "
-        r"e^{C_1 u} e^{C_2 v} e^{-\frac{u^2 + v^2 - 2 u v \xi}{2 (1 - \xi^2)}} du \, dv "
-        r"= e^{\frac{C_1^2 + C_2^2}{2}}",
+        statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{\mathbb{R}} \int_{\mathbb{R}} "
+        r"e^{C_1 u} e^{C_2 v} e^{-(u^2 + v^2 - 2 u v \xi) / (2 (1 - \xi^2))} du \, dv "
+        r"= e^{(C_1^2 + C_2^2 + 2 C_1 C_2 \xi) / 2}",
+        false_statement=r"\frac{1}{2 \pi \sqrt{1 - \xi^2}} \int_{\mathbb{R}} \int_{\mathbb{R}} "
+        r"e^{C_1 u} e^{C_2 v} e^{-(u^2 + v^2 - 2 u v \xi) / (2 (1 - \xi^2))} du \, dv "
+        r"= e^{(C_1^2 + C_2^2) / 2}",
         check=numerical(
             _mean_of_exponentials,
             _exponential_of_form(cross=2),
@@ -129,8 +129,8 @@ IDENTITIES = [
     ),
     Identity(
         label="7.9",
-        statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} g} \right] = e^{-\frac{\sigma^2}{2}}",
-        false_statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} g} \right] = e^{\frac{\sigma^2}{2}}",
+        statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} g} \right] = e^{-\sigma^2 / 2}",
+        false_statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} g} \right] = e^{\sigma^2 / 2}",
         check=numerical(
             lambda sigma: gaussian_mean(lambda u: mpmath.expj(sigma * u)),
             lambda sigma: mpmath.exp(-(sigma**2) / 2),

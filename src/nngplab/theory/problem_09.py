@@ -64,7 +64,7 @@ IDENTITIES = [
         label="9.2",
         statement=r"\check{\psi}(\xi) = \mathbb{E}[\cos(u) \cos(v)] = \frac{d}{d \xi} \left( e^{-1} \sinh(\xi) \right) "
         r"= e^{-1} \cosh(\xi)",
-        false_statement=r"\check{\psi}(\xi) = \int_0^\xi e^{-1} \sinh(t) \, dt",
+        false_statement=r"\check{\psi}(\xi) = \int\limits_0^\xi \, e^{-1} \sinh(t) \, dt",
         check=numerical(
             lambda xi: [_mean_of_cosines(xi), mpmath.diff(_dual_of_sine, xi)],
             lambda xi: 2 * [mpmath.exp(-1) * mpmath.cosh(xi)],
@@ -96,9 +96,9 @@ IDENTITIES = [
     ),
     Identity(
         label="9.5",
-        statement=r"\mathbb{E}\left[ e^{\mathrm{i} u} h_n(u) \right] = e^{-\frac{1}{2}} \frac{\mathrm{i}^n}{\sqrt{n!}}",
+        statement=r"\mathbb{E}\left[ e^{\mathrm{i} u} h_n(u) \right] = e^{-1/2} \frac{\mathrm{i}^n}{\sqrt{n!}}",
         false_statement=r"\mathbb{E}\left[ e^{\mathrm{i} u} h_n(u) \right] "
-        r"= e^{-\frac{1}{2}} \frac{\mathrm{i}^n}{n!}",
+        r"= e^{-1/2} \frac{\mathrm{i}^n}{n!}",
         check=numerical(
             lambda: [_hermite_coefficient(n) for n in _DEGREES],
             _coefficients(lambda n: mpmath.sqrt(mpmath.factorial(n))),
@@ -128,7 +128,7 @@ IDENTITIES = [
     Identity(
         label="9.8",
         statement=r"\check{\psi}(0) = \mathbb{E}[\cos(u)]^2 = e^{-1}",
-        false_statement=r"\check{\psi}(0) = e^{-\frac{1}{2}}",
+        false_statement=r"\check{\psi}(0) = e^{-1/2}",
         check=numerical(lambda: gaussian_mean(mpmath.cos) ** 2, lambda: mpmath.exp(-1), lambda: mpmath.exp(-0.5)),
     ),
 ]
