@@ -72,8 +72,8 @@ def load(path: str) -> dict[str, Any]:
 
 
 def is_source(path: str) -> bool:
-    """Whether a dependency is code, which the view of a run holds fast."""
-    return path.startswith(("src/", "workflow/"))
+    """Whether a dependency is a source, which the view of a run holds fast, and not data."""
+    return path.startswith(("src/", "workflow/", "docs/"))
 
 
 def outs_of(declared: dict[str, Any]) -> list[str]:

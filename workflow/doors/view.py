@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 VIEW = "NNGPLAB_VIEW"
-SOURCES = ("src/nngplab/**/*.py", "workflow/scripts/*.py", "workflow/report/*", "workflow/rules/*.smk", "Snakefile")
+SOURCES = (
+    *("Snakefile", "workflow/rules/*.smk", "workflow/scripts/*.py", "workflow/report/*", "src/nngplab/**/*.py"),
+    "docs/theory/*.md",
+)
 
 
 def md5(content: bytes) -> str:

@@ -1,4 +1,5 @@
 # Problems 1 and 5 to 10: the derivations of docs/theory, each identity checked.
+THEORY_PAGES = sorted(str(page) for page in Path("docs/theory").glob("*.md") if page.stem != "README")
 
 
 rule theory_checks:
@@ -21,6 +22,7 @@ rule theory_checks:
         mem_mb=2000,
         runtime=20,
     params:
+        code=code("workflow/scripts/theory_checks.py"),
         seed=lookup(dpath="seed", within=config),
         digits=lookup(dpath="theory/digits", within=config),
         samples=lookup(dpath="theory/samples", within=config),
@@ -36,7 +38,7 @@ rule theory_summary:
         script="workflow/scripts/theory_summary.py",
         library=library("workflow/scripts/theory_summary.py"),
         checks=rules.theory_checks.output.checks,
-        pages=sorted(str(page) for page in Path("docs/theory").glob("*.md") if page.stem != "README"),
+        pages=THEORY_PAGES,
     output:
         derivations="results/theory/derivations.json",
         summary="results/theory/summary.csv",
@@ -54,6 +56,8 @@ rule theory_summary:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        code=code("workflow/scripts/theory_summary.py", *THEORY_PAGES),
     message:
         "Set the derivations of Problems 1 and 5 to 10 beside their checks"
     shell:
