@@ -107,7 +107,9 @@ class TestNngp:
         np.testing.assert_array_equal(X, before)
 
     def test_an_unknown_dual_lists_the_known(self):
-        with pytest.raises(InputError, match="unknown dual activation 'rellu': choose one of identity, relu, sine"):
+        with pytest.raises(
+            InputError, match="unknown dual activation 'rellu': choose one of identity, relu, leaky_relu"
+        ):
             nngp(rows(2, 2), dual="rellu")
 
     def test_a_function_has_no_scale(self):
