@@ -13,6 +13,7 @@ from nngplab.duals import (
     DUALS,
     dual_and_error,
     dual_by_quadrature,
+    dual_of,
     exponential,
     hermite,
     hermite_coefficients,
@@ -229,3 +230,75 @@ def test_bounded_activations_do_not_overflow_for_large_variances(name):
     bound = 1 / (np.exp(-1) * {"sine": np.sinh, "cosine": np.cosh}[name](1))
     # E[sin(u)^2] tends to 1/2, with u spread over many periods.
     assert DUALS[name].moment(variance, variance, variance) == pytest.approx(bound / 2, rel=1e-12)
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+class TestTabulated:
+    """`dual_of` knows nothing of the closed forms that it is compared with."""
+
+    @pytest.mark.parametrize("name", ["relu", "step", "erf", "gelu", "gaussian", "hermite_3", "exponential"])
+    def test_against_the_closed_form(self, name):
+        table = dual_of(DUALS[name].plain, name)
+        xi = np.concatenate([CORRELATIONS, np.random.default_rng(0).uniform(-1, 1, 1000)])
+        np.testing.assert_allclose(table(xi), DUALS[name](xi), rtol=0, atol=2e-14)
+        assert table.second_moment == pytest.approx(DUALS[name].second_moment, rel=1e-13)
+        assert table(1.0) == 1
+
+    def test_the_derivative(self):
+        table = dual_of(DUALS["relu"].plain, "relu", lambda x: np.heaviside(x, 0.5))
+        np.testing.assert_allclose(table.derivative(CORRELATIONS), DUALS["relu"].derivative(CORRELATIONS), atol=2e-14)
+
+    def test_an_activation_without_closed_form(self):
+        dual = dual_of(softplus)
+        xi = np.array([-1, -0.999, -0.5, 0, 0.7, 1 - 1e-9, 1])
+        by_quadrature = dual_by_quadrature(softplus, xi)
+        np.testing.assert_allclose(dual(xi) * dual.second_moment, by_quadrature, rtol=1e-13)
+        assert dual.name == "softplus"
+        coefficients = hermite_coefficients(dual.activation, 100)
+        np.testing.assert_allclose(dual(0.6), np.polynomial.polynomial.polyval(0.6, coefficients**2), rtol=1e-12)
+
+    def test_several_kinks_and_jumps(self):
+        def stairs(x):
+            return np.where(x < -0.8, -1, np.where(x < 0.1, x, 2))
+
+        xi = np.array([-0.9999, -0.5, 0.3, 0.99, 1 - 1e-7])
+        dual = dual_of(stairs)
+        np.testing.assert_allclose(dual(xi) * dual.second_moment, dual_by_quadrature(stairs, xi), rtol=1e-12)
+
+    def test_single_precision_and_shape(self):
+        values = dual_of(softplus)(np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3))
+        assert values.dtype == np.float32
+        assert values.shape == (2, 3)
+
+    def test_pickles(self):
+        dual = dual_of(softplus)
+        assert pickle.loads(pickle.dumps(dual))(0.3) == dual(0.3)
+
+    def test_other_variances_are_an_error(self):
+        with pytest.raises(InputError, match="softplus is tabulated for unit variances only: normalise the rows"):
+            dual_of(softplus).moment(*np.array([[0.5], [2.0], [2.0]]))
+
+    def test_a_derivative_that_was_not_given(self):
+        with pytest.raises(
+            InputError, match=r"softplus was made without its derivative: give dual_of\(..., derivative="
+        ):
+            dual_of(softplus).derivative(0.5)
+
+    @pytest.mark.parametrize(
+        ("activation", "derivative"),
+        [(softplus, softplus), (np.tanh, lambda x: 1 - np.tanh(x)), (lambda x: np.sign(x) + x, np.ones_like)],
+    )
+    def test_a_derivative_of_another_function(self, activation, derivative):
+        with pytest.raises(InputError, match="the derivative given for phi is not its own"):
+            dual_of(activation, "phi", derivative)
+
+    def test_an_activation_that_is_zero(self):
+        with pytest.raises(InputError, match="dual_of: the activation zero is zero everywhere"):
+            dual_of(lambda x: 0 * x, "zero")
+
+    def test_an_activation_whose_error_is_too_large(self):
+        with pytest.raises(InputError, match="fast: the error of the dual may be"):
+            dual_of(lambda x: np.exp(x**2 / 5), "fast")

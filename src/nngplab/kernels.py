@@ -1,4 +1,7 @@
-"""Gram matrices: NNGP kernels from dual activations, and the Laplace kernel. Nothing of size n x m x d ever exists."""
+"""Gram matrices: NNGP and neural tangent kernels from dual activations, and the Laplace kernel.
+
+Nothing of size n x m x d ever exists.
+"""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,12 +18,17 @@ Kernel = Callable[[Array, Array], Array]
 
 
 def nngp(
-    X: Array, Z: Array | None = None, dual: str | Dual | Callable[[Array], Array] = "relu", normalize: bool = True
+    X: Array,
+    Z: Array | None = None,
+    dual: str | Dual | Callable[[Array], Array] = "relu",
+    normalize: bool = True,
+    depth: int = 1,
 ) -> Array:
-    """Return the NNGP Gram matrix of a network with one hidden layer, of X (n, d) against Z (m, d): (n, m).
+    """Return the NNGP Gram matrix of a network with `depth` hidden layers, of X (n, d) against Z (m, d): (n, m).
 
-    For w ~ N(0, I) and the activation phi of the dual, scaled so that E[phi(u)^2] = 1 for u ~ N(0, 1), the entry of
-    the rows x and z is E[phi(w.x) phi(w.z)] (sheet, Problems 10 and 11).
+    For one layer, w ~ N(0, I) and the activation phi of the dual, scaled so that E[phi(u)^2] = 1 for u ~ N(0, 1), the
+    entry of the rows x and z is E[phi(w.x) phi(w.z)] (sheet, Problems 10 and 11). To each further layer, the matrix so
+    far is the covariance of its inputs (Lee et al. 2018, "Deep neural networks as Gaussian processes"; no biases).
 
     Args:
         X: rows of floats; their dtype is that of the result.
@@ -30,29 +38,59 @@ def nngp(
             direction: its cosine counts as 0 with every row, itself included, as in scikit-learn; the matrix stays
             positive semi-definite. Otherwise the rows are taken as they are; for ReLU the entry is then
             |x| |z| dual(cosine of x and z).
+        depth: the number of hidden layers, all with this activation.
 
     Raises:
-        InputError: for an unknown dual, or a mere function without `normalize`.
+        InputError: for an unknown dual, a depth that is no integer from 1, or, without `normalize`, a mere function or
+            a tabulated dual.
     """
     dual = _dual(dual)
-    Z = X if Z is None else Z
-    same = Z is X
-    X, Z = _rows(X), _rows(Z)
-    if normalize:
-        X = _unit_rows(X)
-        Z = X if same else _unit_rows(Z)
-        K = X @ Z.T
-        if same:
-            np.fill_diagonal(K, X.any(axis=1))
-        for block in row_blocks(*K.shape):
-            K[block] = dual(K[block])
-        return K
-    if not isinstance(dual, Dual):
+    if not (normalize or isinstance(dual, Dual)):
         raise InputError("nngp: normalize=False needs a Dual or its name, since a function of the cosine has no scale")
-    K = X @ Z.T
-    x_squared, z_squared = _squared_norms(X), _squared_norms(Z)
+    _check_depth(depth)
+    K, a, b = _inner_products(X, Z, normalize)
     for block in row_blocks(*K.shape):
-        K[block] = dual.moment(K[block], x_squared[block, np.newaxis], z_squared)
+        layer = (K[block], None if a is None else a[block], b)
+        for _ in range(depth):
+            layer = _next_layer(dual, *layer)
+        K[block] = layer[0]
+    return K
+
+
+def ntk(X: Array, Z: Array | None = None, dual: str | Dual = "relu", normalize: bool = True, depth: int = 1) -> Array:
+    """Return the neural tangent kernel of a network with `depth` hidden layers, of X (n, d) against Z (m, d): (n, m).
+
+    It is what the inner product of the network's gradients at the rows x and z, with respect to all weights, tends to
+    as the width k grows. The network is f(x) = a.phi(h_depth) / sqrt(k), with h_1 = W_1 x and h_l = W_l phi(h_(l - 1))
+    / sqrt(k), all weights N(0, 1), no biases, and phi scaled as in `nngp` (Jacot, Gabriel and Hongler 2018, "Neural
+    tangent kernel"). For one hidden layer and unit rows it is dual(xi) + xi dual.derivative(xi), with xi = x.z.
+
+    Args:
+        X: rows of floats; their dtype is that of the result.
+        Z: further rows; X itself if None.
+        dual: a name in `DUALS`, or a `Dual`.
+        normalize: scale each row to unit norm first, as in `nngp`. The kernel itself is not normalised: for ReLU its
+            diagonal is then depth + 1.
+        depth: the number of hidden layers, all with this activation.
+
+    Raises:
+        InputError: as `nngp`; for a mere function; and for an activation that jumps, so that its kernel is infinite.
+    """
+    known = _dual(dual)
+    if not isinstance(known, Dual):
+        raise InputError("ntk: it needs a Dual or its name, since a function of the cosine says nothing of gradients")
+    if not np.isfinite(known.derivative(1.0)):
+        raise InputError(f"ntk: the activation {known.name} jumps, so its neural tangent kernel is infinite")
+    _check_depth(depth)
+    K, a, b = _inner_products(X, Z, normalize)
+    for block in row_blocks(*K.shape):
+        layer = (K[block], None if a is None else a[block], b)
+        tangent = K[block].copy()
+        for _ in range(depth):
+            tangent *= _slopes(known, *layer)
+            layer = _next_layer(known, *layer)
+            tangent += layer[0]
+        K[block] = tangent
     return K
 
 
@@ -70,14 +108,17 @@ def linear(X: Array, Z: Array | None = None) -> Array:
     return X @ (X if Z is None else Z).T
 
 
-def kernel_function(kernel: str | Kernel, L: float = 1 / 200) -> Kernel:
-    """Return the function (X, Z) -> Gram that a name stands for; a function stands for itself.
+def kernel_function(kernel: str | Dual | Kernel, L: float = 1 / 200) -> Kernel:
+    """Return the function (X, Z) -> Gram that a name stands for; another function stands for itself.
 
-    The names are those of `DUALS` (the normalised NNGP kernel), "laplace" (with the rate L) and "linear".
+    The names are those of `DUALS` (the normalised NNGP kernel), "laplace" (with the rate L) and "linear"; a `Dual`
+    stands for its normalised NNGP kernel.
 
     Raises:
         InputError: for any other name.
     """
+    if isinstance(kernel, Dual):
+        return partial(nngp, dual=kernel)
     if callable(kernel):
         return kernel
     if kernel == "laplace":
@@ -103,6 +144,42 @@ def _dual(dual: str | Dual | Callable[[Array], Array]) -> Dual | Callable[[Array
     if dual not in DUALS:
         raise InputError(f"unknown dual activation {dual!r}: choose one of {', '.join(DUALS)}, or give a function")
     return DUALS[dual]
+
+
+def _check_depth(depth: int) -> None:
+    if depth != int(depth) or depth < 1:
+        raise InputError(f"the depth is {depth!r}: it must be an integer, 1 or above")
+
+
+def _inner_products(X: Array, Z: Array | None, normalize: bool) -> tuple[Array, Array | None, Array | None]:
+    """Return the covariances of the first layer's inputs (n, m) and their variances (n,), (m,): None if all are 1."""
+    Z = X if Z is None else Z
+    same = Z is X
+    X, Z = _rows(X), _rows(Z)
+    if normalize:
+        X = _unit_rows(X)
+        Z = X if same else _unit_rows(Z)
+        K = X @ Z.T
+        if same:
+            np.fill_diagonal(K, X.any(axis=1))
+        return K, None, None
+    K, a, b = X @ Z.T, _squared_norms(X), _squared_norms(Z)
+    if same:
+        np.fill_diagonal(K, a)
+    return K, a, b
+
+
+def _next_layer(
+    dual: Dual | Callable[[Array], Array], c: Array, a: Array | None, b: Array | None
+) -> tuple[Array, Array | None, Array | None]:
+    """Return the covariances (rows, m) and variances (rows,) and (m,) behind a layer that has c, a and b before it."""
+    if a is None or b is None or not isinstance(dual, Dual):
+        return dual(c), None, None
+    return dual.moment(c, a[:, np.newaxis], b), dual.moment(a, a, a), dual.moment(b, b, b)
+
+
+def _slopes(dual: Dual, c: Array, a: Array | None, b: Array | None) -> Array:
+    return dual.derivative(c) if a is None or b is None else dual.derivative_moment(c, a[:, np.newaxis], b)
 
 
 def _rows(X: npt.ArrayLike) -> Array:

@@ -82,7 +82,7 @@ def find_kinks(function: Function, known: Sequence[float] = ()) -> Array:
 def gaussian_nodes(kinks: Array, reach: tuple[float, float] = (-_REACH, _REACH)) -> tuple[Array, Array]:
     """Return points and weights, (m,) each: weights @ f(points) is E[f(u)] for u ~ N(0, 1) within the reach.
 
-    Panels are one wide, which resolves Hermite polynomials up to the hundredth too, and end at the kinks of f.
+    Panels are one wide, which resolves Hermite polynomials times f as well, and end at the kinks of f.
     """
     edges = np.concatenate([np.arange(reach[0], reach[1] + 1), np.clip(kinks, *reach)])
     points, weights = _panels(edges[np.newaxis], _FINE)

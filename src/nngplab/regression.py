@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from nngplab.duals import Dual
 from nngplab.errors import InputError
 from nngplab.kernels import Kernel, kernel_function, row_blocks
 
@@ -34,8 +35,8 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     of least norm.
 
     Args:
-        kernel: "relu", "sine", "erf" or another name in `nngplab.duals.DUALS` for the normalised NNGP kernel,
-            "laplace", "linear", or a function of X (n, d) and Z (m, d) that returns their Gram matrix (n, m).
+        kernel: "relu", "sine", "erf" or another name in `nngplab.duals.DUALS`, or a `Dual`, for the normalised NNGP
+            kernel; "laplace", "linear", or a function of X (n, d) and Z (m, d) that returns their Gram matrix (n, m).
         ridge: what is added to the diagonal of the Gram matrix.
         precision: that of the Gram matrix and its factor, "double" or "single", which takes half of the memory;
             `residual_` says what it costs.
@@ -49,7 +50,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """
 
     def __init__(
-        self, kernel: str | Kernel = "relu", ridge: float = 0.0, precision: str = "double", L: float = 1 / 200
+        self, kernel: str | Dual | Kernel = "relu", ridge: float = 0.0, precision: str = "double", L: float = 1 / 200
     ) -> None:
         self.kernel = kernel
         self.ridge = ridge
