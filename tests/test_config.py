@@ -78,13 +78,18 @@ FAULTS = [
         {"kernel_regression": {"laplace_L": float("nan")}},
         "kernel_regression.laplace_L is nan; allowed: a finite number",
     ),
+    (
+        {"extra_activations": ["x * tanh(x)"]},
+        "config: extra_activations[0] is x * tanh(x); allowed: a text that matches",
+    ),
+    ({"extra_activations": "swish"}, "config: extra_activations is swish; allowed: a list of which each is a text"),
     ({"width_sweep": {"widths": [1, -4]}}, "config: width_sweep.widths[1] is -4; allowed: an integer from 1 to 65536"),
     ({"width_sweep": {"widths": []}}, "config: width_sweep.widths is []; allowed: a list, not empty,"),
     ({"width_sweep": {"widths": [2, 2]}}, "none twice"),
     ({"width_sweep": None}, "config: width_sweep is null; allowed: a section"),
     (
-        {"kernel_regression": {"kernels": ["gelu"]}},
-        "kernel_regression.kernels[0] is gelu; allowed: one of relu, sine, erf",
+        {"kernel_regression": {"kernels": ["swish"]}},
+        "kernel_regression.kernels[0] is swish; allowed: one of relu, sine, erf",
     ),
     (
         {"cifar10": {"source": "offical"}},

@@ -260,13 +260,13 @@ class TestTabulated:
         coefficients = hermite_coefficients(dual.activation, 100)
         np.testing.assert_allclose(dual(0.6), np.polynomial.polynomial.polyval(0.6, coefficients**2), rtol=1e-12)
 
-    def test_several_kinks_and_jumps(self):
-        def stairs(x):
-            return np.where(x < -0.8, -1, np.where(x < 0.1, x, 2))
+    def test_several_kinks(self):
+        def clipped(x):
+            return np.clip(x, -1, 1)
 
         xi = np.array([-0.9999, -0.5, 0.3, 0.99, 1 - 1e-7])
-        dual = dual_of(stairs)
-        np.testing.assert_allclose(dual(xi) * dual.second_moment, dual_by_quadrature(stairs, xi), rtol=1e-12)
+        dual = dual_of(clipped)
+        np.testing.assert_allclose(dual(xi) * dual.second_moment, dual_by_quadrature(clipped, xi), rtol=1e-12)
 
     def test_single_precision_and_shape(self):
         values = dual_of(softplus)(np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3))

@@ -6,14 +6,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from nngplab.duals import DUALS
 from nngplab.errors import InputError
 from nngplab.figures import image_grid, kernel_label, kernel_regression_repeats, save, width_sweep_curve
 
 REPEATS = 7
-ALL_KERNELS = ["relu", "sine", "erf", "cosine", "exponential", "laplace", "linear", "zero"]
+ALL_KERNELS = [*DUALS, "swish", "laplace", "linear", "zero"]
 
 
 @pytest.fixture
@@ -41,12 +43,17 @@ def width_table() -> pd.DataFrame:
     return pd.DataFrame(
         {"k": [4, 10, 16, 64], "on_sheet": [True, False, True, True], "median_test_mse": median, "n": 10}
         | {"q05": 0.8 * median, "q25": 0.9 * median, "q75": 1.1 * median, "q95": 1.2 * median}
-        | {"nngp_test_mse": 1.5e-5, "zero_test_mse": 4e-5}
+        | {"nngp_test_mse": 1.5e-5, "zero_test_mse": 4e-5, "activation": "relu"}
     )
 
 
 def lines(figure: Figure, panel: int = 0) -> list[tuple[list[float], list[float]]]:
     return [(list(line.get_xdata()), list(line.get_ydata())) for line in figure.axes[panel].get_lines()]
+
+
+def colours_of_points(axes: Axes) -> set[tuple[float, ...]]:
+    points = [line for line in axes.get_lines() if line.get_marker() == "o" and len(line.get_xdata())]
+    return {to_rgb(line.get_color()) for line in points}
 
 
 class TestKernelRegression:
@@ -78,10 +85,12 @@ class TestKernelRegression:
         zero = summary.set_index("kernel").loc["zero", "mean_test_mse"]
         assert ([zero, zero], [0, 1]) in lines(kernel_regression_repeats(*kernel_tables))
 
-    def test_an_unknown_kernel_is_an_error(self, kernel_tables):
-        table, summary = (frame.replace({"kernel": {"sine": "sinc"}}) for frame in kernel_tables)
-        with pytest.raises(InputError, match="no name and colour for the kernel 'sinc'"):
-            kernel_regression_repeats(table, summary)
+    def test_activations_of_ones_own_have_their_names_and_colours(self, kernel_tables):
+        named = [frame.replace({"kernel": {"sine": "my_swish", "relu": "other"}}) for frame in kernel_tables]
+        axes = kernel_regression_repeats(*named).axes[0]
+        labels = [label.get_text() for label in axes.get_yticklabels()]
+        assert labels == ["my swish NNGP", "linear kernel", "other NNGP"]
+        assert len(colours_of_points(axes)) == 3
 
 
 class TestWidthSweep:
@@ -118,6 +127,17 @@ class TestWidthSweep:
         axes = width_sweep_curve(width_table.assign(on_sheet=on_sheet)).axes[0]
         marks = [line for line in axes.get_lines() if line.get_marker() == "o"]
         assert [list(line.get_xdata()) for line in marks] == [[4, 10, 16, 64]]
+
+    def test_each_activation_has_a_panel_with_its_own_limit(self, width_table):
+        other = width_table.assign(activation="my_swish", nngp_test_mse=2.5e-5)
+        figure = width_sweep_curve(pd.concat([width_table, other]))
+        assert [axes.get_title() for axes in figure.axes] == [
+            "networks with ReLU activation",
+            "networks with my swish activation",
+        ]
+        for panel, nngp in ((0, 1.5e-5), (1, 2.5e-5)):
+            assert ([0, 1], [nngp, nngp]) in lines(figure, panel)
+        assert width_sweep_curve(width_table).axes[0].get_title() == ""
 
 
 class TestImageGrid:
@@ -193,9 +213,8 @@ class TestSave:
 
 def test_each_kernel_has_a_name_and_a_colour_of_its_own(kernel_tables):
     assert len({kernel_label(kernel) for kernel in ALL_KERNELS}) == len(ALL_KERNELS)
-    colours = set()
-    for kernel in set(ALL_KERNELS) - {"linear", "zero"}:
-        table, summary = (frame.replace({"kernel": {"sine": kernel}}) for frame in kernel_tables)
-        if kernel != "relu":
-            colours.add(to_rgb(kernel_regression_repeats(table, summary).axes[0].get_lines()[0].get_color()))
-    assert len(colours) == len(ALL_KERNELS) - 3
+    table, summary = (
+        pd.concat([frame[frame["kernel"] == "relu"].assign(kernel=kernel) for kernel in ALL_KERNELS])
+        for frame in kernel_tables
+    )
+    assert len(colours_of_points(kernel_regression_repeats(table, summary).axes[0])) == len(ALL_KERNELS) - 1

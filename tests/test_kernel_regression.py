@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import scipy.stats
 
+from nngplab.duals import dual_by_quadrature
+
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"
 TINY = {"seed": 5, "n": 12, "d": 20, "n_test": 50, "repeats": 4}
 KERNELS = ["relu", "sine", "erf", "laplace"]
@@ -160,10 +162,24 @@ class TestFit:
         row = read(tmp_path / "test_mse.csv").query("kernel == 'linear'").iloc[0]
         assert row["test_mse"] == pytest.approx(mse, rel=1e-8)
 
+    def test_further_activations_are_kernels_too(self, tmp_path):
+        """Tanh by its table, against quadrature; sine, which is among the kernels already, only once."""
+        data = draw(tmp_path)
+        ended = fit(tmp_path, data, extra_activations=["tanh", "gelu", "sine"])
+        assert ended.returncode == 0, ended.stderr
+        table = read(tmp_path / "test_mse.csv").query("repeat == 0").set_index("kernel")
+        assert list(table.index) == [*KERNELS, "tanh", "gelu", "linear", "zero"]
+        with np.load(data) as file:
+            K, K_test = (
+                dual_by_quadrature(np.tanh, np.clip(file[name] @ file["X"].T, -1, 1)) for name in ("X", "X_test")
+            )
+            mse = np.mean((K_test @ np.linalg.solve(K, file["y"]) - file["y_test"]) ** 2)
+        assert table.loc["tanh", "test_mse"] == pytest.approx(mse, rel=1e-8)
+
     def test_a_mistyped_kernel_is_one_line(self, tmp_path):
-        ended = fit(tmp_path, draw(tmp_path), kernels=["relu", "gelu"])
+        ended = fit(tmp_path, draw(tmp_path), kernels=["relu", "gelo"])
         assert ended.returncode == 1
-        assert ended.stderr.startswith("error: unknown kernel 'gelu': choose one of identity, relu")
+        assert ended.stderr.startswith("error: unknown kernel 'gelo': choose one of identity, relu")
         assert ended.stderr.count("\n") == 1
         assert not (tmp_path / "test_mse.csv").exists()
 

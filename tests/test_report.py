@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nngplab.duals import DUALS
 from nngplab.errors import InputError
 from nngplab.figures import kernel_label
 from nngplab.report import Number, Origin, Page, Results, as_yaml, fixed, interval, provenance, significant, words
@@ -98,14 +99,25 @@ def write_kernels(folder: Path, levels: dict[str, float], spread: float = 0.001,
     (folder / "repeats.svg").write_text(PICTURE)
 
 
-def write_widths(folder: Path, medians: dict[int, float], nngp: float = 1e-5, zero: float = 2.5e-5) -> None:
-    """A table in which the networks of these widths have these median test errors; width 100 is not of the sheet."""
+def write_widths(
+    folder: Path,
+    medians: dict[int, float],
+    nngp: float = 1e-5,
+    zero: float = 2.5e-5,
+    activations: Sequence[str] = ("relu",),
+) -> None:
+    """A table in which the networks of these widths have these median test errors; width 100 is not of the sheet.
+
+    Those of each further activation are twice as large as those of the one before.
+    """
     summary = pd.DataFrame(
         {"k": k, "on_sheet": k != 100, "repeats": 50, "median_test_mse": median, "mean_test_mse": 1.1 * median}
         | {"q05": 0.8 * median, "q25": 0.9 * median, "q75": 1.1 * median, "q95": 1.2 * median}
         | {"median_train_mse": 1e-33, "share_better_than_nngp": 0.74 if median < nngp else 0.0}
-        | {"nngp_test_mse": nngp, "zero_test_mse": zero, "n": 100, "d": 200, "n_test": 5000, "seed": 88}
-        for k, median in medians.items()
+        | {"nngp_test_mse": nngp * 2**place, "zero_test_mse": zero, "n": 100, "d": 200, "n_test": 5000, "seed": 88}
+        | {"activation": activation}
+        for place, activation in enumerate(activations)
+        for k, median in ((k, median * 2**place) for k, median in medians.items())
     )
     summary.to_csv(folder / "summary.csv", index=False)
     (folder / "curve.svg").write_text(PICTURE)
@@ -451,11 +463,13 @@ class TestWordsOnKernels:
         assert "Against the Laplace kernel" not in text
 
     def test_every_kernel_of_the_configuration_has_its_formula(self, folder):
-        kernels = ["relu", "sine", "erf", "laplace", "cosine", "exponential"]
+        kernels = [*DUALS, "laplace", "swish"]
         levels = {kernel: (1 + 0.1 * place) * 1e-5 for place, kernel in enumerate([*kernels, "linear", "zero"])}
         write_kernels(folder / "kernel_regression", levels)
         listing = re.search(r'<dl class="kernels">.*?</dl>', render(folder), flags=re.DOTALL)[0]
         assert len(re.findall(r"<dd>\s*<math", listing)) == len(kernels)
+        assert [kernel for kernel in kernels if kernel_label(kernel) not in listing] == []
+        assert listing.count("by quadrature") == 1
 
     def test_the_explanation_is_for_fewer_points_than_dimensions(self, told):
         assert "1−n/d=0.500 of the variance unseen" in told(KERNELS)
@@ -481,6 +495,17 @@ class TestWordsOnWidths:
         assert "At the largest width, k=1024, the median is 1.50 times that of the NNGP, and 0% of the draws" in text
         assert "No single draw at any width is better than the NNGP." in text
         assert "do worse than predicting zero: k=16, 64, 100 and 128." in text
+
+    def test_further_activations_have_a_table_of_their_own(self, told, folder):
+        alone = told(WIDTHS)
+        assert "Other activations" not in alone
+        text = told(WIDTHS, activations=["relu", "swish", "gelu"])
+        assert text.startswith(alone[: alone.index("Test MSE against width")])
+        table = re.search(r"<table>(?:(?!<table>).)*GELU NNGP.*?</table>", render(folder), flags=re.DOTALL)[0]
+        rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr>.*?</tr>", table, flags=re.DOTALL)[1:]]
+        assert [row[:2] for row in rows] == [["GELU", "NNGP"], ["swish", "NNGP"]]
+        gelu = " ".join(rows[0])
+        assert gelu == "GELU NNGP 4.00 × 10⁻⁵ 4.00 100 0.0160 1024 6.00 × 10⁻⁵ 1.50"
 
     def test_a_width_that_beats_the_nngp(self, told):
         text = told(WIDTHS | {128: 0.9e-5})

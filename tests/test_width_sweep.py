@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nngplab.datasets.sine_target import sine_target, write_sine_target
-from nngplab.kernels import nngp
-from nngplab.random_features import batches, minimum_norm_fit, random_feature_errors, relu_features
+from nngplab.duals import DUALS, dual_by_quadrature
+from nngplab.kernels import linear, nngp
+from nngplab.random_features import batches, hidden_features, minimum_norm_fit, random_feature_errors
 from nngplab.regression import KernelRegression
 from nngplab.seeds import generator
 
@@ -47,8 +49,14 @@ class TestBatch:
         assert np.all(train_mse < 1e-28)
 
     def test_the_features_tend_to_the_nngp(self):
-        F, F_test = relu_features(DATA.X, layers(1, 200_000))[0], relu_features(DATA.X_test, layers(1, 200_000))[0]
+        F, F_test = hidden_features(DATA.X, layers(1, 200_000))[0], hidden_features(DATA.X_test, layers(1, 200_000))[0]
         np.testing.assert_allclose(F_test.T @ F, nngp(DATA.X_test, DATA.X), atol=0.02)
+
+    @pytest.mark.parametrize("name", ["erf", "gelu", "step"])
+    def test_the_features_of_any_activation_tend_to_its_nngp(self, name):
+        B = layers(1, 200_000)
+        F, F_test = (hidden_features(X, B, DUALS[name])[0] for X in (DATA.X, DATA.X_test))
+        np.testing.assert_allclose(F_test.T @ F, nngp(DATA.X_test, DATA.X, name), atol=0.02)
 
     def test_the_test_error_tends_to_that_of_the_nngp(self):
         prediction = KernelRegression("relu").fit(DATA.X, DATA.y).predict(DATA.X_test)
@@ -75,7 +83,7 @@ class TestMinimumNorm:
     @pytest.mark.parametrize("shape", [(10, 4), (10, 10), (10, 25)])
     def test_dead_and_repeated_units(self, shape):
         """Rank-deficient features, against the pseudo-inverse."""
-        F = relu_features(DATA.X, layers(4, shape[1]))
+        F = hidden_features(DATA.X, layers(4, shape[1]))
         F[:, 1], F[:, 2] = F[:, 0], 0
         a = minimum_norm_fit(F, DATA.y)
         for features, solution in zip(F, a, strict=True):
@@ -87,7 +95,7 @@ class TestMinimumNorm:
         np.testing.assert_array_equal(minimum_norm_fit(np.zeros((2, 3, 10)), DATA.y), np.zeros((2, 3)))
 
     def test_gradient_descent_from_zero_tends_to_it(self):
-        F = relu_features(DATA.X, layers(1, 100))
+        F = hidden_features(DATA.X, layers(1, 100))
         a, step = np.zeros(100), 1 / np.linalg.norm(F[0], 2) ** 2
         for _ in range(20_000):
             a -= step * F[0] @ (a @ F[0] - DATA.y)
@@ -116,10 +124,11 @@ def script(name: str, *options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=os.environ)
 
 
-def sweep(data: Path, output: Path, widths="1 5 40", extra="10", repeats=6, threads=1) -> pd.DataFrame:
+def sweep(data: Path, output: Path, widths="1 5 40", extra="10", repeats=6, threads=1, activations="") -> pd.DataFrame:
     ended = script(
         "width_sweep_fit",
         *["--data", data, "--widths", *widths.split(), "--extra-widths", *extra.split()],
+        *["--extra-activations", *activations.split()],
         *["--repeats", repeats, "--seed", 88, "--threads", threads, "--output", output],
     )
     assert ended.returncode == 0, ended.stderr
@@ -133,7 +142,10 @@ def read(path: Path) -> pd.DataFrame:
 class TestFit:
     def test_the_table(self, data, tmp_path):
         table = sweep(data, tmp_path / "a.csv")
-        assert list(table.columns) == ["k", "repeat", "train_mse", "test_mse", "on_sheet", "n", "d", "n_test", "seed"]
+        assert list(table.columns) == [
+            *["k", "repeat", "train_mse", "test_mse", "activation", "on_sheet", "n", "d", "n_test", "seed"]
+        ]
+        assert table["activation"].unique().tolist() == ["relu"]
         assert table["k"].tolist() == [k for k in (1, 5, 10, 40) for _ in range(6)]
         assert table["repeat"].tolist() == 4 * list(range(6))
         assert table["on_sheet"].tolist() == (table["k"] != 10).tolist()
@@ -143,6 +155,28 @@ class TestFit:
         row = sweep(data, tmp_path / "a.csv").query("k == 5 and repeat == 3").iloc[0]
         expected = by_hand(generator(88, "width_sweep", 5, 3).standard_normal((5, 8)))
         assert (row["train_mse"], row["test_mse"]) == pytest.approx(expected, rel=1e-9)
+
+    def test_further_activations_come_after_relu_on_the_same_draws(self, data, tmp_path):
+        relu = sweep(data, tmp_path / "a.csv")
+        table = sweep(data, tmp_path / "b.csv", activations="tanh relu sine")
+        assert table["activation"].unique().tolist() == ["relu", "tanh", "sine"]
+        pd.testing.assert_frame_equal(table[: len(relu)], relu, check_exact=True)
+        row = table.query("activation == 'tanh' and k == 5 and repeat == 3").iloc[0]
+        B = generator(88, "width_sweep", 5, 3).standard_normal((5, 8))
+        # The fit is by least squares: the scale of the activation does not matter.
+        F, F_test = np.tanh(DATA.X @ B.T), np.tanh(DATA.X_test @ B.T)
+        expected = np.mean((F_test @ np.linalg.lstsq(F, DATA.y)[0] - DATA.y_test) ** 2)
+        assert row["test_mse"] == pytest.approx(expected, rel=1e-9)
+
+    def test_an_unknown_activation_is_one_line(self, data, tmp_path):
+        ended = script(
+            "width_sweep_fit",
+            *["--data", data, "--widths", 1, "--extra-activations", "swisch", "--repeats", 2, "--seed", 1],
+            *["--output", tmp_path / "a.csv"],
+        )
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("error: unknown activation 'swisch': choose one of identity, relu")
+        assert ended.stderr.count("\n") == 1
 
     def test_the_bytes_do_not_depend_on_the_number_of_threads(self, data, tmp_path):
         for threads in (1, 2):
@@ -180,6 +214,7 @@ class TestSummary:
                 "d",
                 "n_test",
                 "seed",
+                "activation",
             ],
         ]
         assert summary["k"].tolist() == [1, 5, 10, 40]
@@ -196,3 +231,17 @@ class TestSummary:
             assert (row.nngp_test_mse, row.zero_test_mse) == pytest.approx((nngp_test_mse, zero_test_mse), rel=1e-9)
             assert row.repeats == 6
             assert (row.n, row.d, row.n_test, row.seed) == (10, 8, 60, 88)
+
+    def test_each_activation_has_its_own_limit(self, data, tmp_path):
+        sweep(data, tmp_path / "a.csv", activations="tanh sine")
+        ended = script(
+            "width_sweep_summary",
+            *["--test-mse", tmp_path / "a.csv", "--data", data, "--output", tmp_path / "s.csv"],
+        )
+        assert ended.returncode == 0, ended.stderr
+        limits = read(tmp_path / "s.csv").groupby("activation", sort=False)["nngp_test_mse"].unique()
+        assert list(limits.index) == ["relu", "tanh", "sine"]
+        for activation, dual in (("tanh", partial(dual_by_quadrature, np.tanh)), ("sine", DUALS["sine"])):
+            cosines, test_cosines = linear(DATA.X), linear(DATA.X_test, DATA.X)
+            outputs = dual(test_cosines) @ np.linalg.solve(dual(np.clip(cosines, -1, 1)), DATA.y)
+            assert limits[activation] == pytest.approx([np.mean((outputs - DATA.y_test) ** 2)], rel=1e-8)

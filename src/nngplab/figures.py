@@ -1,8 +1,9 @@
 """Figures from tidy tables: one look, one colour per kernel, the same bytes for the same table."""
 
+import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,30 @@ from nngplab.files import written_whole
 
 _COLOURS = seaborn.color_palette("colorblind").as_hex()
 
-# The kernels in the order in which they are listed, each with its name in words and its colour.
-_KERNELS = {
-    "relu": ("ReLU NNGP", _COLOURS[0]),
-    "sine": ("sine NNGP", _COLOURS[1]),
-    "erf": ("erf NNGP", _COLOURS[2]),
-    "cosine": ("cosine NNGP", _COLOURS[4]),
-    "exponential": ("exponential NNGP", _COLOURS[5]),
-    "laplace": ("Laplace kernel", _COLOURS[3]),
-    "linear": ("linear kernel", "#777777"),
-    "zero": ("zero predictor", "#222222"),
+# Names in words, and the colours of what is drawn most; further activations take further colours, in their order.
+_ACTIVATIONS = {
+    "relu": "ReLU",
+    "leaky_relu": "leaky ReLU",
+    "absolute": "absolute value",
+    "gaussian": "Gaussian",
+    "gelu": "GELU",
+    "monomial_2": "square",
+    "monomial_3": "cube",
+    "hermite_2": "Hermite 2",
+    "hermite_3": "Hermite 3",
 }
+_NO_ACTIVATIONS = {"laplace": "Laplace kernel", "linear": "linear kernel", "zero": "zero predictor"}
+_KNOWN_COLOURS = {
+    "relu": _COLOURS[0],
+    "sine": _COLOURS[1],
+    "erf": _COLOURS[2],
+    "cosine": _COLOURS[4],
+    "exponential": _COLOURS[5],
+    "laplace": _COLOURS[3],
+    "linear": "#777777",
+    "zero": "#222222",
+}
+_FURTHER_COLOURS = [*_COLOURS[6:], *seaborn.color_palette("dark").as_hex()]
 _TRAINED_WITH = {"mse": "squared error", "cross_entropy": "cross-entropy"}
 _MARK_COLOUR = "#c00000"
 
@@ -55,13 +69,14 @@ _LOSS_SHOWN = (1e-33, 1e8)
 _DIVERGED_SHOWN = 1e7
 
 
-def kernel_label(kernel: str) -> str:
-    """Return the name in words of a kernel or baseline: "relu" is the ReLU NNGP.
+def activation_label(activation: str) -> str:
+    """Return the name in words of an activation."""
+    return _ACTIVATIONS.get(activation, activation.replace("_", " "))
 
-    Raises:
-        InputError: for a kernel without a name here.
-    """
-    return _known(kernel)[0]
+
+def kernel_label(kernel: str) -> str:
+    """Return the name in words of a kernel or baseline: "relu" is the ReLU NNGP."""
+    return _NO_ACTIVATIONS.get(kernel, f"{activation_label(kernel)} NNGP")
 
 
 def save(figure: Figure, path: str | os.PathLike[str], mark: str | None = None) -> None:
@@ -129,12 +144,13 @@ def kernel_regression_repeats(test_mse: pd.DataFrame, summary: pd.DataFrame) -> 
     zero = summary.set_index("kernel").loc["zero"]
     ranking = summary[summary["kernel"] != "zero"].sort_values("mean_test_mse", kind="stable").set_index("kernel")
     linear = test_mse[test_mse["kernel"] == "linear"].set_index("repeat")["test_mse"]
+    colours = _colours(test_mse["kernel"])
     repeats = test_mse.assign(ratio=test_mse["test_mse"] / test_mse["repeat"].map(linear))
     with _style():
         figure = Figure(figsize=(9.2, 0.62 * len(ranking) + 1.75), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         for row, (kernel, mean) in enumerate(ranking.iterrows()):
-            colour = _known(str(kernel))[1]
+            colour = colours[str(kernel)]
             of_kernel = repeats[repeats["kernel"] == kernel]
             others, headline = of_kernel[of_kernel["repeat"] > 0], of_kernel[of_kernel["repeat"] == 0]
             heights = row + _spread(len(others))
@@ -143,8 +159,8 @@ def kernel_regression_repeats(test_mse: pd.DataFrame, summary: pd.DataFrame) -> 
                 axes.plot(headline[column], [row] * len(headline), "*", ms=13, mec="white", mew=0.8, color=colour)
             bar = [[mean["mean_test_mse"] - mean["mean_low"]], [mean["mean_high"] - mean["mean_test_mse"]]]
             left.errorbar(mean["mean_test_mse"], row + 0.36, xerr=bar, fmt="D", ms=4, capsize=3, color="black")
-        left.axvline(zero["mean_test_mse"], color=_known("zero")[1], ls="--", lw=1.2)
-        right.axvline(1, color=_known("linear")[1], lw=1.2)
+        left.axvline(zero["mean_test_mse"], color=_KNOWN_COLOURS["zero"], ls="--", lw=1.2)
+        right.axvline(1, color=_KNOWN_COLOURS["linear"], lw=1.2)
         left.set_yticks(range(len(ranking)), [kernel_label(str(kernel)) for kernel in ranking.index])
         left.set_ylim(len(ranking) - 0.45, -0.6)
         left.set_xlabel("test MSE")
@@ -155,60 +171,63 @@ def kernel_regression_repeats(test_mse: pd.DataFrame, summary: pd.DataFrame) -> 
 
 
 def width_sweep_curve(summary: pd.DataFrame) -> Figure:
-    """Draw test MSE against the width k (Problem 12), both axes logarithmic.
+    """Draw test MSE against the width k (Problem 12), both axes logarithmic; a panel for each activation.
 
     The median over the draws has a line, with bands from quantile 5 to 95% and 25 to 75%. Widths of the sheet have
     filled marks, others hollow ones. Lines mark the NNGP (k to infinity), the zero predictor and the interpolation
     threshold k = n.
 
     Args:
-        summary: columns k, on_sheet, median_test_mse, q05, q25, q75, q95, nngp_test_mse, zero_test_mse, n; one row a k.
+        summary: columns activation, k, on_sheet, median_test_mse, q05, q25, q75, q95, nngp_test_mse, zero_test_mse, n;
+            one row an activation and k.
     """
+    activations = list(summary["activation"].unique())
+    colours = _colours(activations)
+    with _style():
+        figure = Figure(figsize=(9.2, 5.4 * len(activations)), layout="constrained")
+        panels = figure.subplots(len(activations), sharey=True, squeeze=False)[:, 0]
+        for axes, activation in zip(panels, activations, strict=True):
+            _draw_widths(axes, summary[summary["activation"] == activation], colours[activation])
+            if len(activations) > 1:
+                axes.set_title(f"networks with {activation_label(activation)} activation")
+    return figure
+
+
+def _draw_widths(axes: Axes, summary: pd.DataFrame, colour: str) -> None:
     summary = summary.sort_values("k", ignore_index=True)
     width, first = summary["k"], summary.iloc[0]
-    blue, red, dark = _known("relu")[1], _known("laplace")[1], _known("zero")[1]
-    with _style():
-        figure = Figure(figsize=(9.2, 5.4), layout="constrained")
-        axes = figure.subplots()
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
-        axes.fill_between(
-            width, summary["q05"], summary["q95"], color=blue, alpha=0.16, lw=0, label="5 to 95% of draws"
-        )
-        axes.fill_between(
-            width, summary["q25"], summary["q75"], color=blue, alpha=0.3, lw=0, label="25 to 75% of draws"
-        )
-        axes.plot(width, summary["median_test_mse"], color=blue, lw=1.8, label="median of the draws")
-        for on_sheet, fill, words in (
-            (True, blue, "width of the sheet"),
-            (False, "white", "width added to the sheet's"),
-        ):
-            some = summary[summary["on_sheet"] == on_sheet]
-            if len(some):
-                axes.plot(
-                    some["k"], some["median_test_mse"], "o", ms=7, mfc=fill, mec=blue, mew=1.6, zorder=3, label=words
-                )
-        axes.axhline(first["nngp_test_mse"], color=red, lw=1.8, label="NNGP ($k \\to \\infty$)")
-        axes.axhline(first["zero_test_mse"], color=dark, ls="--", lw=1.2, label="zero predictor")
-        axes.axvline(first["n"], color=dark, ls=":", lw=1.4)
-        axes.annotate(
-            f"$k = n = {first['n']:d}$\ninterpolation threshold",
-            (first["n"], 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(6, -6),
-            textcoords="offset points",
-            va="top",
-            fontsize=10,
-        )
-        sheet = set(summary.loc[summary["on_sheet"], "k"])
-        ticks = [k for k in width if k in sheet or all(max(k / other, other / k) > 1.5 for other in sheet)]
-        axes.xaxis.set_major_locator(FixedLocator(ticks))
-        axes.xaxis.set_major_formatter(FixedFormatter([f"{k:d}" for k in ticks]))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xlabel("width $k$")
-        axes.set_ylabel("test MSE")
-        axes.legend(loc="upper left", fontsize=9.5, frameon=True, framealpha=0.9)
-    return figure
+    red, dark = _KNOWN_COLOURS["laplace"], _KNOWN_COLOURS["zero"]
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.fill_between(width, summary["q05"], summary["q95"], color=colour, alpha=0.16, lw=0, label="5 to 95% of draws")
+    axes.fill_between(width, summary["q25"], summary["q75"], color=colour, alpha=0.3, lw=0, label="25 to 75% of draws")
+    axes.plot(width, summary["median_test_mse"], color=colour, lw=1.8, label="median of the draws")
+    for on_sheet, fill, words in ((True, colour, "width of the sheet"), (False, "white", "width added to the sheet's")):
+        some = summary[summary["on_sheet"] == on_sheet]
+        if len(some):
+            axes.plot(
+                some["k"], some["median_test_mse"], "o", ms=7, mfc=fill, mec=colour, mew=1.6, zorder=3, label=words
+            )
+    axes.axhline(first["nngp_test_mse"], color=red, lw=1.8, label="NNGP ($k \\to \\infty$)")
+    axes.axhline(first["zero_test_mse"], color=dark, ls="--", lw=1.2, label="zero predictor")
+    axes.axvline(first["n"], color=dark, ls=":", lw=1.4)
+    axes.annotate(
+        f"$k = n = {first['n']:d}$\ninterpolation threshold",
+        (first["n"], 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(6, -6),
+        textcoords="offset points",
+        va="top",
+        fontsize=10,
+    )
+    sheet = set(summary.loc[summary["on_sheet"], "k"])
+    ticks = [k for k in width if k in sheet or all(max(k / other, other / k) > 1.5 for other in sheet)]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FixedFormatter([f"{k:d}" for k in ticks]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("width $k$")
+    axes.set_ylabel("test MSE")
+    axes.legend(loc="upper left", fontsize=9.5, frameon=True, framealpha=0.9)
 
 
 def linear_autoencoder_losses(losses: pd.DataFrame, runs: pd.DataFrame, k: int) -> Figure:
@@ -462,10 +481,10 @@ def attractor_basins(basins: pd.DataFrame) -> Figure:
     return figure
 
 
-def _known(kernel: str) -> tuple[str, str]:
-    if kernel not in _KERNELS:
-        raise InputError(f"figures: no name and colour for the kernel {kernel!r}; known are {', '.join(_KERNELS)}")
-    return _KERNELS[kernel]
+def _colours(names: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each kernel or activation: its own, else the next of the further ones."""
+    further = [name for name in dict.fromkeys(names) if name not in _KNOWN_COLOURS]
+    return _KNOWN_COLOURS | dict(zip(further, itertools.cycle(_FURTHER_COLOURS), strict=False))
 
 
 @contextmanager
@@ -486,6 +505,6 @@ def _key_of_repeats(figure: Figure, axes: Axes) -> None:
         *axes.plot([], [], "o", ms=4, mew=0, color=grey, label="one repeat"),
         *axes.plot([], [], "*", ms=11, color=grey, label="headline data set"),
         *axes.plot([], [], "D", ms=4, color="black", label="mean of the repeats (95% interval)"),
-        *axes.plot([], [], "--", lw=1.2, color=_known("zero")[1], label="zero predictor"),
+        *axes.plot([], [], "--", lw=1.2, color=_KNOWN_COLOURS["zero"], label="zero predictor"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9.5)

@@ -1,4 +1,4 @@
-"""Networks of one hidden ReLU layer whose first layer stays as drawn, many draws at once (sheet, Problem 12)."""
+"""Networks of one hidden layer whose first layer stays as drawn, many draws at once (sheet, Problem 12)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,16 +6,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nngplab.duals import DUALS, Dual
+
 Array = npt.NDArray[Any]
 
 
-def relu_features(X: Array, B: Array) -> Array:
-    """Return sqrt(2 / k) relu(B x) for each first layer in B (draws, k, d) and each row of X (n, d): (draws, k, n)."""
+def hidden_features(X: Array, B: Array, dual: Dual = DUALS["relu"]) -> Array:
+    """Return phi(B x) / sqrt(k) for each first layer in B (draws, k, d) and each row of X (n, d): (draws, k, n).
+
+    The phi of a `Dual` is scaled: for ReLU this is the sqrt(2) / sqrt(k) relu(B x) of the sheet.
+    """
     draws, k, d = B.shape
     # One product for all draws: for narrow layers far faster than one product each.
     features = B.reshape(draws * k, d) @ X.T
-    np.maximum(features, 0, out=features)
-    features *= np.sqrt(2 / k)
+    scale = np.sqrt(1 / (dual.second_moment * k))
+    # In pieces that stay near the processor.
+    step = max(1, 2**15 // len(X))
+    for start in range(0, draws * k, step):
+        piece = slice(start, start + step)
+        np.multiply(dual.plain(features[piece]), scale, out=features[piece])
     return features.reshape(draws, k, len(X))
 
 
@@ -31,9 +40,11 @@ def minimum_norm_fit(features: Array, y: Array) -> Array:
     return np.matvec(U, inverse * np.matvec(Vh, y))
 
 
-def random_feature_errors(X: Array, y: Array, X_test: Array, y_test: Array, B: Array) -> tuple[Array, Array]:
+def random_feature_errors(
+    X: Array, y: Array, X_test: Array, y_test: Array, B: Array, dual: Dual = DUALS["relu"]
+) -> tuple[Array, Array]:
     """Train the last layer on each first layer in B (draws, k, d); return the training and test MSE, (draws,) each."""
-    features = relu_features(X, B)
+    features = hidden_features(X, B, dual)
     a = minimum_norm_fit(features, y)
     train_mse = np.mean((np.vecmat(a, features) - y) ** 2, axis=1)
     # The test rows in blocks, so that the features of a block stay near the processor.
@@ -41,7 +52,7 @@ def random_feature_errors(X: Array, y: Array, X_test: Array, y_test: Array, B: A
     squares = np.zeros(len(B))
     for start in range(0, len(X_test), rows):
         block = slice(start, start + rows)
-        squares += np.sum((np.vecmat(a, relu_features(X_test[block], B)) - y_test[block]) ** 2, axis=1)
+        squares += np.sum((np.vecmat(a, hidden_features(X_test[block], B, dual)) - y_test[block]) ** 2, axis=1)
     return train_mse, squares / len(X_test)
 
 

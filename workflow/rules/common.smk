@@ -24,6 +24,12 @@ def checked(config):
     """Stop before any job, with one line for each fault of the configuration."""
     try:
         check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml")))
+        if config["extra_activations"]:
+            # Imported only now: who adds no activation need not wait for SciPy.
+            from nngplab.activations import check_activation
+
+            for name in config["extra_activations"]:
+                check_activation(name)
     except InputError as error:
         sys.exit(str(error))
 

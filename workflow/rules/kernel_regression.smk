@@ -51,13 +51,14 @@ rule kernel_regression_fit:
     params:
         code=code("workflow/scripts/kernel_regression_fit.py"),
         kernels=lookup(dpath="kernel_regression/kernels", within=config),
+        extra_activations=lookup(dpath="extra_activations", within=config),
         laplace_L=lookup(dpath="kernel_regression/laplace_L", within=config),
         repeats=lookup(dpath="kernel_regression/repeats", within=config),
     message:
         "Solve Problem 11 on the headline data set and on repeats of it"
     shell:
-        "python {input.script:q} --data {input.data:q} --kernels {params.kernels} --laplace-L {params.laplace_L}"
-        " --repeats {params.repeats} --threads {threads} --output {output.test_mse:q} --misprint {output.misprint:q}"
+        "python {input.script:q} --data {input.data:q} --kernels {params.kernels}"
+        " --extra-activations {params.extra_activations} --laplace-L {params.laplace_L} --repeats {params.repeats} --threads {threads} --output {output.test_mse:q} --misprint {output.misprint:q}"
         " --log {log:q}"
 
 

@@ -24,11 +24,13 @@ rule width_sweep_fit:
         widths=lookup(dpath="width_sweep/widths", within=config),
         extra_widths=lookup(dpath="width_sweep/extra_widths", within=config),
         repeats=lookup(dpath="width_sweep/repeats", within=config),
+        extra_activations=lookup(dpath="extra_activations", within=config),
     message:
         "Train the last layer of the networks of Problem 12"
     shell:
         "python {input.script:q} --data {input.data:q} --seed {params.seed} --widths {params.widths}"
-        " --extra-widths {params.extra_widths} --repeats {params.repeats} --threads {threads}"
+        " --extra-widths {params.extra_widths} --extra-activations {params.extra_activations}"
+        " --repeats {params.repeats} --threads {threads}"
         " --output {output.test_mse:q} --log {log:q}"
 
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from nngplab.activations import dual_named
 from nngplab.datasets.sine_target import SineTarget, read_sine_target, sine_target
-from nngplab.duals import DUALS
+from nngplab.duals import DUALS, Dual
 from nngplab.files import write_csv
 from nngplab.kernels import kernel_function, linear
 from nngplab.program import run
@@ -27,7 +28,10 @@ def main(arguments: argparse.Namespace) -> None:
     data = read_sine_target(arguments.data)
     seed, before = data.seed, data.labels_before_normalising
     (n, d), n_test = data.X.shape, len(data.X_test)
-    fit = partial(fit_kernels, kernels=arguments.kernels, laplace_L=arguments.laplace_L)
+    kernels = {name: name for name in arguments.kernels} | {
+        name: dual_named(name) for name in arguments.extra_activations
+    }
+    fit = partial(fit_kernels, kernels=kernels, laplace_L=arguments.laplace_L)
 
     def fit_repeat(repeat: int) -> pd.DataFrame:
         repeat_seed = integer_seed(seed, "kernel_regression", repeat)
@@ -50,15 +54,15 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(misprint, arguments.misprint)
 
 
-def fit_kernels(data: SineTarget, kernels: list[str], laplace_L: float) -> pd.DataFrame:
+def fit_kernels(data: SineTarget, kernels: dict[str, str | Dual], laplace_L: float) -> pd.DataFrame:
     """Return a row for each kernel, then for the baselines: the linear kernel and the zero predictor."""
     rows = []
-    for kernel in [*kernels, "linear"]:
+    for name, kernel in {**kernels, "linear": "linear"}.items():
         model = KernelRegression(kernel, L=laplace_L).fit(data.X, data.y)
         K = kernel_function(kernel, laplace_L)(data.X, data.X)
         rows.append(
             {
-                "kernel": kernel,
+                "kernel": name,
                 **errors(model.predict(data.X_test), data.y_test),
                 "condition_number": condition_number(K),
                 "residual": model.residual_,
@@ -106,6 +110,9 @@ if __name__ == "__main__":
         "--data", type=Path, required=True, help="the headline data set, NPZ; its seed is the root seed"
     )
     parser.add_argument("--kernels", nargs="+", required=True, metavar="KERNEL", help="names of kernels")
+    parser.add_argument(
+        "--extra-activations", nargs="*", default=[], metavar="NAME", help="activations whose NNGP kernels are added"
+    )
     parser.add_argument("--laplace-L", type=float, required=True, help="rate of the Laplace kernel exp(-L |x - z|)")
     parser.add_argument("--repeats", type=int, required=True, help="number of further data sets")
     parser.add_argument("--threads", type=int, default=1, help="data sets solved at a time (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""Summarise the networks of Problem 12 at each width, and set them against the ReLU NNGP."""
+"""Summarise the networks of Problem 12 at each width, and set them against the NNGP with their activation."""
 
 import argparse
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from nngplab.activations import dual_named
 from nngplab.datasets.sine_target import read_sine_target
 from nngplab.files import write_csv
 from nngplab.program import run
@@ -15,10 +16,14 @@ from nngplab.regression import KernelRegression
 
 def main(arguments: argparse.Namespace) -> None:
     data = read_sine_target(arguments.data)
-    with threadpool_limits(1, "blas"):
-        nngp = KernelRegression("relu").fit(data.X, data.y).predict(data.X_test)
-    nngp_test_mse, zero_test_mse = (np.mean((outputs - data.y_test) ** 2) for outputs in (nngp, 0))
-    write_csv(summarise(pd.read_csv(arguments.test_mse), nngp_test_mse, zero_test_mse), arguments.output)
+    zero_test_mse = np.mean(data.y_test**2)
+    tables = []
+    for activation, table in pd.read_csv(arguments.test_mse).groupby("activation", sort=False):
+        with threadpool_limits(1, "blas"):
+            nngp = KernelRegression(dual_named(str(activation))).fit(data.X, data.y)
+            nngp_test_mse = np.mean((nngp.predict(data.X_test) - data.y_test) ** 2)
+        tables.append(summarise(table, nngp_test_mse, zero_test_mse).assign(activation=activation))
+    write_csv(pd.concat(tables), arguments.output)
 
 
 def summarise(table: pd.DataFrame, nngp_test_mse: float, zero_test_mse: float) -> pd.DataFrame:

@@ -1,0 +1,63 @@
+"""Activations without a closed form, by name: add your own below.
+
+Under its name, one line of the configuration (`extra_activations`) takes an activation through Problems 11 and 12: see
+docs/activations.md.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nngplab.duals import DUALS, Dual, dual_of
+from nngplab.errors import InputError
+
+Array = npt.NDArray[Any]
+Activation = Callable[[Array], Array]
+
+_ADDED: dict[str, Activation] = {}
+
+
+def activation(function: Activation) -> Activation:
+    """Make an elementwise function of arrays of any shape known by its own name; used as a decorator.
+
+    Raises:
+        InputError: if the name is taken.
+    """
+    name = function.__name__
+    if name in DUALS or name in _ADDED:
+        raise InputError(f"activations: there is an activation {name} already: choose another name")
+    _ADDED[name] = function
+    return function
+
+
+def check_activation(name: str) -> None:
+    """Do nothing if there is an activation of this name, in closed form or below.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name not in DUALS and name not in _ADDED:
+        raise InputError(
+            f"unknown activation {name!r}: choose one of {', '.join([*DUALS, *_ADDED])}, "
+            "or add it to src/nngplab/activations.py"
+        )
+
+
+@cache
+def dual_named(name: str) -> Dual:
+    """Return the dual of the activation of this name: in closed form if there is one, else by `nngplab.duals.dual_of`.
+
+    Raises:
+        InputError: as `check_activation` and `dual_of`.
+    """
+    check_activation(name)
+    return DUALS[name] if name in DUALS else dual_of(_ADDED[name])
+
+
+@activation
+def tanh(x: Array) -> Array:
+    """Return the hyperbolic tangent."""
+    return np.tanh(x)
