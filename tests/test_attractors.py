@@ -349,7 +349,7 @@ def follow(data, results: Path, folder: Path) -> None:
             *["--attempts", *(folder / f"attempts_{n}.csv" for n in (1, 2)), "--sheet-n-images", 1, 2],
             *["--outcomes", results / "outcomes.csv", *provenance, "--all-attempts", results / "attempts.csv"],
             *["--summary", results / "summary.csv", "--basins", results / "basins.csv"],
-            *["--figure", results / "basins.svg"],
+            *["--metrics", results / "metrics.json", "--figure", results / "basins.svg"],
         )
     )
 
@@ -453,6 +453,21 @@ class TestScripts:
                 assert basin.image_share == ((mine["nearest"] == image) & (mine["outcome"] == "image")).mean()
                 parts = basin.image_share + basin.mixture_share + basin.elsewhere_share
                 assert parts == pytest.approx(basin.share)
+
+    def test_the_metrics_tell_where_test_images_end(self, home):
+        folder = home / "results/attractors"
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert metrics["images"] == "STAND-IN IMAGES, NOT CIFAR-10"
+        outcomes, attempts = pd.read_csv(folder / "outcomes.csv"), pd.read_csv(folder / "attempts.csv")
+        assert list(metrics["n_images"]) == ["1", "2"]
+        for n, found in metrics["n_images"].items():
+            network = attempts.query(f"n_images == {n} and purpose == 'fit'").iloc[-1]
+            assert (found["steps"], found["step_size"]) == (network["steps"], network["step_size"])
+            ends = outcomes.query(f"n_images == {n} and input == 'test' and iterations == 100")
+            assert found["iterations"] == 100
+            assert found["median_cosine"] == pytest.approx(ends["cosine"].median())
+            for outcome in ("image", "mixture", "elsewhere", "zero"):
+                assert found[f"{outcome}_share"] == (ends["outcome"] == outcome).mean()
 
     def test_the_images_the_jacobians_and_the_noise(self, home):
         folder = home / "results/attractors"

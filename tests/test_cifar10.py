@@ -4,20 +4,24 @@ import codecs
 import gzip
 import hashlib
 import io
+import json
 import os
 import pickle
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from nngplab.datasets import cifar10
 from nngplab.datasets.cifar10 import FILES, FOLDER, SPLITS, extract, read_batch, sha256_of, verified_files, verify
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
 from nngplab.errors import InputError
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "cifar10" / "cifar-10-real-subset.tar.gz"
+REAL = ROOT.parent / "shared/cifar10/cifar-10-real-subset.tar.gz"
 REAL_SHA256 = "ff1e276ce5a83fb90d8957c1cc19a44b81f4dadf4333dd0345d225d3e9192b55"
 LABELS = [f"kind {number}" for number in range(10)]
 
@@ -216,6 +220,17 @@ def test_a_small_archive_reports_its_true_counts(folder):
     assert table.loc[("test", "range of the labels")].tolist() == ["0 to 9", "0 to 9", True]
     assert counts.groupby("split")["count"].sum().to_dict() == {"train": 100, "test": 20}
     assert counts["class"].tolist() == LABELS * 2
+
+
+def test_the_numbers_of_images_are_metrics(folder, tmp_path):
+    verified_files(folder).to_csv(tmp_path / "files.csv", index=False)
+    (tmp_path / "provenance.json").write_text('{"label": "small images"}')
+    options = ["--folder", folder, "--files", tmp_path / "files.csv", "--provenance", tmp_path / "provenance.json"]
+    options += [word for name in ("counts", "checks", "metrics") for word in (f"--{name}", tmp_path / name)]
+    subprocess.run([sys.executable, ROOT / "workflow/scripts/cifar10_check.py", *options], check=True)
+    found = json.loads((tmp_path / "metrics").read_text())
+    failed = (~verify(folder)[0]["passed"]).sum()
+    assert found == {"images": "small images", "train_images": 100, "test_images": 20, "failed_checks": failed}
 
 
 def test_full_size_and_balance_pass_every_check(folder, monkeypatch):

@@ -28,6 +28,7 @@ from nngplab.networks import OneHiddenLayer
 
 SCRIPTS = ROOT / "workflow/scripts"
 CLASSES = [f"kind {number}" for number in range(10)]
+LABEL = "small images"
 PARAMETERS = {
     "root_seed": 88,
     "width": 12,
@@ -63,7 +64,7 @@ def data(tmp_path_factory) -> Path:
     (home / FOLDER / "batches.meta").write_bytes(pickle.dumps({"label_names": CLASSES}, 2))
     (home / FOLDER / "readme.html").write_text("small")
     write_csv(verified_files(home / FOLDER), home / "files.csv")
-    record = {"label": "small images", "stand_in": True}
+    record = {"label": LABEL, "stand_in": True}
     (home / "provenance.json").write_text(json.dumps(record))
     rows = [(split, name, label, 6) for split in ("train", "test") for label, name in enumerate(CLASSES)]
     pd.DataFrame(rows, columns=["split", "class", "label", "count"]).to_csv(home / "counts.csv", index=False)
@@ -274,10 +275,12 @@ def summarised(data, runs, tmp_path_factory) -> Path:
     names = [f"{loss}_{seed}" for loss in ("mse", "cross_entropy") for seed in range(2)]
     status, said = script(
         "fc_net_summary",
-        *["--metrics", *(runs / f"{name}.csv" for name in names)],
+        *["--tables", *(runs / f"{name}.csv" for name in names)],
         *["--outputs", *(runs / f"{name}.npz" for name in names), "--counts", data / "counts.csv"],
-        *["--all-metrics", folder / "metrics.csv", "--summary", folder / "summary.csv"],
+        *["--provenance", data / "provenance.json"],
+        *["--all-tables", folder / "metrics.csv", "--summary", folder / "summary.csv"],
         *["--per-class", folder / "per_class.csv", "--confusion", folder / "confusion.csv"],
+        *["--metrics", folder / "metrics.json"],
     )
     assert status == 0, said
     return folder
@@ -288,6 +291,7 @@ class TestSummary:
         table = pd.read_csv(summarised / "metrics.csv")
         for path in runs.glob("*.csv"):
             some = table[(table["loss"] == path.stem[:-2]) & (table["seed"] == int(path.stem[-1]))]
+            assert set(some.pop("images")) == {LABEL}
             pd.testing.assert_frame_equal(some.reset_index(drop=True), pd.read_csv(path), check_exact=True)
 
     def test_each_loss(self, summarised):
@@ -305,6 +309,10 @@ class TestSummary:
             assert row.mean_train_accuracy == pytest.approx(mine[mine["split"] == "train"]["accuracy"].mean())
             assert row.mean_loss == pytest.approx(mine[mine["split"] == "test"][row.loss].mean())
             assert row.mean_train_loss == pytest.approx(mine[mine["split"] == "train"][row.loss].mean())
+        metrics = json.loads((summarised / "metrics.json").read_text())
+        assert metrics.pop("images") == LABEL
+        columns = ["mean_accuracy", "std_accuracy", "mean_train_accuracy"]
+        assert metrics == summary.set_index("loss")[columns].to_dict("index")
 
     def test_the_epoch_with_the_smallest_test_loss(self):
         losses = {0: [3.0, 3.0], 1: [1.0, 3.0], 2: [1.5, 1.7], 3: [2.0, 2.0]}

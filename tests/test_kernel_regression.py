@@ -1,6 +1,7 @@
 """Problem 11 as the pipeline runs it: the scripts, from drawing the data to the tables."""
 
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -51,6 +52,7 @@ def summarise(folder: Path) -> subprocess.CompletedProcess[str]:
         test_mse=folder / "test_mse.csv",
         summary=folder / "summary.csv",
         paired=folder / "paired.csv",
+        metrics=folder / "metrics.json",
     )
 
 
@@ -202,6 +204,8 @@ class TestSummary:
             assert row["std_test_mse"] == pytest.approx(np.std(repeats["test_mse"], ddof=1))
             assert row["mean_ratio_to_zero"] == pytest.approx(np.mean(repeats["test_mse"] / repeats["zero_mse"]))
         assert summary.loc["zero", "mean_ratio_to_zero"] == 1
+        metrics = json.loads((results / "metrics.json").read_text())
+        assert metrics == summary[["headline_test_mse", "headline_r2", "mean_test_mse", "mean_r2"]].to_dict("index")
 
     def test_each_pair(self, results):
         table, paired = read(results / "test_mse.csv"), read(results / "paired.csv")

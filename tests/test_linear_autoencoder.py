@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import re
+import runpy
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -255,6 +256,7 @@ def results(tmp_path_factory) -> Path:
         *["--runs", *tables(folder, "runs"), "--losses", *tables(folder, "losses")],
         *["--all-runs", folder / "runs.csv", "--all-losses", folder / "losses.csv", "--zero", folder / "zero.csv"],
         *["--summary", folder / "summary.csv", "--edge", folder / "edge.csv"],
+        *["--metrics", folder / "metrics.json"],
     )
     script(
         "figures",
@@ -394,6 +396,23 @@ class TestSummary:
             assert row.median_loss == ranked[1] or (np.isnan(row.median_loss) and ranked[1] == np.inf)
             if np.isfinite(ranked[0]):
                 assert row.smallest_loss == ranked[0]
+
+    def test_the_metrics_are_of_the_sheets_loss_and_step_sizes(self, results):
+        sheet = read(results, "runs.csv").query("part == 'b' and convention == 'half' and on_sheet")
+        metrics = json.loads((results / "metrics.json").read_text())
+        best = sheet.loc[sheet["final_loss"].idxmin()]
+        assert [metrics[name] for name in ("smallest_loss", "k", "eta")] == best[["final_loss", "k", "eta"]].tolist()
+        counts = sheet["outcome"].value_counts()
+        assert {name: metrics[name.replace(" ", "_")] for name in counts.index} == counts.to_dict()
+        assert metrics["runs"] == len(sheet) == counts.sum()
+
+    def test_where_all_diverge_no_loss_is_the_smallest(self):
+        functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_summary.py"))
+        run = {"convention": "half", "k": 2, "on_sheet": True, "outcome": "diverged", "final_loss": np.nan}
+        runs = pd.DataFrame([{**run, "eta": eta, "diverged_at": 3, "edge": np.nan} for eta in (1.0, 2.0)])
+        metrics = functions["metrics"](functions["summarise"](runs))
+        assert (metrics["runs"], metrics["diverged"], metrics["converged"]) == (2, 2, 0)
+        assert "smallest_loss" not in metrics
 
     def test_the_edge_counts_every_run(self, results):
         runs, edge = read(results, "runs.csv").query("part == 'b'"), read(results, "edge.csv")

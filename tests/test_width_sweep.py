@@ -1,5 +1,6 @@
 """Problem 12: networks with a random first layer, against one net at a time and against their limit."""
 
+import json
 import os
 import subprocess
 import sys
@@ -200,6 +201,7 @@ class TestSummary:
         ended = script(
             "width_sweep_summary",
             *["--test-mse", tmp_path / "a.csv", "--data", data, "--output", tmp_path / "s.csv"],
+            *["--metrics", tmp_path / "m.json"],
         )
         assert ended.returncode == 0, ended.stderr
         summary = read(tmp_path / "s.csv")
@@ -231,12 +233,19 @@ class TestSummary:
             assert (row.nngp_test_mse, row.zero_test_mse) == pytest.approx((nngp_test_mse, zero_test_mse), rel=1e-9)
             assert row.repeats == 6
             assert (row.n, row.d, row.n_test, row.seed) == (10, 8, 60, 88)
+        medians = table.groupby("k")["test_mse"].median()
+        peak, widest = ({"k": k, "median_test_mse": medians[k]} for k in (medians.idxmax(), 40))
+        for width in (peak, widest):
+            width["ratio_to_nngp"] = pytest.approx(width["median_test_mse"] / nngp_test_mse, rel=1e-9)
+        baselines = {"nngp_test_mse": pytest.approx(nngp_test_mse, rel=1e-9), "zero_test_mse": zero_test_mse}
+        assert json.loads((tmp_path / "m.json").read_text()) == {**baselines, "peak": peak, "widest": widest}
 
     def test_each_activation_has_its_own_limit(self, data, tmp_path):
         sweep(data, tmp_path / "a.csv", activations="tanh sine")
         ended = script(
             "width_sweep_summary",
-            *["--test-mse", tmp_path / "a.csv", "--data", data, "--output", tmp_path / "s.csv"],
+            *["--test-mse", tmp_path / "a.csv", "--data", data],
+            *["--output", tmp_path / "s.csv", "--metrics", tmp_path / "m.json"],
         )
         assert ended.returncode == 0, ended.stderr
         limits = read(tmp_path / "s.csv").groupby("activation", sort=False)["nngp_test_mse"].unique()

@@ -3,7 +3,10 @@
 A stage runs the rules of its file and no others. Its deps are what those rules read and do not make, scripts and
 library modules included, and the rules file; its outs are what they make; its params are the section of
 config/config.yaml that bears the stage's name and the keys outside of sections, like the seed, that bear the name of a
-param of its rules (for the report, which prints the config, all of it).
+param of its rules (for the report, which prints the config, all of it). A file metrics.json is what `dvc metrics`
+compares: git has it, and not the cache, so that a clone compares commits before it has pulled anything.
+
+Snakemake knows nothing of plots: how `dvc plots` draws the tables stands in workflow/plots.yaml.
 """
 
 import argparse
@@ -30,6 +33,7 @@ def stages() -> dict[str, Any]:
 
 def _stage(room: str, jobs: list[Any]) -> dict[str, Any]:
     outs = {_kept(path) for job in jobs for path in job.output}
+    metrics = {path for path in outs if Path(path).name == "metrics.json"}
     deps = {_kept(path) for job in jobs for path in job.input} - outs | {f"workflow/rules/{room}.smk"}
     rules = dict.fromkeys([*(job.rule.name for job in jobs), room])
     config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
@@ -39,7 +43,8 @@ def _stage(room: str, jobs: list[Any]) -> dict[str, Any]:
         "cmd": f"snakemake --cores all --allowed-rules {' '.join(rules)} -- {room}",
         "deps": sorted(deps),
         "params": [{"config/config.yaml": [key for key in config if key in used or room == "report"]}],
-        "outs": sorted(outs),
+        "outs": sorted(outs - metrics),
+        **({"metrics": [{path: {"cache": False}} for path in sorted(metrics)]} if metrics else {}),
     }
 
 
@@ -55,7 +60,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("dvc.yaml"))
     output = parser.parse_args().output
     with written_whole(output) as beside:
-        text = yaml.safe_dump({"stages": stages()}, sort_keys=False, width=120)
+        plots = yaml.safe_load(Path("workflow/plots.yaml").read_text(encoding="utf-8"))
+        text = yaml.safe_dump({"stages": stages(), "plots": plots}, sort_keys=False, width=120)
         beside.write_text(HEADER + text, encoding="utf-8")
 
 

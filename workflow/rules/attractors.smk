@@ -102,6 +102,7 @@ rule attractors_summary:
             category="Problem 4: attractors",
         ),
         basins="results/attractors/basins.csv",
+        metrics="results/attractors/metrics.json",
         figure=report(
             "results/attractors/basins.svg",
             caption="../report/attractors_basins.rst",
@@ -124,7 +125,8 @@ rule attractors_summary:
     shell:
         "python {input.script:q} --attempts {input.attempts:q} --sheet-n-images {params.n_images}"
         " --outcomes {input.outcomes:q} --provenance {input.provenance:q} --all-attempts {output.attempts:q}"
-        " --summary {output.summary:q} --basins {output.basins:q} --figure {output.figure:q} --log {log:q}"
+        " --summary {output.summary:q} --basins {output.basins:q} --metrics {output.metrics:q}"
+        " --figure {output.figure:q} --log {log:q}"
 
 
 rule attractors_pictures:

@@ -82,6 +82,7 @@ rule cifar10_check:
         library=library("workflow/scripts/cifar10_check.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
+        provenance=rules.cifar10_fetch.output.provenance,
     output:
         counts="results/cifar10/counts.csv",
         checks=report(
@@ -89,6 +90,7 @@ rule cifar10_check:
             caption="../report/cifar10_checks.rst",
             category="Problem 2a: CIFAR-10",
         ),
+        metrics="results/cifar10/metrics.json",
     log:
         "logs/cifar10_check.log",
     benchmark:
@@ -104,8 +106,8 @@ rule cifar10_check:
     message:
         "Count and check the CIFAR-10 images"
     shell:
-        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --counts {output.counts:q}"
-        " --checks {output.checks:q} --log {log:q}"
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --provenance {input.provenance:q}"
+        " --counts {output.counts:q} --checks {output.checks:q} --metrics {output.metrics:q} --log {log:q}"
 
 
 rule cifar10_samples:

@@ -55,11 +55,12 @@ rule fc_net_summary:
     input:
         script="workflow/scripts/fc_net_summary.py",
         library=library("workflow/scripts/fc_net_summary.py"),
-        metrics=expand(rules.fc_net_train.output.metrics, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
+        tables=expand(rules.fc_net_train.output.metrics, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
         outputs=expand(rules.fc_net_train.output.outputs, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
         counts=rules.cifar10_check.output.counts,
+        provenance=rules.cifar10_fetch.output.provenance,
     output:
-        metrics="results/fc_net/metrics.csv",
+        tables="results/fc_net/metrics.csv",
         summary=report(
             "results/fc_net/summary.csv",
             caption="../report/fc_net_table.rst",
@@ -67,6 +68,7 @@ rule fc_net_summary:
         ),
         per_class="results/fc_net/per_class.csv",
         confusion="results/fc_net/confusion.csv",
+        metrics="results/fc_net/metrics.json",
     log:
         "logs/fc_net_summary.log",
     benchmark:
@@ -81,9 +83,9 @@ rule fc_net_summary:
     message:
         "Put the networks of Problem 2b together"
     shell:
-        "python {input.script:q} --metrics {input.metrics:q} --outputs {input.outputs:q} --counts {input.counts:q}"
-        " --all-metrics {output.metrics:q} --summary {output.summary:q} --per-class {output.per_class:q}"
-        " --confusion {output.confusion:q} --log {log:q}"
+        "python {input.script:q} --tables {input.tables:q} --outputs {input.outputs:q} --counts {input.counts:q}"
+        " --provenance {input.provenance:q} --all-tables {output.tables:q} --summary {output.summary:q}"
+        " --per-class {output.per_class:q} --confusion {output.confusion:q} --metrics {output.metrics:q} --log {log:q}"
 
 
 rule fc_net_figures:
@@ -93,7 +95,7 @@ rule fc_net_figures:
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
-        metrics=rules.fc_net_summary.output.metrics,
+        metrics=rules.fc_net_summary.output.tables,
         confusion=rules.fc_net_summary.output.confusion,
         models=expand(rules.fc_net_train.output.model, loss=FC_NET_LOSSES, seed=0),
         outputs=expand(rules.fc_net_train.output.outputs, loss=FC_NET_LOSSES, seed=0),

@@ -74,6 +74,7 @@ rule kernel_regression_summary:
             category="Problem 11: kernel regression",
         ),
         paired="results/kernel_regression/paired.csv",
+        metrics="results/kernel_regression/metrics.json",
     log:
         "logs/kernel_regression_summary.log",
     benchmark:
@@ -89,7 +90,7 @@ rule kernel_regression_summary:
         "Compare the kernels of Problem 11"
     shell:
         "python {input.script:q} --test-mse {input.test_mse:q} --summary {output.summary:q} --paired {output.paired:q}"
-        " --log {log:q}"
+        " --metrics {output.metrics:q} --log {log:q}"
 
 
 rule kernel_regression_figure:

@@ -56,6 +56,7 @@ rule linear_autoencoder_summary:
             category="Problem 3: linear autoencoders",
         ),
         edge="results/linear_autoencoder/edge.csv",
+        metrics="results/linear_autoencoder/metrics.json",
     log:
         "logs/linear_autoencoder_summary.log",
     benchmark:
@@ -72,7 +73,7 @@ rule linear_autoencoder_summary:
     shell:
         "python {input.script:q} --runs {input.runs:q} --losses {input.losses:q} --all-runs {output.runs:q}"
         " --all-losses {output.losses:q} --zero {output.zero:q} --summary {output.summary:q} --edge {output.edge:q}"
-        " --log {log:q}"
+        " --metrics {output.metrics:q} --log {log:q}"
 
 
 rule linear_autoencoder_figures:

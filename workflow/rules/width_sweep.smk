@@ -46,6 +46,7 @@ rule width_sweep_summary:
             caption="../report/width_sweep_table.rst",
             category="Problem 12: width sweep",
         ),
+        metrics="results/width_sweep/metrics.json",
     log:
         "logs/width_sweep_summary.log",
     benchmark:
@@ -61,7 +62,7 @@ rule width_sweep_summary:
         "Compare the networks of Problem 12 with the NNGP"
     shell:
         "python {input.script:q} --test-mse {input.test_mse:q} --data {input.data:q}"
-        " --output {output.summary:q} --log {log:q}"
+        " --output {output.summary:q} --metrics {output.metrics:q} --log {log:q}"
 
 
 rule width_sweep_figure:

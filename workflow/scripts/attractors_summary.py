@@ -3,12 +3,13 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from nngplab.attractors import ARRIVED, OUTCOMES
 from nngplab.figures import attractor_basins, save
-from nngplab.files import write_csv
+from nngplab.files import write_csv, write_json
 from nngplab.program import run
 
 PLACES = [outcome for outcome in OUTCOMES if outcome != "zero"]
@@ -23,7 +24,9 @@ def main(arguments: argparse.Namespace) -> None:
     outcomes = pd.read_csv(arguments.outcomes)
     basins = counted(outcomes)
     write_csv(basins, arguments.basins)
-    write_csv(summarised(outcomes), arguments.summary)
+    summary = summarised(outcomes)
+    write_csv(summary, arguments.summary)
+    write_json({"images": provenance["label"], **metrics(attempts, summary)}, arguments.metrics)
     save(attractor_basins(basins), arguments.figure, mark=provenance["label"] if provenance["stand_in"] else None)
 
 
@@ -67,6 +70,14 @@ def summarised(outcomes: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
+def metrics(attempts: pd.DataFrame, summary: pd.DataFrame) -> dict[str, Any]:
+    """Return, for each network, its training and where test images are after the most iterations."""
+    networks = attempts[attempts["purpose"] == "fit"].groupby("n_images").tail(1)
+    test = summary[(summary["input"] == "test") & (summary["iterations"] == summary["iterations"].max())]
+    columns = ["steps", "step_size", "iterations", *(f"{outcome}_share" for outcome in OUTCOMES), "median_cosine"]
+    return {"n_images": networks.merge(test, on="n_images").set_index("n_images")[columns].to_dict("index")}
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--attempts", type=Path, nargs="+", required=True, help="attempts of each network, CSV")
@@ -78,5 +89,6 @@ if __name__ == "__main__":
     parser.add_argument("--all-attempts", type=Path, required=True, help="attempts of all networks, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="a row for each network, input and iteration, CSV")
     parser.add_argument("--basins", type=Path, required=True, help="the inputs nearest to each image, CSV")
+    parser.add_argument("--metrics", type=Path, required=True, help="training and test images of each network, JSON")
     parser.add_argument("--figure", type=Path, required=True, help="the basins, SVG or PNG")
     run(parser, main)

@@ -1,6 +1,7 @@
 """Check the images and labels against 50,000 and 10,000, and count the classes."""
 
 import argparse
+import json
 import logging
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from nngplab.datasets.cifar10 import verified_files, verify
 from nngplab.errors import InputError
-from nngplab.files import write_csv
+from nngplab.files import write_csv, write_json
 from nngplab.program import run
 
 log = logging.getLogger("nngplab.cifar10_check")
@@ -22,12 +23,18 @@ def main(arguments: argparse.Namespace) -> None:
         log.warning("%s, %s: %s instead of %s", row.split, row.check, row.found, row.expected)
     write_csv(checks, arguments.checks)
     write_csv(counts, arguments.counts)
+    provenance = json.loads(arguments.provenance.read_text(encoding="utf-8"))
+    images = counts.groupby("split", sort=False)["count"].sum().add_suffix("_images").to_dict()
+    failed = int((~checks["passed"]).sum())
+    write_json({"images": provenance["label"], **images, "failed_checks": failed}, arguments.metrics)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="folder of the unpacked batches")
     parser.add_argument("--files", type=Path, required=True, help="CSV of the verified files")
+    parser.add_argument("--provenance", type=Path, required=True, help="JSON: where the images come from")
     parser.add_argument("--counts", type=Path, required=True, help="CSV: split, class, label, count")
     parser.add_argument("--checks", type=Path, required=True, help="CSV: check, split, expected, found, passed")
+    parser.add_argument("--metrics", type=Path, required=True, help="JSON: the numbers of images and of failed checks")
     run(parser, main)

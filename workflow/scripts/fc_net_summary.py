@@ -1,25 +1,31 @@
 """Put the networks of Problem 2b together: their accuracy over the seeds, in each class, and what they confuse."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nngplab.files import write_csv
+from nngplab.files import write_csv, write_json
 from nngplab.program import run
+
+METRICS = ["mean_accuracy", "std_accuracy", "mean_train_accuracy"]
 
 
 def main(arguments: argparse.Namespace) -> None:
-    metrics = pd.concat([pd.read_csv(path) for path in arguments.metrics], ignore_index=True)
+    images = json.loads(arguments.provenance.read_text(encoding="utf-8"))["label"]
+    metrics = pd.concat([pd.read_csv(path) for path in arguments.tables], ignore_index=True).assign(images=images)
     counts = pd.read_csv(arguments.counts)
     classes = counts[counts["split"] == "test"].sort_values("label")["class"].to_numpy()
     predictions = pd.concat([read_predictions(path, classes) for path in arguments.outputs], ignore_index=True)
-    write_csv(metrics, arguments.all_metrics)
-    write_csv(summarise(metrics), arguments.summary)
+    summary = summarise(metrics)
+    write_csv(metrics, arguments.all_tables)
+    write_csv(summary, arguments.summary)
     write_csv(per_class(predictions), arguments.per_class)
-    write_csv(confusion(predictions, classes), arguments.confusion)
+    write_csv(confusion(predictions, classes).assign(images=images), arguments.confusion)
+    write_json({"images": images, **summary.set_index("loss")[METRICS].to_dict("index")}, arguments.metrics)
 
 
 def read_predictions(path: Path, classes: Any) -> pd.DataFrame:
@@ -78,11 +84,13 @@ def confusion(predictions: pd.DataFrame, classes: Any) -> pd.DataFrame:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="tables of the trainings, CSV")
+    parser.add_argument("--tables", type=Path, nargs="+", required=True, help="tables of the trainings, CSV")
     parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs of the networks, NPZ")
     parser.add_argument("--counts", type=Path, required=True, help="CSV with the names of the classes")
-    parser.add_argument("--all-metrics", type=Path, required=True, help="the tables of the trainings in one, CSV")
+    parser.add_argument("--provenance", type=Path, required=True, help="JSON: where the images come from")
+    parser.add_argument("--all-tables", type=Path, required=True, help="the tables of the trainings in one, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="a row for each loss, CSV")
     parser.add_argument("--per-class", type=Path, required=True, help="a row for each loss and class, CSV")
     parser.add_argument("--confusion", type=Path, required=True, help="a row for each loss and pair of classes, CSV")
+    parser.add_argument("--metrics", type=Path, required=True, help="the accuracy with each loss, JSON")
     run(parser, main)

@@ -7,17 +7,21 @@ from pathlib import Path
 import pandas as pd
 
 from nngplab.errors import InputError
-from nngplab.files import write_csv
+from nngplab.files import write_csv, write_json
 from nngplab.program import run
 from nngplab.statistics import mean_interval
+
+METRICS = ["headline_test_mse", "headline_r2", "mean_test_mse", "mean_r2"]
 
 
 def main(arguments: argparse.Namespace) -> None:
     table = pd.read_csv(arguments.test_mse)
     if table["repeat"].nunique() < 3:
         raise InputError(f"{arguments.test_mse} holds fewer than two repeats: an interval needs two")
-    write_csv(summarise(table), arguments.summary)
+    summary = summarise(table)
+    write_csv(summary, arguments.summary)
     write_csv(compare_pairs(table), arguments.paired)
+    write_json(summary.set_index("kernel")[METRICS].to_dict("index"), arguments.metrics)
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
@@ -74,4 +78,5 @@ if __name__ == "__main__":
     parser.add_argument("--test-mse", type=Path, required=True, help="the table of test errors, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="the table with a row for each kernel, CSV")
     parser.add_argument("--paired", type=Path, required=True, help="the table with a row for each two kernels, CSV")
+    parser.add_argument("--metrics", type=Path, required=True, help="the errors and R² of each kernel, JSON")
     run(parser, main)

@@ -2,11 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nngplab.files import write_csv
+from nngplab.files import write_csv, write_json
 from nngplab.program import run
 
 OUTCOMES = ("converged", "oscillating", "diverged", "out of steps", "stalled")
@@ -18,8 +19,10 @@ def main(arguments: argparse.Namespace) -> None:
     runs = pd.concat([pd.read_csv(path) for path in arguments.runs], ignore_index=True)
     half_zero = runs[runs["part"] == "b"]
     write_csv(summarise_from_zero(runs[runs["part"] == "a"]), arguments.zero)
-    write_csv(summarise(half_zero), arguments.summary)
+    summary = summarise(half_zero)
+    write_csv(summary, arguments.summary)
     write_csv(compare_with_edge(half_zero), arguments.edge)
+    write_json(metrics(summary), arguments.metrics)
 
 
 def gathered(paths: list[Path]) -> pd.DataFrame:
@@ -89,6 +92,16 @@ def compare_with_edge(runs: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
+def metrics(summary: pd.DataFrame) -> dict[str, Any]:
+    """Return the smallest loss with the convention and step sizes of the sheet, where it is, and the outcomes."""
+    sheet = summary[(summary["convention"] == "half") & summary["on_sheet"]]
+    outcomes = {name: int(sheet[name].sum()) for name in ("runs", *(name.replace(" ", "_") for name in OUTCOMES))}
+    if sheet["smallest_loss"].isna().all():
+        return outcomes
+    (best,) = sheet.nsmallest(1, "smallest_loss").to_dict("records")
+    return {**{column: best[column] for column in ("smallest_loss", "k", "eta")}, **outcomes}
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="tables with a row for each training, CSV")
@@ -98,4 +111,5 @@ if __name__ == "__main__":
     parser.add_argument("--zero", type=Path, required=True, help="the table by step size from A = B = 0, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="the table by step size from A = 0, CSV")
     parser.add_argument("--edge", type=Path, required=True, help="the table by which minima are stable, CSV")
+    parser.add_argument("--metrics", type=Path, required=True, help="the smallest loss and the outcomes, JSON")
     run(parser, main)

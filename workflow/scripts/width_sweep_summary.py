@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.activations import dual_named
 from nngplab.datasets.sine_target import read_sine_target
-from nngplab.files import write_csv
+from nngplab.files import write_csv, write_json
 from nngplab.program import run
 from nngplab.regression import KernelRegression
 
@@ -23,7 +24,9 @@ def main(arguments: argparse.Namespace) -> None:
             nngp = KernelRegression(dual_named(str(activation))).fit(data.X, data.y)
             nngp_test_mse = np.mean((nngp.predict(data.X_test) - data.y_test) ** 2)
         tables.append(summarise(table, nngp_test_mse, zero_test_mse).assign(activation=activation))
-    write_csv(pd.concat(tables), arguments.output)
+    summary = pd.concat(tables)
+    write_csv(summary, arguments.output)
+    write_json(metrics(summary[summary["activation"] == "relu"]), arguments.metrics)
 
 
 def summarise(table: pd.DataFrame, nngp_test_mse: float, zero_test_mse: float) -> pd.DataFrame:
@@ -50,9 +53,21 @@ def summarise(table: pd.DataFrame, nngp_test_mse: float, zero_test_mse: float) -
     return summary.join(parameters.drop(columns="on_sheet")).reset_index()
 
 
+def metrics(summary: pd.DataFrame) -> dict[str, Any]:
+    """Return what tells two sweeps apart: the limit, the peak and the widest network."""
+    table = summary.assign(ratio_to_nngp=summary["median_test_mse"] / summary["nngp_test_mse"])
+    (peak,), (widest,) = (table.nlargest(1, column).to_dict("records") for column in ("median_test_mse", "k"))
+    return {
+        **{baseline: widest[baseline] for baseline in ("nngp_test_mse", "zero_test_mse")},
+        "peak": {column: peak[column] for column in ("k", "median_test_mse", "ratio_to_nngp")},
+        "widest": {column: widest[column] for column in ("k", "median_test_mse", "ratio_to_nngp")},
+    }
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--test-mse", type=Path, required=True, help="the table of errors, CSV")
     parser.add_argument("--data", type=Path, required=True, help="the data set, NPZ, to which the NNGP is fitted too")
     parser.add_argument("--output", type=Path, required=True, help="the table with a row for each width, CSV")
+    parser.add_argument("--metrics", type=Path, required=True, help="the limit, the peak and the widest network, JSON")
     run(parser, main)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nngplab.duals import DUALS
-from nngplab.random_features import minimum_norm_fit, relu_features
+from nngplab.random_features import minimum_norm_fit, hidden_features
 from nngplab.theory.identity import Array, Identity, in_float64, sampled
 
 _STEPS = 20
@@ -23,7 +23,7 @@ class _Problem(NamedTuple):
     @property
     def F(self) -> Array:
         """The features of the training inputs, (k, n)."""
-        return relu_features(self.X, self.B[np.newaxis])[0]
+        return hidden_features(self.X, self.B[np.newaxis])[0]
 
     @property
     def K_k(self) -> Array:
@@ -33,7 +33,7 @@ class _Problem(NamedTuple):
     @property
     def kappa_k(self) -> Array:
         """The kernel of the features between the test input and the training inputs, (n,)."""
-        return self.F.T @ relu_features(self.x[np.newaxis], self.B[np.newaxis])[0, :, 0]
+        return self.F.T @ hidden_features(self.x[np.newaxis], self.B[np.newaxis])[0, :, 0]
 
     @property
     def K(self) -> Array:
@@ -78,7 +78,7 @@ def _minimum_norm(problem: _Problem) -> Array:
 
 def _net(problem: _Problem) -> float:
     """The output at x of the net whose last layer is the exact fit of least norm."""
-    features = relu_features(problem.x[np.newaxis], problem.B[np.newaxis])[0, :, 0]
+    features = hidden_features(problem.x[np.newaxis], problem.B[np.newaxis])[0, :, 0]
     return float(features @ _minimum_norm(problem))
 
 
@@ -94,7 +94,7 @@ def _two_inputs(random: np.random.Generator) -> tuple[Array]:
 
 def _kernels(random: np.random.Generator, samples: int, X: Array) -> Array:
     """Draws of kappa_k(x, z) for the two rows of X and a narrow net, (samples,)."""
-    features = relu_features(X, random.standard_normal((samples, _WIDTH, X.shape[1])))
+    features = hidden_features(X, random.standard_normal((samples, _WIDTH, X.shape[1])))
     return np.sum(features[:, :, 0] * features[:, :, 1], axis=1)
 
 
