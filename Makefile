@@ -52,7 +52,7 @@ lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs 
 	    --build-constraints <(echo 'setuptools<81') --output-file requirements-visdom.lock
 
 clean: ## Remove what the pipeline made, but for data/
-	git clean -dfqX results logs .snakemake
+	git clean -dfqx results logs .snakemake
 
 # Made once, and again only when a pin changes.
 $(INSTALLED): requirements.lock

@@ -1,14 +1,18 @@
 """What the tests share: a checkout of their own to run the pipeline in."""
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
 
 
 def project_files() -> list[str]:
@@ -24,16 +28,34 @@ def project_files() -> list[str]:
 
 
 def copy_checkout(folder: Path) -> Path:
-    """Copy the project's files into a new git repository."""
+    """Copy the project's files into a new git repository, but for the metrics, which are results."""
     for name in project_files():
+        if name.startswith("results/"):
+            continue
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
-    commit = ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message=test"]
+    commit = [*IDENTITY, "commit", "--quiet", "--message=test"]
     for arguments in (["init", "--quiet"], ["add", "--all"], commit):
         # The report names the commit: the same tree gets the same one.
         dates = {"GIT_AUTHOR_DATE": "2022-01-27T00:00:00Z", "GIT_COMMITTER_DATE": "2022-01-27T00:00:00Z"}
         subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, env={**os.environ, **dates})
+    return folder
+
+
+def make_small(folder: Path, rooms: Sequence[str]) -> Path:
+    """Cut the workflow of a checkout down to some rooms, on the tiny configuration, and commit that."""
+    config = yaml.safe_load((folder / "config/config.yaml").read_text())
+    others = "|".join(room for room in config if room not in rooms and (folder / f"workflow/rules/{room}.smk").exists())
+    line = re.compile(rf'^(include: ".*/({others})\.smk"| +rules\.({others})\..*|    "({others})",)\n', re.MULTILINE)
+    for path in (folder / "Snakefile", folder / "workflow/rules/report.smk"):
+        path.write_text(line.sub("", path.read_text()))
+    for room, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
+        config[room].update(section)
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    subprocess.run([sys.executable, "workflow/dvc_stages.py"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["git", *IDENTITY, "commit", "--quiet", "--all", "--message=small"], cwd=folder, check=True)
     return folder
 
 
@@ -65,3 +87,15 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run_in
+
+
+@pytest.fixture(scope="session")
+def done(run) -> Callable[..., str]:
+    """Run a program, which must end well; return what it said."""
+
+    def run_well(folder: Path, *command: str | Path) -> str:
+        ended = run(folder, *command)
+        assert ended.returncode == 0, ended.stdout
+        return str(ended.stdout)
+
+    return run_well
