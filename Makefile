@@ -43,6 +43,9 @@ dvc.yaml: $(INSTALLED) ## Write dvc.yaml anew from the Snakemake rules
 docs/configuration.md: $(INSTALLED) ## Write the page on the configuration anew from its schema
 	python workflow/config_page.py
 
+sessions: $(INSTALLED) ## Run the sessions that the docs show, and write their pages anew
+	python tests/test_day.py
+
 lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs uv)
 	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header --upgrade --output-file requirements.lock
@@ -70,4 +73,4 @@ $(VISDOM): $(INSTALLED) requirements-visdom.lock
 	    python -m pip install --quiet --no-deps --require-hashes --requirement requirements-visdom.lock
 	touch $@
 
-.PHONY: help report test visdom lint format dvc.yaml docs/configuration.md lock clean
+.PHONY: help report test visdom lint format dvc.yaml docs/configuration.md sessions lock clean

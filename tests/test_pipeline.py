@@ -1,6 +1,8 @@
 """The pipeline really run, on the tiny configuration."""
 
 import hashlib
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -165,6 +167,23 @@ class TestDvc:
         ended = run(checkout, "python", "workflow/dvc_stages.py", "--output", "made.yaml")
         assert ended.returncode == 0, ended.stdout
         assert (checkout / "made.yaml").read_text() == (ROOT / "dvc.yaml").read_text(), "run `make dvc.yaml`"
+
+    def test_every_room_has_metrics(self, run, finished):
+        shown = json.loads(run(finished, "dvc", "metrics", "show", "--json").stdout)["workspace"]["data"]
+        rooms = {name.split("/")[0] for name in CONTRACT}
+        assert set(shown) == {f"results/{room}/metrics.json" for room in rooms}
+        assert all(found["data"] for found in shown.values())
+
+    def test_every_plot_is_drawn_from_columns_that_are_there(self, run, finished):
+        ended = run(finished, "dvc", "plots", "show", "--json")
+        assert "failed" not in ended.stdout
+        for name, (plot,) in json.loads(ended.stdout)["data"].items():
+            text = json.dumps(plot["content"])
+            assert "DVC_METRIC" not in text, name
+            values = plot["content"]["data"]["values"]
+            made = set(re.findall(r'"as": "(\w+)"', text))
+            for field in {*re.findall(r'"field": "(\w+)"', text)} - made:
+                assert all(row[field] for row in values), (name, field)
 
     def test_dvc_runs_the_pipeline_and_then_neither_door_finds_anything_to_do(self, run, checkout, finished):
         config = yaml.safe_load((checkout / "config/config.yaml").read_text())
