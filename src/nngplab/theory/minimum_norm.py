@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nngplab.duals import DUALS
-from nngplab.random_features import minimum_norm_fit, hidden_features
+from nngplab.random_features import hidden_features, minimum_norm_fit
 from nngplab.theory.identity import Array, Identity, in_float64, sampled
 
 _STEPS = 20
