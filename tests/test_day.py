@@ -153,17 +153,18 @@ class TestPages:
         assert tempfile.gettempdir() not in (ROOT / f"docs/{name}.md").read_text()
 
 
+@pytest.fixture(scope="module")
+def said(tmp_path_factory) -> dict[str, list[str]]:
+    """What each command of the day said, each time it was given."""
+    found: dict[str, list[str]] = {}
+    for step in session("a_day", prepare("a_day", tmp_path_factory.mktemp("day"))):
+        for command, text in zip(step.commands, step.said, strict=True):
+            found.setdefault(command, []).append(text)
+    return found
+
+
 class TestADay:
     """What the page says about what runs is so."""
-
-    @pytest.fixture(scope="class")
-    def said(self, tmp_path_factory) -> dict[str, list[str]]:
-        """What each command said, each time it was given."""
-        found: dict[str, list[str]] = {}
-        for step in session("a_day", prepare("a_day", tmp_path_factory.mktemp("day"))):
-            for command, text in zip(step.commands, step.said, strict=True):
-                found.setdefault(command, []).append(text)
-        return found
 
     def test_with_nothing_changed_nothing_runs(self, said):
         morning, _, _, back = said["make report"]
@@ -194,11 +195,12 @@ def jobs(text: str) -> list[str]:
     return re.findall(r"^Job \d+: (.*)$", text, flags=re.MULTILINE)
 
 
-class TestExperiments:
-    @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory) -> Path:
-        return prepare("dvc", tmp_path_factory.mktemp("dvc"))
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return prepare("dvc", tmp_path_factory.mktemp("dvc"))
 
+
+class TestExperiments:
     def test_the_session_ends_with_the_experiment_that_was_applied(self, folder):
         *_, last = session("dvc", folder)
         said = dict(zip(last.commands, last.said, strict=True))
