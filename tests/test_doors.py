@@ -166,6 +166,10 @@ def one_key(place: Place) -> None:
     configure(place.folder, "kernel_regression", laplace_L=0.01)
 
 
+def one_key_of_the_data(place: Place) -> None:
+    configure(place.folder, "kernel_regression", n=25)
+
+
 def a_module_of_one_problem(place: Place) -> None:
     edit(place.folder / "src/nngplab/random_features.py")
 
@@ -303,7 +307,7 @@ def a_script_edited_while_a_run_is_going(place: Place) -> None:
     process.wait(timeout=300)
 
 
-LONG = 2000
+LONG = 2000  # repeats that keep the sweep going for a few seconds
 ALL = KERNELS | SWEEP | {"kernel_regression_data"}
 
 # The table: what changes, and which jobs run then, by either door.
@@ -311,6 +315,7 @@ TABLE: list[tuple[Callable[[Place], None], set[str]]] = [
     (nothing, set()),
     (every_file_touched, set()),
     (one_key, KERNELS),
+    (one_key_of_the_data, ALL),
     (a_module_of_one_problem, SWEEP),
     (a_module_of_all, ALL),
     (a_script_with_an_old_time, SWEEP - {"width_sweep_fit"}),

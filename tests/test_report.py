@@ -681,6 +681,9 @@ class TestProvenance:
         self.git(tmp_path, "commit", "--quiet", "--allow-empty", "--message=test")
         head = self.git(tmp_path, "rev-parse", "HEAD")
         assert self.commit(tmp_path) == head
+        (tmp_path / "results").mkdir()
+        (tmp_path / "results/made.csv").touch()
+        assert provenance(tmp_path, [], made=["results", "no.lock"])["code"]["git commit"] == head
         (tmp_path / "new.py").touch()
         assert self.commit(tmp_path) == f"{head}, with changes that are not committed"
 

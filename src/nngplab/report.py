@@ -374,13 +374,14 @@ def words(items: Iterable[object]) -> Markup:
     return Markup(" and ").join([Markup(", ").join(first), last]) if first else last
 
 
-def provenance(folder: Path, packages: Iterable[str]) -> dict[str, dict[str, str]]:
+def provenance(folder: Path, packages: Iterable[str], made: Iterable[str] = ()) -> dict[str, dict[str, str]]:
     """Return what made a page, in words: the commit of the checkout at `folder`, versions of packages, the machine.
 
-    Nothing in it changes from one minute to the next, nor names the machine.
+    Nothing in it changes from one minute to the next, nor names the machine. The paths in `made`, which a run writes
+    itself, do not count as changes of the checkout.
     """
     return {
-        "code": {"git commit": _commit(folder)},
+        "code": {"git commit": _commit(folder, made)},
         "versions": {"Python": platform.python_version(), **{name: _version(name) for name in packages}},
         "machine": {
             "processor": _processor(),
@@ -396,7 +397,7 @@ def as_yaml(value: Any) -> str:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
 
 
-def _commit(folder: Path) -> str:
+def _commit(folder: Path, made: Iterable[str]) -> str:
     def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True
@@ -404,7 +405,7 @@ def _commit(folder: Path) -> str:
 
     try:
         commit = git("rev-parse", "HEAD")
-        changed = git("status", "--porcelain")
+        changed = git("status", "--porcelain", "--", ".", *(f":(exclude){path}" for path in made))
     except (OSError, subprocess.CalledProcessError):
         return "none: not a git checkout"
     return f"{commit}, with changes that are not committed" if changed else commit

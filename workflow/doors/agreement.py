@@ -127,6 +127,7 @@ class Doors:
             elif unknown and ours:
                 self._distrust(unknown, locked, acts)
         self._adopt(adopted)
+        self._let_contents_decide()
         self.ledger.write()
 
     def _asks(self, stage: Stage) -> bool:
@@ -140,18 +141,45 @@ class Doors:
         digest = self.ledger.digest(path)
         if digest is None:
             return True
-        record = Path(self.records._record_path(self.records._metadata_path, path))
+        record = self._record_path(path)
         if not record.is_file():
             return False
         if self.ledger.made.get(path) == digest:
             return True
         # The run that made it was killed before it wrote the ledger: then nothing has touched the file since.
         status, written = Path(path).stat(), record.stat().st_mtime_ns
-        endtime = json.loads(record.read_text(encoding="utf-8") or "{}").get("endtime")
-        if endtime == status.st_mtime and status.st_ctime_ns <= written:
+        if self._record(path).get("endtime") == status.st_mtime and status.st_ctime_ns <= written:
             self.ledger.made[path] = digest
             return True
         return False
+
+    def _record_path(self, path: str) -> Path:
+        return Path(self.records._record_path(self.records._metadata_path, path))
+
+    def _record(self, path: str) -> dict[str, Any]:
+        try:
+            return dict(json.loads(self._record_path(path).read_text(encoding="utf-8")))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+
+    def _give_its_time(self, path: str) -> None:
+        """Give a result, copied by DVC or from its cache, the time at which its job ended."""
+        if endtime := self._record(path).get("endtime"):
+            os.utime(path, (endtime, endtime))
+
+    def _let_contents_decide(self) -> None:
+        """Make data newer than the results that were made from other contents of them.
+
+        Snakemake looks at the content of an input only if it is newer than the output.
+        """
+        for stage in self.stages:
+            for path in stage.outputs:
+                if not Path(path).is_file():
+                    continue
+                for data, checksum in (self._record(path).get("input_checksums") or {}).items():
+                    differs = not is_source(data) and self.ledger.digest(data, "sha256") != checksum.split(":")[-1]
+                    if differs and Path(data).is_file() and Path(data).stat().st_mtime <= Path(path).stat().st_mtime:
+                        os.utime(data)
 
     def _is_recorded(self, stage: Stage) -> bool:
         """Whether the entry of a stage in dvc.lock is of the present configuration, sources and data."""
@@ -215,6 +243,8 @@ class Doors:
                 Path(path).replace(aside)
                 say(f"{path} is not what its job made; put back from DVC's cache (what was there is in {aside})")
             self.cache.put_back(path, digest)
+            if digest == self.ledger.made.get(path):
+                self._give_its_time(path)
 
     def _fetched(self, stage: Stage, locked: dict[str, str]) -> dict[str, str]:
         """Return what dvc.lock records of the outputs, after asking the remote for what the cache lacks."""
@@ -341,6 +371,7 @@ class Doors:
             else:
                 say(f"recorded in dvc.lock: {', '.join(sorted(finished))}")
             for path in current:
+                self._give_its_time(path)  # DVC copies what it commits; older than their results, data need no hashing
                 self.ledger.digest(path)
             self.ledger.write()
 

@@ -21,7 +21,7 @@ class Ledger:
 
     Attributes:
         made: the MD5 of each result that Snakemake's record describes.
-        known: for each file that was hashed, what it looked like and its MD5.
+        known: for each file that was hashed, what it looked like and its hashes by algorithm.
     """
 
     made: dict[str, str] = field(default_factory=dict)
@@ -41,8 +41,8 @@ class Ledger:
         beside.write_text(json.dumps({"made": self.made, "known": self.known}), encoding="utf-8")
         beside.replace(LEDGER)
 
-    def digest(self, path: str) -> str | None:
-        """Return the MD5 of a file, or of a folder as DVC writes it; None where there is nothing."""
+    def digest(self, path: str, algorithm: str = "md5") -> str | None:
+        """Return the hash of a file, or the MD5 of a folder as DVC writes it; None where there is nothing."""
         try:
             status = Path(path).stat()
         except FileNotFoundError:
@@ -52,9 +52,12 @@ class Ledger:
         # The time of the last change of the inode cannot be set: an edit that keeps size and time is seen too.
         looks = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         if path not in self.known or self.known[path][0] != looks:
+            self.known[path] = [looks, {}]
+        digests: dict[str, str] = self.known[path][1]
+        if algorithm not in digests:
             with Path(path).open("rb") as file:
-                self.known[path] = [looks, hashlib.file_digest(file, "md5").hexdigest()]
-        return str(self.known[path][1])
+                digests[algorithm] = hashlib.file_digest(file, algorithm).hexdigest()
+        return digests[algorithm]
 
     def _folder_digest(self, folder: Path) -> str:
         files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -2,6 +2,7 @@
 import ast
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import grimp
@@ -44,6 +45,7 @@ shell.prefix(
 IMPORTS = grimp.build_graph("nngplab", cache_dir=None)
 
 
+@cache
 def library(script):
     """The files of the library that a script imports, directly or not: an edit of one makes the rule's results stale."""
     modules = set()

@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
         kernel_label=kernel_label,
         student=config["report"]["name"],
         config=as_yaml(config),
-        provenance=provenance(Path.cwd(), PACKAGES),
+        provenance=provenance(Path.cwd(), PACKAGES, made=[str(arguments.results_folder), "dvc.lock"]),
     )
     with written_whole(arguments.output) as beside:
         beside.write_text(page.render(arguments.sections), encoding="utf-8")
