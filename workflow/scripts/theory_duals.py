@@ -1,0 +1,71 @@
+"""Tabulate and draw the dual activations with a closed form, their power series, and the spectra of their kernels."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from nngplab.datasets.sine_target import read_sine_target
+from nngplab.duals import DUALS, hermite_coefficients
+from nngplab.figures import duals_gallery, kernel_spectra, save
+from nngplab.files import write_csv
+from nngplab.kernels import nngp
+from nngplab.program import run
+
+LAST_DEGREE = 8
+
+
+def main(arguments: argparse.Namespace) -> None:
+    duals = tabulate_duals()
+    write_csv(duals, arguments.duals)
+    save(duals_gallery(duals), arguments.duals_figure)
+
+    data = read_sine_target(arguments.data)
+    with threadpool_limits(1, "blas"):
+        spectra = pd.concat([power_series(), gram_spectra(data.X)])
+    spectra = spectra.assign(n=data.X.shape[0], d=data.X.shape[1], seed=data.seed)
+    write_csv(spectra, arguments.spectra)
+    save(kernel_spectra(spectra), arguments.spectra_figure)
+
+
+def tabulate_duals() -> pd.DataFrame:
+    """Return a row for each activation and correlation."""
+    xi = np.linspace(-1, 1, 201)
+    return pd.concat(
+        pd.DataFrame({"activation": name, "xi": xi, "dual": dual(xi), "derivative": dual.derivative(xi)})
+        for name, dual in DUALS.items()
+    )
+
+
+def power_series() -> pd.DataFrame:
+    """Return a row for each activation and degree: the squares of the Hermite coefficients."""
+    return pd.concat(
+        numbered(name, "coefficient", hermite_coefficients(dual.activation, LAST_DEGREE + 1) ** 2, first=0)
+        for name, dual in DUALS.items()
+    )
+
+
+def gram_spectra(X: npt.NDArray[Any]) -> pd.DataFrame:
+    """Return a row for each activation and eigenvalue of its NNGP Gram matrix of X, the largest first."""
+    return pd.concat(
+        numbered(name, "eigenvalue", np.linalg.eigvalsh(nngp(X, dual=name))[::-1], first=1) for name in DUALS
+    )
+
+
+def numbered(name: str, quantity: str, values: npt.NDArray[Any], first: int) -> pd.DataFrame:
+    index = range(first, first + len(values))
+    return pd.DataFrame({"activation": name, "quantity": quantity, "index": index, "value": values})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the data set of Problem 11, NPZ")
+    parser.add_argument("--duals", type=Path, required=True, help="the table of the duals, CSV")
+    parser.add_argument("--duals-figure", type=Path, required=True, help="the figure of the duals, SVG or PNG")
+    parser.add_argument("--spectra", type=Path, required=True, help="the table of power series and eigenvalues, CSV")
+    parser.add_argument("--spectra-figure", type=Path, required=True, help="the figure of these, SVG or PNG")
+    run(parser, main)
