@@ -140,6 +140,7 @@ class TestEachDualAndFamily:
         xi = np.linspace(-0.8, 0.8, 17)
         np.testing.assert_allclose(ALL[name](xi), np.polynomial.polynomial.polyval(xi, coefficients**2), atol=1e-12)
 
+    @settings(max_examples=30, deadline=None)
     @given(st.lists(correlations, min_size=1, max_size=20))
     def test_bounded_by_its_value_at_one_and_convex_from_zero_to_one(self, name, xi):
         values = ALL[name](np.array(xi))
@@ -294,6 +295,13 @@ class TestTabulated:
     def test_a_derivative_of_another_function(self, activation, derivative):
         with pytest.raises(InputError, match="the derivative given for phi is not its own"):
             dual_of(activation, "phi", derivative)
+
+    def test_the_scale_of_the_activation_does_not_matter(self):
+        for scale in (1e-9, 1e9):
+            dual = dual_of(lambda x, scale=scale: scale * softplus(x), "scaled")
+            np.testing.assert_allclose(dual(CORRELATIONS), dual_of(softplus)(CORRELATIONS), rtol=0, atol=1e-14)
+        with pytest.raises(InputError, match=r"tiny: the error of the dual may be .*, its value at 1 being .*e-13"):
+            dual_of(lambda x: 1e-6 * np.sin(50 * x), "tiny")
 
     def test_an_activation_that_is_zero(self):
         with pytest.raises(InputError, match="dual_of: the activation zero is zero everywhere"):

@@ -26,6 +26,9 @@ Array = npt.NDArray[Any]
 Activation = Callable[[Array], Array]
 Moment = Callable[[Array, Array, Array], Array]
 
+# Of a dual by quadrature, as a share of its value at one: beyond it, no dual is returned.
+_LARGEST_ERROR = 1e-10
+
 
 @dataclass(frozen=True)
 class Dual:
@@ -369,9 +372,6 @@ DUALS: dict[str, Dual] = {
 }
 
 
-_LARGEST_ERROR = 1e-10
-
-
 def dual_by_quadrature(activation: Activation, xi: npt.ArrayLike, kinks: Sequence[float] = ()) -> Array:
     """Return E[activation(u) activation(v)] for (u, v) ~ N(0, [[1, xi], [xi, 1]]), by quadrature.
 
@@ -385,11 +385,10 @@ def dual_by_quadrature(activation: Activation, xi: npt.ArrayLike, kinks: Sequenc
         kinks: points where the activation or one of its derivatives jumps, as far as they are known; others are found.
 
     Raises:
-        InputError: as `dual_and_error`, and if the error may exceed 1e-10, or 1e-10 E[activation(u)^2] where that is
-            more.
+        InputError: as `dual_and_error`, and if the error may exceed 1e-10 E[activation(u)^2].
     """
     values, errors = dual_and_error(activation, xi, kinks)
-    _check_errors("dual_by_quadrature", values, errors)
+    _check_errors("dual_by_quadrature", errors, float(dual_and_error(activation, 1.0, kinks)[0]))
     return values
 
 
@@ -453,7 +452,7 @@ def dual_of(
     Raises:
         InputError: as `dual_by_quadrature`, and if the activation is zero or the derivative is not its own.
     """
-    name = activation.__name__ if name is None else name
+    name = getattr(activation, "__name__", "activation") if name is None else name
     table = _tabulated(name, activation, kinks)
     second_moment = float(_series(table, np.ones(1))[0])
     if second_moment == 0:
@@ -470,11 +469,12 @@ def dual_of(
 def _tabulated(name: str, activation: Activation, kinks: Sequence[float]) -> Array:
     """Return the Chebyshev coefficients of the dual of the activation, as given, in 2 arccos(xi) / pi - 1."""
     found = find_kinks(activation, kinks)
+    at_one = float(expected_products(activation, np.ones(1), np.zeros(1), found)[0][0])
 
     def dual(x: Array) -> Array:
         angles = np.pi / 2 * (1 + x)
         values, errors = expected_products(activation, np.cos(angles), np.sin(angles), found)
-        _check_errors(name, values, errors)
+        _check_errors(name, errors, at_one)
         return values
 
     values = dual(np.cos(np.pi * np.arange(17) / 16))
@@ -484,9 +484,9 @@ def _tabulated(name: str, activation: Activation, kinks: Sequence[float]) -> Arr
         between = np.cos(np.pi * (np.arange(degree) + 0.5) / degree)
         values = np.insert(values, np.arange(1, degree + 1), dual(between))
         error = np.max(np.abs(chebval(between, table) - values[1::2]))
-        if error <= 1e-14 * np.max(np.abs(values)):
+        if error <= 1e-14 * at_one:
             break
-    _check_errors(name, values, error)
+    _check_errors(name, error, at_one)
     return table
 
 
@@ -518,10 +518,10 @@ def _check_derivative(name: str, table: Array, of_derivative: Array) -> None:
         raise InputError(f"dual_of: the derivative given for {name} is not its own (or {name} jumps, and has none)")
 
 
-def _check_errors(name: str, values: Array, errors: npt.ArrayLike) -> None:
+def _check_errors(name: str, errors: npt.ArrayLike, at_one: float) -> None:
     largest = np.max(errors, initial=0)
-    if not largest <= _LARGEST_ERROR * max(1, np.max(np.abs(values), initial=0)):
+    if not largest <= _LARGEST_ERROR * at_one:
         raise InputError(
-            f"{name}: the error of the dual may be {largest:.1e}: the activation grows too fast, or bends too sharply "
-            "(then list points there among its kinks)"
+            f"{name}: the error of the dual may be {largest:.1e}, its value at 1 being {at_one:.1e}: the activation "
+            "grows too fast, or bends too sharply (then list points there among its kinks)"
         )

@@ -46,7 +46,8 @@ _KNOWN_COLOURS = {
     "linear": "#777777",
     "zero": "#222222",
 }
-_FURTHER_COLOURS = [*_COLOURS[6:], *seaborn.color_palette("dark").as_hex()]
+_DARK_COLOURS = seaborn.color_palette("dark").as_hex()
+_FURTHER_COLOURS = [*(_DARK_COLOURS[i] for i in (4, 5, 6, 9, 2, 0, 8, 3, 1)), *_COLOURS[6::3], _COLOURS[8]]
 _TRAINED_WITH = {"mse": "squared error", "cross_entropy": "cross-entropy"}
 _MARK_COLOUR = "#c00000"
 

@@ -36,7 +36,7 @@ def find_kinks(function: Function, known: Sequence[float] = ()) -> Array:
     """Return where a function or one of its derivatives jumps, sorted: the known places and those found, (kinks,).
 
     A panel on which no polynomial fits the function is halved until the kink is at its middle, as far as double
-    precision can tell. The function is sampled every thousandth or so: two kinks closer to each other may hide. Where a
+    precision can tell. The function is sampled every thousandth or so: two kinks within a few of them may hide. Where a
     smooth function bends too sharply for the first panels, their middles are listed too: an integral wants its panels
     to be shorter there.
 
