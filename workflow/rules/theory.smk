@@ -1,4 +1,4 @@
-# Problems 1 and 5 to 10: the derivations of docs/theory, each identity checked.
+# Problems 1 and 5 to 10: the derivations of docs/theory, each identity checked, and the duals drawn.
 THEORY_PAGES = sorted(str(page) for page in Path("docs/theory").glob("*.md") if page.stem != "README")
 
 
@@ -66,11 +66,48 @@ rule theory_summary:
         " --log {log:q}"
 
 
+rule theory_duals:
+    input:
+        script="workflow/scripts/theory_duals.py",
+        library=library("workflow/scripts/theory_duals.py"),
+        data=rules.kernel_regression_data.output.data,
+    output:
+        duals="results/theory/duals.csv",
+        duals_figure=report(
+            "results/theory/duals.svg",
+            caption="../report/theory_duals.rst",
+            category="Problems 1 and 5 to 10: theory",
+        ),
+        spectra="results/theory/spectra.csv",
+        spectra_figure=report(
+            "results/theory/spectra.svg",
+            caption="../report/theory_spectra.rst",
+            category="Problems 1 and 5 to 10: theory",
+        ),
+    log:
+        "logs/theory_duals.log",
+    benchmark:
+        "logs/benchmarks/theory_duals.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=code("workflow/scripts/theory_duals.py"),
+    message:
+        "Draw the dual activations and the spectra of their kernels"
+    shell:
+        "python {input.script:q} --data {input.data:q} --duals {output.duals:q} --duals-figure {output.duals_figure:q}"
+        " --spectra {output.spectra:q} --spectra-figure {output.spectra_figure:q} --log {log:q}"
+
+
 rule theory:
     input:
         results=[
             rules.theory_checks.output,
             rules.theory_summary.output,
+            rules.theory_duals.output,
         ],
     message:
         "Problems 1 and 5 to 10 are answered in results/theory"
@@ -79,3 +116,4 @@ rule theory:
 localrules:
     theory,
     theory_summary,
+    theory_duals,
