@@ -32,7 +32,7 @@ class Ledger:
         """Return the ledger of the last run, or an empty one."""
         try:
             return cls(**json.loads(LEDGER.read_text(encoding="utf-8")))
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, ValueError, TypeError):
             return cls()
 
     def write(self) -> None:
@@ -90,8 +90,15 @@ class Cache:
         return self.folder / digest[:2] / digest[2:]
 
     def has(self, digests: Iterable[str | None]) -> bool:
-        """Whether all of these contents are there."""
-        return all(digest and self.path(digest).is_file() for digest in digests)
+        """Whether all of these contents are there, and are what their names say."""
+        return all(digest and self._is_sound(digest) for digest in digests)
+
+    def _is_sound(self, digest: str) -> bool:
+        """Whether a content is there; what a disk or a hand has damaged is removed, since DVC would trust it."""
+        path = self.path(digest)
+        if path.is_file() and md5(path.read_bytes()) != digest:
+            path.unlink()
+        return path.is_file()
 
     def put_back(self, path: str, digest: str) -> None:
         """Write a content to a file, whole or not at all."""
