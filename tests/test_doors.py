@@ -5,6 +5,7 @@ The jobs that it ran are compared with those of the row, the results with those 
 other door must find nothing to do. The workflow is the project's own with the rooms of Problems 11 and 12 alone.
 """
 
+import base64
 import hashlib
 import os
 import re
@@ -389,6 +390,99 @@ def test_a_folder_without_git_is_run_in_but_not_recorded(run, small, tmp_path):
     assert ended.returncode == 0, ended.stdout
     assert "dvc: not recorded in dvc.lock:" in ended.stdout
     assert "Nothing to be done" in run(folder, "snakemake", "--dry-run").stdout
+
+
+def record_of(folder: Path, result: str) -> Path:
+    """Where Snakemake keeps its record of a result."""
+    return folder / ".snakemake/metadata" / base64.b64encode(result.encode()).decode()
+
+
+class TestNothingStaleIsRecorded:
+    """After one key was changed, whatever happens, dvc.lock never says that the results are those of the new key."""
+
+    @pytest.fixture
+    def place(self, run, finished, tmp_path) -> Place:
+        place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
+        one_key(place)
+        return place
+
+    def test_touch_is_refused(self, run, place):
+        ended = run(place.folder, *DOORS["snakemake"], "--touch")
+        assert ended.returncode != 0
+        assert "error: --touch lets stale results pass as current" in ended.stdout
+        assert jobs_run(place.enter()) == KERNELS
+
+    @pytest.mark.parametrize(
+        "option",
+        [["--rerun-triggers", "mtime"], ["--consider-ancient", "kernel_regression_fit=data"]],
+        ids=lambda option: option[0],
+    )
+    def test_by_a_run_that_overlooks_changes(self, place, option):
+        before = (place.folder / "dvc.lock").read_text()
+        assert "dvc: not recorded in dvc.lock" in place(*DOORS["snakemake"], *option)
+        assert (place.folder / "dvc.lock").read_text() == before
+
+    def test_by_a_run_interrupted_before_it_knew_its_jobs(self, run, place):
+        rules = place.folder / "workflow/rules/dvc.smk"
+        whole = rules.read_text()
+        interrupt = "def interrupt(*_, **__):\n    raise KeyboardInterrupt\n"
+        rules.write_text(f"{whole}\nimport snakemake.dag\n{interrupt}\nsnakemake.dag.DAG.update_needrun = interrupt\n")
+        assert run(place.folder, *DOORS["snakemake"]).returncode != 0
+        rules.write_text(whole)
+        assert "kernel_regression" in place("dvc", "status")
+        assert jobs_run(place.enter()) == KERNELS
+
+    def test_where_the_records_of_snakemake_are_empty(self, place):
+        """As after a crash of the machine."""
+        for result in ("test_mse.csv", "misprint.csv", "summary.csv", "paired.csv", "metrics.json", "repeats.svg"):
+            record = record_of(place.folder, f"results/kernel_regression/{result}")
+            assert record.is_file()
+            record.write_text("")
+        assert jobs_run(place.enter()) == KERNELS
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_result_tampered_with_while_a_run_is_going_is_not_recorded(run, finished, tmp_path, door):
+    place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, door)
+    configure(place.folder, "width_sweep", repeats=LONG)
+    (place.folder / "logs/width_sweep_fit.log").unlink()
+    process = place.start()
+    path = place.folder / "results/kernel_regression/summary.csv"
+    path.write_text(path.read_text().replace("0", "1"))
+    process.wait(timeout=300)
+    assert "results/kernel_regression/summary.csv" in place("dvc", "status")
+    assert place.enter()
+    assert path.read_bytes() == (finished / "results/kernel_regression/summary.csv").read_bytes()
+
+
+def test_a_config_broken_while_a_run_is_going_is_told_in_one_line(run, finished, tmp_path):
+    place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
+    configure(place.folder, "width_sweep", repeats=LONG)
+    whole = (place.folder / CONFIG).read_text()
+    (place.folder / "logs/width_sweep_fit.log").unlink()
+    process = place.start()
+    (place.folder / CONFIG).write_text(whole + " : [half\n")
+    process.wait(timeout=300)
+    said = (place.folder.parent / "started.log").read_text()
+    assert "dvc: not recorded in dvc.lock: error: config/config.yaml cannot be read" in said
+    assert "Traceback" not in said
+
+
+def test_a_damaged_content_in_the_cache_is_not_put_back(run, finished, tmp_path):
+    place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
+    path = place.folder / "results/width_sweep/test_mse.csv"
+    whole = path.read_bytes()
+    digest = hashlib.md5(whole, usedforsecurity=False).hexdigest()
+    cached = place.folder / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+    cached.chmod(0o644)
+    cached.write_bytes(whole[:-9])
+    cached.chmod(0o444)
+    path.unlink()
+    edit(place.folder / "workflow/scripts/width_sweep_summary.py")
+    place.enter()
+    assert path.read_bytes() == whole
+    assert cached.read_bytes() == whole
+    assert "up to date" in place("dvc", "status")
 
 
 class TestTwoAtOnce:

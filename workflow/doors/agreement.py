@@ -15,6 +15,7 @@ from typing import Any
 from snakemake.cli import get_argument_parser
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
+from snakemake.settings.types import RerunTrigger
 
 from workflow.doors.contents import FOLDER, Cache, Ledger
 from workflow.doors.lock import hold, let_go
@@ -26,7 +27,7 @@ CHANGED = FOLDER / "changed"
 
 # The options with which Snakemake runs no job.
 LOOKING = (
-    *("dryrun", "touch", "lint", "report", "unlock", "dag", "rulegraph", "filegraph", "d3dag", "summary"),
+    *("dryrun", "lint", "report", "unlock", "dag", "rulegraph", "filegraph", "d3dag", "summary"),
     *("detailed_summary", "list_rules", "list_target_rules", "list_changes", "list_input_changes"),
     *("list_params_changes", "list_untracked", "cleanup_metadata", "cleanup_shadow", "print_compilation", "archive"),
     *("delete_all_output", "delete_temp_output", "conda_create_envs_only", "conda_cleanup_envs", "list_conda_envs"),
@@ -51,6 +52,8 @@ def open_doors(workflow: Any, outputs: list[str], view: View) -> None:
     acts = not any(vars(arguments)[name] for name in LOOKING)
     if not (acts or arguments.dryrun):
         return
+    if arguments.touch:
+        sys.exit("error: --touch lets stale results pass as current, and nothing needs it: run without it")
     os.environ.update({VIEW: view.environment()[VIEW]})
     if not hold(acts):
         return
@@ -141,14 +144,14 @@ class Doors:
         digest = self.ledger.digest(path)
         if digest is None:
             return True
-        record = self._record_path(path)
-        if not record.is_file():
+        record = self._record(path)
+        if not record:
             return False
         if self.ledger.made.get(path) == digest:
             return True
         # The run that made it was killed before it wrote the ledger: then nothing has touched the file since.
-        status, written = Path(path).stat(), record.stat().st_mtime_ns
-        if self._record(path).get("endtime") == status.st_mtime and status.st_ctime_ns <= written:
+        status, written = Path(path).stat(), self._record_path(path).stat().st_mtime_ns
+        if record.get("endtime") == status.st_mtime and status.st_ctime_ns <= written:
             self.ledger.made[path] = digest
             return True
         return False
@@ -338,25 +341,35 @@ class Doors:
     def conclude(self, workflow: Any) -> None:
         """Write the ledger, and record in dvc.lock the stages whose outputs are all there and current."""
         self.kept_out.close()
-        dag = workflow.dag
-        if dag is None:
+        if workflow.scheduler is None:
+            return  # it ended before it knew which jobs must run
+        triggers = frozenset(workflow.dag_settings.rerun_triggers)
+        if workflow.workflow_settings.consider_ancient or triggers != RerunTrigger.all():
+            say("not recorded in dvc.lock: --consider-ancient and --rerun-triggers let stale results pass as current")
+            self._tell_dvc_of_a_failure()
             return
+        dag = workflow.dag
         jobs = [job for job in dag.jobs if dag.finished(job) or not dag.needrun(job)]
-        current = {str(path) for job in jobs for path in job.output if self.ledger.digest(str(path))}
-        self.ledger.made |= {path: str(self.ledger.digest(path)) for path in current}
+        present = {str(path) for job in jobs for path in job.output if self.ledger.digest(str(path))}
+        current = {path for path in present if self._is_made(path)}
         self.ledger.write()
-        config, recorded = load(CONFIG), load("dvc.lock").get("stages", {})
+        try:
+            config, recorded = load(CONFIG), load("dvc.lock").get("stages", {})
+        except SystemExit as error:
+            say(f"not recorded in dvc.lock: {error}")
+            self._tell_dvc_of_a_failure()
+            return
         now = sources()
         finished = []
         for stage in self.stages:
-            if self.dvc_runs not in (None, stage.name) or not stage.outputs or not current.issuperset(stage.outputs):
+            if self.dvc_runs not in (None, stage.name) or not stage.outputs or not present.issuperset(stage.outputs):
                 continue
-            edited = [path for path in stage.declared["deps"] if now.get(path) != self.view.sources.get(path)]
+            edited = [path for path in stage.outputs if path not in current]
+            edited += [path for path in stage.declared["deps"] if now.get(path) != self.view.sources.get(path)]
             edited += [key for key in stage.keys if config.get(key) != self.view.config.get(key)]
             if edited and self.dvc_runs:
                 say(f"error: {stage.name}: {edited[0]} was edited while the stage ran: run `dvc repro` again")
-                sys.stderr.flush()
-                os._exit(1)  # at exit there is no other way to tell DVC that the stage must not be recorded
+                self._tell_dvc_of_a_failure()
             if edited:
                 say(f"{stage.name}: not recorded in dvc.lock, since {edited[0]} is not what the run was given")
             elif not self.dvc_runs:
@@ -374,6 +387,12 @@ class Doors:
                 self._give_its_time(path)  # DVC copies what it commits; older than their results, data need no hashing
                 self.ledger.digest(path)
             self.ledger.write()
+
+    def _tell_dvc_of_a_failure(self) -> None:
+        """End the process, if it is DVC's, so that DVC does not record the stage; at exit there is no other way."""
+        if self.dvc_runs:
+            sys.stderr.flush()
+            os._exit(1)
 
     def _remove_leftovers(self, stage: Stage) -> None:
         """Remove from the folders of a stage what no job makes any more, so that it is not recorded either."""
