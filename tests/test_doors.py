@@ -485,6 +485,40 @@ def test_a_damaged_content_in_the_cache_is_not_put_back(run, finished, tmp_path)
     assert "up to date" in place("dvc", "status")
 
 
+def test_a_stage_whose_sources_dvc_does_not_know_is_not_recorded(run, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
+    script = folder / "workflow/scripts/width_sweep_figure.py"
+    script.write_text(
+        script.read_text().replace("import argparse\n", "import argparse\n\nimport nngplab.training  # noqa\n")
+    )
+    ended = run(folder, *DOORS["snakemake"])
+    assert ended.returncode == 0, ended.stdout
+    assert "dvc: width_sweep: not recorded in dvc.lock: dvc.yaml lacks src/nngplab/" in ended.stdout
+    assert "width_sweep" in run(folder, "dvc", "status").stdout
+
+
+def test_a_lock_file_cut_short_is_told_in_one_line(run, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
+    lock = folder / "dvc.lock"
+    lock.write_text(lock.read_text().partition("    md5:")[0])
+    ended = run(folder, *DOORS["snakemake"])
+    assert ended.returncode != 0
+    assert "error: dvc.lock is damaged: git checkout dvc.lock" in ended.stdout
+    assert "Traceback" not in ended.stdout
+
+
+@pytest.mark.parametrize("left", ["{", '{"write": {"FILE": {"pid": 1, "cmd": "dvc repro"}}}'])
+def test_what_a_killed_dvc_left_in_its_lock_file_holds_nobody_up(run, finished, tmp_path, left):
+    """The file cut short, or the number of a process that is another one by now."""
+    folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
+    path = folder / "results/width_sweep/test_mse.csv"
+    (folder / ".dvc/tmp").mkdir(exist_ok=True)
+    (folder / ".dvc/tmp/rwlock").write_text(left.replace("FILE", str(path)))
+    ended = run(folder, *DOORS["snakemake"], timeout=60)
+    assert ended.returncode == 0, ended.stdout
+    assert "Nothing to be done" in ended.stdout
+
+
 class TestTwoAtOnce:
     def test_a_second_run_waits_for_the_first_and_finds_nothing_to_do(self, run, finished, tmp_path):
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")

@@ -1,5 +1,6 @@
 """One name, one room: the places that speak of the same thing hold together."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -54,6 +55,24 @@ class TestOneNameOneRoom:
             if "shell:" in text:
                 wanted = ["log:", "benchmark:", "mem_mb=", "runtime=", "conda:", "script=", "library=", "code="]
                 assert [word for word in wanted if word not in text] == [], rule
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_lock_file_records_the_present_code_and_configuration(name):
+    """A commit says what its results are: run `make report` and commit dvc.lock and the metrics with the change."""
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]
+    recorded = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"][name]
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    assert recorded["cmd"] == stage["cmd"]
+    assert recorded["params"] == {
+        "config/config.yaml": {key: config[key] for key in stage["params"][0]["config/config.yaml"]}
+    }
+    contents = {dep["path"]: dep["md5"] for dep in recorded["deps"]}
+    assert contents.keys() == set(stage["deps"])
+    sources = [path for path in contents if path.startswith(("src/", "workflow/", "docs/"))]
+    assert {path: hashlib.md5((ROOT / path).read_bytes(), usedforsecurity=False).hexdigest() for path in sources} == {
+        path: contents[path] for path in sources
+    }
 
 
 def test_no_script_stands_outside_a_room():

@@ -1,9 +1,11 @@
 """The agreement of Snakemake and DVC over the results, before and after a run."""
 
 import atexit
+import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,8 +20,8 @@ from snakemake.persistence.file import FilePersistence
 from snakemake.settings.types import RerunTrigger
 
 from workflow.doors.contents import FOLDER, Cache, Ledger
-from workflow.doors.lock import hold, let_go
-from workflow.doors.stages import CONFIG, Stage, is_source, load, outs_of, overlap
+from workflow.doors.lock import forget_dead_holders, hold, let_go
+from workflow.doors.stages import CONFIG, Stage, is_source, load, outs_of, overlap, recorded_stages
 from workflow.doors.tell import dvc, last_line, say
 from workflow.doors.view import VIEW, View, refuse_to_mix, sources
 
@@ -94,7 +96,7 @@ class Doors:
     def _stages(self, outputs: list[str]) -> list[Stage]:
         """Return the stages, each after those whose outputs it reads."""
         declared = load("dvc.yaml").get("stages", {})
-        recorded = load("dvc.lock").get("stages", {})
+        recorded = recorded_stages()
         outs = {name: outs_of(stage) for name, stage in declared.items()}
         found: list[Stage] = []
         while len(found) < len(declared):
@@ -215,7 +217,7 @@ class Doors:
                 run = repo.stage.load_one(name=stage.name)
                 run.save_deps()
                 former = repo.stage_cache._load(run)
-        except DvcException:
+        except (DvcException, TypeError):  # the latter where DVC has tidied an entry away but for its folder
             return
         if former:
             say(f"{stage.name}: DVC remembers a run with this configuration, code and data")
@@ -241,9 +243,7 @@ class Doors:
             if present in (digest, locked.get(path, "")) or not digest or not self.cache.has([digest]):
                 continue
             if present and not self._is_made(path):
-                aside = CHANGED / path
-                aside.parent.mkdir(parents=True, exist_ok=True)
-                Path(path).replace(aside)
+                aside = _put_aside(Path(path))
                 say(f"{path} is not what its job made; put back from DVC's cache (what was there is in {aside})")
             self.cache.put_back(path, digest)
             if digest == self.ledger.made.get(path):
@@ -326,6 +326,7 @@ class Doors:
         from dvc.lock import LockError
         from dvc.rwlock import rwlock
 
+        forget_dead_holders()
         outs = [str(Path(path).absolute()) for stage in self.stages for path in outs_of(stage.declared)]
         folder = Path(".dvc/tmp").absolute()
         folder.mkdir(exist_ok=True)
@@ -354,19 +355,25 @@ class Doors:
         current = {path for path in present if self._is_made(path)}
         self.ledger.write()
         try:
-            config, recorded = load(CONFIG), load("dvc.lock").get("stages", {})
+            config, recorded = load(CONFIG), recorded_stages()
         except SystemExit as error:
             say(f"not recorded in dvc.lock: {error}")
             self._tell_dvc_of_a_failure()
             return
         now = sources()
+        made_here = {path for stage in self.stages for path in stage.outputs}
         finished = []
         for stage in self.stages:
             if self.dvc_runs not in (None, stage.name) or not stage.outputs or not present.issuperset(stage.outputs):
                 continue
             edited = [path for path in stage.outputs if path not in current]
             edited += [path for path in stage.declared["deps"] if now.get(path) != self.view.sources.get(path)]
+            edited += [path for path in stage.declared["deps"] if path in made_here and path not in current]
             edited += [key for key in stage.keys if config.get(key) != self.view.config.get(key)]
+            if lacking := self._lacks(stage, jobs):
+                say(f"{stage.name}: not recorded in dvc.lock: dvc.yaml lacks {lacking[0]}; run `make dvc.yaml`")
+                self._tell_dvc_of_a_failure()
+                continue
             if edited and self.dvc_runs:
                 say(f"error: {stage.name}: {edited[0]} was edited while the stage ran: run `dvc repro` again")
                 self._tell_dvc_of_a_failure()
@@ -388,6 +395,14 @@ class Doors:
                 self.ledger.digest(path)
             self.ledger.write()
 
+    def _lacks(self, stage: Stage, jobs: list[Any]) -> list[str]:
+        """Return what the jobs of a stage read of sources, or make, that dvc.yaml does not name."""
+        ours = [job for job in jobs if not set(stage.outputs).isdisjoint(map(str, job.output))]
+        files = {str(path) for job in ours for path in job.output}
+        files |= {str(path) for job in ours for path in job.input if is_source(str(path))}
+        named = [*stage.declared["deps"], *outs_of(stage.declared)]
+        return sorted(path for path in files if not overlap([path], named))
+
     def _tell_dvc_of_a_failure(self) -> None:
         """End the process, if it is DVC's, so that DVC does not record the stage; at exit there is no other way."""
         if self.dvc_runs:
@@ -399,8 +414,15 @@ class Doors:
         folders = [Path(out) for out in outs_of(stage.declared) if Path(out).is_dir()]
         for path in [path for folder in folders for path in folder.rglob("*") if path.is_file()]:
             if str(path) not in stage.outputs:
-                path.unlink()
-                say(f"{path} was made with another configuration; removed")
+                say(f"{path} is of no job of this configuration; it is now in {_put_aside(path)}")
+
+
+def _put_aside(path: Path) -> Path:
+    """Move a file of unknown origin to where it is in nobody's way, and return where that is."""
+    folder = next(folder for number in itertools.count() if not (folder := CHANGED / str(number) / path).exists())
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(path, folder)
+    return folder
 
 
 def _agree(one: dict[str, Any], other: dict[str, Any]) -> bool:

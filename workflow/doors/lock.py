@@ -60,3 +60,27 @@ def _after_a_killed_run() -> None:
             )
             psutil.wait_procs([process])
     shutil.rmtree(".snakemake/locks", ignore_errors=True)
+
+
+def forget_dead_holders() -> None:
+    """Remove from DVC's own lock file the processes that have ended, even if another has their number by now."""
+    from dvc.fs import localfs
+    from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, _edit_rwlock
+
+    folder = Path(".dvc/tmp").absolute()
+    folder.mkdir(exist_ok=True)
+    try:
+        with _edit_rwlock(str(folder), localfs, False) as lock:
+            lock["write"] = {path: holder for path, holder in lock["write"].items() if _is_alive(holder)}
+            readers = {path: [*filter(_is_alive, holders)] for path, holders in lock["read"].items()}
+            lock["read"] = {path: holders for path, holders in readers.items() if holders}
+    except (RWLockFileCorruptedError, RWLockFileFormatError):
+        (folder / "rwlock").unlink()  # its writer was killed; another would have kept us out of reading it
+
+
+def _is_alive(holder: dict[str, Any]) -> bool:
+    try:
+        words = psutil.Process(holder["pid"]).cmdline()
+    except psutil.Error:
+        return False
+    return " ".join(words).endswith(" ".join(holder["cmd"].split()[1:]))

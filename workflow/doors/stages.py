@@ -71,6 +71,21 @@ def load(path: str) -> dict[str, Any]:
         )
 
 
+def recorded_stages() -> dict[str, Any]:
+    """Return the stages of dvc.lock.
+
+    Ends the process with one line if they are not what DVC writes, as after a crash that cut the file short.
+    """
+    try:
+        stages: dict[str, Any] = load("dvc.lock").get("stages", {})
+        for stage in stages.values():
+            for entry in [*stage.get("deps", []), *stage.get("outs", [])]:
+                entry["path"] + entry["md5"]
+    except (AttributeError, KeyError, TypeError):
+        sys.exit("error: dvc.lock is damaged: git checkout dvc.lock")
+    return stages
+
+
 def is_source(path: str) -> bool:
     """Whether a dependency is a source, which the view of a run holds fast, and not data."""
     return path.startswith(("src/", "workflow/", "docs/"))
