@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, copy_checkout
+from conftest import ROOT, copy_checkout, make_small
 
 ROOMS = ["kernel_regression", "width_sweep"]
 CONFIG = "config/config.yaml"
@@ -68,21 +68,9 @@ def jobs_run(output: str) -> set[str]:
 @pytest.fixture(scope="session")
 def small(tmp_path_factory, run) -> Path:
     """A checkout of the workflow with the two rooms, not run yet."""
-    folder = copy_checkout(tmp_path_factory.mktemp("doors") / "small")
-    text = (folder / "Snakefile").read_text()
-    room = re.compile(
-        r'^(?:include: "workflow/rules/(\w+)\.smk"|        rules\.(\w+)\.(?:input|output),)\n', re.MULTILINE
-    )
-    kept = {*ROOMS, "common", "dvc"}
-    text = room.sub(lambda match: match[0] if (match[1] or match[2]) in kept else "", text)
-    (folder / "Snakefile").write_text(text)
-    config = yaml.safe_load((folder / CONFIG).read_text())
-    for section, values in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
-        config[section].update(values)
-    (folder / CONFIG).write_text(yaml.safe_dump(config))
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    ended = run(folder, "python", "workflow/dvc_stages.py")
-    assert ended.returncode == 0, ended.stdout
+    folder = make_small(copy_checkout(tmp_path_factory.mktemp("doors") / "small"), ROOMS)
+    # DVC writes this number as 1e-05, which is a text to YAML 1.1.
+    configure(folder, "kernel_regression", laplace_L=1e-5)
     commit(folder)
     return folder
 

@@ -1,6 +1,7 @@
 """The stages of dvc.yaml, with what dvc.lock records of them."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,13 +56,22 @@ class Stage:
         return found
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader, in C where it can be, which is ten times as fast; 1e-05 is a number, as DVC writes it."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def load(path: str) -> dict[str, Any]:
-    """Return the content of a YAML file, nothing where there is none; in C where it can be, ten times as fast.
+    """Return the content of a YAML file, nothing where there is none.
 
     Ends the process with one line if the file cannot be read, as after a merge with conflicts.
     """
     try:
-        return yaml.load(Path(path).read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506
+        return yaml.load(Path(path).read_bytes(), _Loader) or {}  # noqa: S506
     except FileNotFoundError:
         return {}
     except yaml.YAMLError as error:
