@@ -115,7 +115,8 @@ def test_a_changed_key_makes_its_own_room_stale(run, after):
 def test_an_edited_module_makes_the_jobs_that_import_it_stale(run, after):
     module = after / "src/nngplab/random_features.py"
     module.write_text(module.read_text() + "\n# edited\n")
-    assert jobs(run, after) == {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "report"}
+    theory = {"theory_checks", "theory_summary"}
+    assert jobs(run, after) == {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "report", *theory}
 
 
 def test_a_fault_in_the_config_is_told_before_any_job(run, checkout):
@@ -130,12 +131,16 @@ def test_a_fault_in_the_config_is_told_before_any_job(run, checkout):
 
 
 def test_a_failing_job_tells_one_line_and_leaves_no_result(run, after):
-    (after / "data/sine_target.npz").write_bytes(b"tampered")
-    ended = run(after, "snakemake", "--cores", "2", *TINY, "--allowed-rules", "width_sweep_fit", "--", "width_sweep")
+    script = after / "workflow/scripts/width_sweep_fit.py"
+    script.write_text(
+        script.read_text().replace("read_sine_target(arguments.data)", 'read_sine_target("data/none.npz")')
+    )
+    ended = run(after, "snakemake", "--cores", "2", *TINY, "--", "width_sweep")
     assert ended.returncode != 0
-    assert [line for line in ended.stdout.splitlines() if line.startswith("error: ") and "sine_target.npz" in line]
+    assert [line for line in ended.stdout.splitlines() if line.startswith("error: ") and "none.npz" in line]
     assert "Traceback" not in ended.stdout
     assert "Traceback" in (after / "logs/width_sweep_fit.log").read_text()
+    assert not (after / "results/width_sweep/test_mse.csv").exists()
 
 
 def test_snakemake_makes_its_own_report(run, after):

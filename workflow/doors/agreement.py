@@ -92,6 +92,7 @@ class Doors:
         self.stages = self._stages(outputs)
         self.dvc_runs = os.environ.get("DVC_STAGE")
         self.kept_out = ExitStack()
+        self.at_start: dict[str, str | None] = {}
 
     def _stages(self, outputs: list[str]) -> list[Stage]:
         """Return the stages, each after those whose outputs it reads."""
@@ -133,6 +134,7 @@ class Doors:
                 self._distrust(unknown, locked, acts)
         self._adopt(adopted)
         self._let_contents_decide()
+        self.at_start = {path: self.ledger.digest(path) for stage in self.stages for path in stage.outputs}
         self.ledger.write()
 
     def _asks(self, stage: Stage) -> bool:
@@ -361,14 +363,18 @@ class Doors:
             self._tell_dvc_of_a_failure()
             return
         now = sources()
-        made_here = {path for stage in self.stages for path in stage.outputs}
+        made = {str(path) for job in dag.jobs if dag.finished(job) for path in job.output}
+        others = {
+            path for path, digest in self.at_start.items() if path not in made and self.ledger.digest(path) == digest
+        }
         finished = []
         for stage in self.stages:
             if self.dvc_runs not in (None, stage.name) or not stage.outputs or not present.issuperset(stage.outputs):
                 continue
             edited = [path for path in stage.outputs if path not in current]
             edited += [path for path in stage.declared["deps"] if now.get(path) != self.view.sources.get(path)]
-            edited += [path for path in stage.declared["deps"] if path in made_here and path not in current]
+            data = [path for path in stage.declared["deps"] if path in self.at_start]
+            edited += [path for path in data if path not in current | others]
             edited += [key for key in stage.keys if config.get(key) != self.view.config.get(key)]
             if lacking := self._lacks(stage, jobs):
                 say(f"{stage.name}: not recorded in dvc.lock: dvc.yaml lacks {lacking[0]}; run `make dvc.yaml`")
