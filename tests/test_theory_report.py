@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import ROOT
-from test_report import TEMPLATES, Reader, look_up, sentences, write_cifar10
+from test_report import PICTURE, TEMPLATES, Reader, look_up, sentences, write_cifar10
 
 from nngplab.report import Page, Results, latex, markdown, markdown_line
 from nngplab.theory.derivations import steps
@@ -70,6 +70,9 @@ def write_theory(folder: Path, **changes: object) -> None:
         },
     ]
     (folder / "derivations.json").write_text(json.dumps({"pages": pages}))
+    for name in ("duals", "spectra"):
+        (folder / f"{name}.svg").write_text(PICTURE)
+        (folder / f"{name}.csv").write_text("activation\n")
 
 
 @pytest.fixture
