@@ -30,4 +30,4 @@ rule all:
         rules.report.output,
 
 
-include: "workflow/rules/dvc.smk"
+agreed(rules.all.input)

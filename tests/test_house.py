@@ -12,7 +12,7 @@ from conftest import ROOT, project_files
 
 from workflow.doors.stages import load
 
-NAMES = sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk") if path.stem not in ("common", "dvc"))
+NAMES = sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk") if path.stem != "common")
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 
 

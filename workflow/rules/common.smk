@@ -35,6 +35,11 @@ def checked(config):
         sys.exit(str(error))
 
 
+def agreed(outputs):
+    """Let Snakemake and DVC agree on the outputs before a run, and after it."""
+    open_doors(workflow, [str(path) for path in outputs], VIEW)
+
+
 # Jobs find the interpreter of this Snakemake, activated or not, and the library of this checkout.
 shell.prefix(
     "set -euo pipefail; "
