@@ -180,6 +180,10 @@ def a_rule(place: Place) -> None:
     )
 
 
+def what_all_rules_share(place: Place) -> None:
+    edit(place.folder / "workflow/rules/common.smk")
+
+
 def a_data_file(place: Place) -> None:
     path = place.folder / "data/sine_target.npz"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
@@ -309,6 +313,7 @@ TABLE: list[tuple[Callable[[Place], None], set[str]]] = [
     (a_module_of_all, ALL),
     (a_script_with_an_old_time, SWEEP - {"width_sweep_fit"}),
     (a_rule, {"width_sweep_figure"}),
+    (what_all_rules_share, set()),
     (a_data_file, set()),
     (a_result_tampered_with, set()),
     (a_result_tampered_with_and_given_its_time, set()),
@@ -409,7 +414,7 @@ class TestNothingStaleIsRecorded:
         assert (place.folder / "dvc.lock").read_text() == before
 
     def test_by_a_run_interrupted_before_it_knew_its_jobs(self, run, place):
-        rules = place.folder / "workflow/rules/dvc.smk"
+        rules = place.folder / "workflow/rules/common.smk"
         whole = rules.read_text()
         interrupt = "def interrupt(*_, **__):\n    raise KeyboardInterrupt\n"
         rules.write_text(f"{whole}\nimport snakemake.dag\n{interrupt}\nsnakemake.dag.DAG.update_needrun = interrupt\n")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +100,16 @@ class Doors:
         declared = load("dvc.yaml").get("stages", {})
         recorded = recorded_stages()
         outs = {name: outs_of(stage) for name, stage in declared.items()}
-        found: list[Stage] = []
-        while len(found) < len(declared):
-            done = {stage.name for stage in found}
-            for name in declared.keys() - done:
-                deps = declared[name]["deps"]
-                if all(other in done or other == name or not overlap(deps, outs[other]) for other in declared):
-                    files = [path for path in outputs if overlap([path], outs[name])]
-                    found.append(Stage(name, declared[name], recorded.get(name, {}), files))
-        return found
+        reads = {
+            name: {other for other in declared if other != name and overlap(stage["deps"], outs[other])}
+            for name, stage in declared.items()
+        }
+        return [
+            Stage(
+                name, declared[name], recorded.get(name, {}), [path for path in outputs if overlap([path], outs[name])]
+            )
+            for name in TopologicalSorter(reads).static_order()
+        ]
 
     # Before a run.
 
@@ -346,60 +348,66 @@ class Doors:
         self.kept_out.close()
         if workflow.scheduler is None:
             return  # it ended before it knew which jobs must run
+        jobs = [job for job in workflow.dag.jobs if workflow.dag.finished(job) or not workflow.dag.needrun(job)]
+        outputs = {str(path) for job in jobs for path in job.output}
+        made = {path for path in outputs if self.ledger.digest(path) and self._is_made(path)}
+        self.ledger.write()
         triggers = frozenset(workflow.dag_settings.rerun_triggers)
         if workflow.workflow_settings.consider_ancient or triggers != RerunTrigger.all():
-            say("not recorded in dvc.lock: --consider-ancient and --rerun-triggers let stale results pass as current")
-            self._tell_dvc_of_a_failure()
+            self._give_up("--consider-ancient and --rerun-triggers let stale results pass as current")
             return
-        dag = workflow.dag
-        jobs = [job for job in dag.jobs if dag.finished(job) or not dag.needrun(job)]
-        present = {str(path) for job in jobs for path in job.output if self.ledger.digest(str(path))}
-        current = {path for path in present if self._is_made(path)}
-        self.ledger.write()
         try:
             config, recorded = load(CONFIG), recorded_stages()
         except SystemExit as error:
-            say(f"not recorded in dvc.lock: {error}")
-            self._tell_dvc_of_a_failure()
+            self._give_up(str(error))
             return
         now = sources()
-        made = {str(path) for job in dag.jobs if dag.finished(job) for path in job.output}
-        others = {
-            path for path, digest in self.at_start.items() if path not in made and self.ledger.digest(path) == digest
-        }
         finished = []
         for stage in self.stages:
-            if self.dvc_runs not in (None, stage.name) or not stage.outputs or not present.issuperset(stage.outputs):
+            whole = outputs.issuperset(stage.outputs) and all(map(self.ledger.digest, stage.outputs))
+            if self.dvc_runs not in (None, stage.name) or not whole:
                 continue
-            edited = [path for path in stage.outputs if path not in current]
-            edited += [path for path in stage.declared["deps"] if now.get(path) != self.view.sources.get(path)]
-            data = [path for path in stage.declared["deps"] if path in self.at_start]
-            edited += [path for path in data if path not in current | others]
-            edited += [key for key in stage.keys if config.get(key) != self.view.config.get(key)]
             if lacking := self._lacks(stage, jobs):
-                say(f"{stage.name}: not recorded in dvc.lock: dvc.yaml lacks {lacking[0]}; run `make dvc.yaml`")
-                self._tell_dvc_of_a_failure()
-                continue
-            if edited and self.dvc_runs:
-                say(f"error: {stage.name}: {edited[0]} was edited while the stage ran: run `dvc repro` again")
-                self._tell_dvc_of_a_failure()
-            if edited:
-                say(f"{stage.name}: not recorded in dvc.lock, since {edited[0]} is not what the run was given")
+                self._give_up(f"dvc.yaml lacks {lacking[0]}; run `make dvc.yaml`", stage)
+            elif edited := self._edited(stage, made, now, config):
+                self._give_up(f"{edited[0]} is not what the run was given", stage)
             elif not self.dvc_runs:
                 stage.recorded = recorded.get(stage.name, {})
                 self._remove_leftovers(stage)
                 if not (self._is_recorded(stage) and self._outs_are_recorded(stage)):
                     finished.append(stage.name)
         if finished:
-            ended = dvc("commit", "--force", *finished)
-            if ended.returncode:
-                say(f"not recorded in dvc.lock: {last_line(ended)}")
-            else:
-                say(f"recorded in dvc.lock: {', '.join(sorted(finished))}")
-            for path in current:
-                self._give_its_time(path)  # DVC copies what it commits; older than their results, data need no hashing
-                self.ledger.digest(path)
-            self.ledger.write()
+            self._commit(finished, made)
+
+    def _give_up(self, why: str, stage: Stage | None = None) -> None:
+        """Say why nothing, or a stage, is not recorded; make DVC, if it runs this process, not record it either."""
+        say(f"{f'{stage.name}: ' if stage else ''}not recorded in dvc.lock: {why}")
+        if self.dvc_runs:
+            sys.stderr.flush()
+            os._exit(1)  # at exit there is no other way to fail
+
+    def _edited(self, stage: Stage, made: set[str], now: dict[str, str], config: dict[str, Any]) -> list[str]:
+        """Return the outputs, sources, data and keys of a stage that were changed by hand since the run began."""
+        same = {path for path, digest in self.at_start.items() if self.ledger.digest(path) == digest}
+        data = [path for path in stage.declared["deps"] if path in self.at_start]
+        return [
+            *(path for path in stage.outputs if path not in made),
+            *(path for path in stage.declared["deps"] if now.get(path) != self.view.sources.get(path)),
+            *(path for path in data if path not in made | same),
+            *(key for key in stage.keys if config.get(key) != self.view.config.get(key)),
+        ]
+
+    def _commit(self, names: list[str], made: set[str]) -> None:
+        """Record stages in dvc.lock and their results in DVC's cache."""
+        ended = dvc("commit", "--force", *names)
+        if ended.returncode:
+            say(f"not recorded in dvc.lock: {last_line(ended)}")
+        else:
+            say(f"recorded in dvc.lock: {', '.join(sorted(names))}")
+        for path in made:
+            self._give_its_time(path)  # DVC copies what it commits; older than their results, data need no hashing
+            self.ledger.digest(path)
+        self.ledger.write()
 
     def _lacks(self, stage: Stage, jobs: list[Any]) -> list[str]:
         """Return what the jobs of a stage read of sources, or make, that dvc.yaml does not name."""
@@ -408,12 +416,6 @@ class Doors:
         files |= {str(path) for job in ours for path in job.input if is_source(str(path))}
         named = [*stage.declared["deps"], *outs_of(stage.declared)]
         return sorted(path for path in files if not overlap([path], named))
-
-    def _tell_dvc_of_a_failure(self) -> None:
-        """End the process, if it is DVC's, so that DVC does not record the stage; at exit there is no other way."""
-        if self.dvc_runs:
-            sys.stderr.flush()
-            os._exit(1)
 
     def _remove_leftovers(self, stage: Stage) -> None:
         """Remove from the folders of a stage what no job makes any more, so that it is not recorded either."""
