@@ -1,10 +1,10 @@
 """Write dvc.yaml from the Snakemake DAG: one stage for each rules file, over the same files.
 
 A stage runs the rules of its file and no others. Its deps are what those rules read and do not make, scripts and
-library modules included, and the rules file; its outs are what they make; its params are the section of
-config/config.yaml that bears the stage's name and the keys outside of sections, like the seed, that bear the name of a
-param of its rules (for the report, which prints the config, all of it). A file metrics.json is what `dvc metrics`
-compares: git has it, and not the cache, so that a clone compares commits before it has pulled anything.
+library modules included, the rules file and what all rules share; its outs are what they make; its params are the
+section of config/config.yaml that bears the stage's name and the keys outside of sections, like the seed, that bear the
+name of a param of its rules (for the report, which prints the config, all of it). A file metrics.json is what `dvc
+metrics` compares: git has it, and not the cache, so that a clone compares commits before it has pulled anything.
 
 Snakemake knows nothing of plots: how `dvc plots` draws the tables stands in workflow/plots.yaml.
 """
@@ -34,7 +34,8 @@ def stages() -> dict[str, Any]:
 def _stage(room: str, jobs: list[Any]) -> dict[str, Any]:
     outs = {_kept(path) for job in jobs for path in job.output}
     metrics = {path for path in outs if Path(path).name == "metrics.json"}
-    deps = {_kept(path) for job in jobs for path in job.input} - outs | {f"workflow/rules/{room}.smk"}
+    rules_files = {"Snakefile", "workflow/rules/common.smk", f"workflow/rules/{room}.smk"}
+    deps = {_kept(path) for job in jobs for path in job.input} - outs | rules_files
     rules = dict.fromkeys([*(job.rule.name for job in jobs), room])
     config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
     used = {room}.union(*(dict(job.params.items()) for job in jobs))
