@@ -1,26 +1,38 @@
 """Kernel regression against fifty digits, against its peers, and against scikit-learn's contract."""
 
+import pickle
 import tracemalloc
+from functools import partial
 
 import mpmath
 import numpy as np
 import pytest
 import scipy.linalg
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_limits
 
-from nngplab import regression
+from nngplab import cholesky, regression
 from nngplab.datasets.sine_target import sine_target
 from nngplab.errors import InputError
-from nngplab.kernels import laplace, nngp, row_blocks
-from nngplab.regression import KernelRegression, condition_number, solve_in_place
+from nngplab.kernels import kernel_function, laplace, nngp
+from nngplab.regression import KernelRegression, condition_number, memory_needed, ridge_path
 
 singular = pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")
+
+
+def not_in_single_precision(estimator):
+    """A sample's prediction in single precision depends, in its last digits, on how many are predicted with it."""
+    check = "check_methods_subset_invariance"
+    return (
+        {check: "the check asks for seven digits"} if estimator.precision == "single" and not estimator.refine else {}
+    )
 
 
 @singular
@@ -31,7 +43,9 @@ singular = pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")
         KernelRegression("laplace"),
         KernelRegression("linear"),
         KernelRegression("erf", ridge=1e-3, precision="single"),
-    ]
+        KernelRegression("erf", ridge=1e-3, precision="single", refine=True),
+    ],
+    expected_failed_checks=not_in_single_precision,
 )
 def test_scikit_learn(estimator, check):
     check(estimator)
@@ -144,7 +158,7 @@ class TestFit:
     def test_the_arguments_are_left_alone(self, data):
         K, X, y = nngp(data.X), data.X.copy(), data.y.copy()
         before = K.copy()
-        KernelRegression(lambda *_: K, ridge=0.5).fit(data.X, data.y)
+        KernelRegression(lambda *_: K, ridge=0.5).fit(data.X, data.y)  # of 60 samples there is one tile
         np.testing.assert_array_equal(K, before)
         np.testing.assert_array_equal(data.X, X)
         np.testing.assert_array_equal(data.y, y)
@@ -199,7 +213,11 @@ class TestSingular:
     def test_too_many_rows_for_eigenvectors(self, data, monkeypatch):
         monkeypatch.setattr(regression, "EIGENVECTORS_UP_TO", 60)
         X, y = np.vstack([data.X, data.X[:1]]), np.append(data.y, 1)
-        with pytest.raises(InputError, match=r"is not positive definite: remove samples .*, or set a ridge"):
+        with pytest.raises(
+            InputError,
+            match=r"is not positive definite, the pivot of row 60 is -?\d\S+ \(its sample has the direction of that of "
+            r"row 0\): remove samples .*, or set a ridge",
+        ):
             KernelRegression("relu").fit(X, y)
 
     def test_the_sheets_misprint_is_no_kernel(self, data):
@@ -207,7 +225,9 @@ class TestSingular:
             xi = np.clip(X @ Z.T, -1, 1)
             return (xi * (np.pi * np.arccos(xi)) + np.sqrt(1 - xi**2)) / np.pi
 
-        with pytest.raises(InputError, match=r"has the negative eigenvalue -\d.*: the function is no kernel"):
+        with pytest.raises(
+            InputError, match=r"has the negative eigenvalue -\S+ \(the pivot of row 0 is 0\): the function is no"
+        ):
             KernelRegression(printed).fit(data.X, data.y)
 
 
@@ -219,7 +239,7 @@ class TestBadInput:
             ({"precision": "half"}, "unknown precision 'half': choose one of double, single"),
             ({"ridge": -1.0}, "the ridge is -1.0: it must be a finite number, 0 or above"),
             ({"ridge": np.nan}, "the ridge is nan"),
-            ({"kernel": lambda X, _: X}, r"returns shape \(60, 40\) for 60 samples"),
+            ({"kernel": lambda X, _: X}, r"returns shape \(60, 40\) for 60 against 60 samples"),
         ],
     )
     def test_parameters(self, data, parameters, message):
@@ -231,17 +251,205 @@ class TestBadInput:
             KernelRegression().fit(data.X, data.y).predict(np.ones((2, 3)))
 
 
-class TestMemoryAndThreads:
-    def test_the_factor_takes_the_memory_of_the_matrix(self):
-        K, y = nngp(np.random.default_rng(0).standard_normal((900, 50))), np.ones(900)
-        K.flat[::901] += 1
+@pytest.fixture(scope="module")
+def many():
+    """Samples for several tiles of 64 rows, and three outputs."""
+    data = sine_target(300, 40, 150, seed=5)
+    y = np.stack([data.y, np.cos(3 * data.y), data.X[:, 0]], axis=1)
+    return data.X, y, data.X_test
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    for module in (cholesky, regression):
+        monkeypatch.setattr(module, "tile_size", lambda _: 64)
+    monkeypatch.setattr(regression, "PREDICT_ROWS", 50)
+
+
+@pytest.mark.usefixtures("small_tiles")
+class TestTiles:
+    @pytest.mark.parametrize("kernel", ["relu", "erf", "laplace", partial(nngp, dual="relu", normalize=False)])
+    @pytest.mark.parametrize("ridge", [0.0, 0.1])
+    def test_many_tiles_against_the_whole_matrix(self, many, kernel, ridge):
+        X, y, X_test = many
+        gram = kernel_function(kernel)
+        a = np.linalg.solve(gram(X, X) + ridge * np.eye(300), y)
+        model = KernelRegression(kernel, ridge).fit(X, y)
+        np.testing.assert_allclose(model.dual_coef_, a, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(model.predict(X_test), gram(X_test, X) @ a, rtol=1e-8, atol=1e-10)
+        assert model.residual_ < 1e-11
+
+    @pytest.mark.parametrize("precision", regression.PRECISIONS)
+    def test_the_same_bits_for_any_number_of_threads(self, many, precision):
+        X, y, X_test = many
+        found = []
+        for threads in (1, 2, 5):
+            with threadpool_limits(threads, "blas"):
+                model = KernelRegression("relu", 1e-3, precision, refine=True, tol=1e-9, loo=True).fit(X, y)
+                found.append((model.dual_coef_, model.loo_residuals_, model.predict(X_test), model.residual_))
+        for other in found[1:]:
+            for one, two in zip(found[0], other, strict=True):
+                np.testing.assert_array_equal(one, two)
+
+    def test_samples_of_float32_are_kept(self, many):
+        X, y, X_test = many
+        X32 = X.astype(np.float32)
+        model = KernelRegression("relu").fit(X32, y)
+        assert model.X_fit_ is X32
+        exact = KernelRegression("relu").fit(X32.astype(float), y)
+        np.testing.assert_array_equal(model.predict(X_test), exact.predict(X_test))
+
+    def test_the_residual_of_some_rows_is_about_that_of_all(self, many, monkeypatch):
+        X, y, _ = many
+        model = KernelRegression("relu", precision="single")
+        exact = model.fit(X, y).residual_
+        monkeypatch.setattr(regression, "EXACT_RESIDUAL_UP_TO", 200)
+        monkeypatch.setattr(regression, "RESIDUAL_ROWS", 100)
+        assert model.fit(X, y).residual_ == pytest.approx(exact, rel=0.3)
+
+    def test_rows_of_extreme_length(self, many):
+        X, y, X_test = many
+        lengths = np.geomspace(1e-200, 1e200, len(X))[:, np.newaxis]
+        model = KernelRegression("erf").fit(X * lengths, y)
+        expected = KernelRegression("erf").fit(X, y).predict(X_test)
+        np.testing.assert_allclose(model.predict(X_test * 1e-180), expected, rtol=1e-9, atol=1e-12)
+
+    def test_a_zero_row_has_no_direction(self, many):
+        X, y, X_test = many
+        with pytest.warns(scipy.linalg.LinAlgWarning):
+            model = KernelRegression("identity").fit(np.vstack([X, np.zeros((1, 40))]), np.vstack([y, y[:1]]))
+        expected = np.linalg.lstsq(X, y)[0]
+        np.testing.assert_allclose(model.predict(X_test), X_test @ expected, rtol=1e-7, atol=1e-9)
+
+    def test_it_pickles(self, many):
+        X, y, X_test = many
+        model = KernelRegression("sine").fit(X, y)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X_test), model.predict(X_test))
+
+    def test_in_a_pipeline(self, many):
+        X, y, X_test = many
+        model = make_pipeline(StandardScaler(), KernelRegression("laplace", L=0.1)).fit(X, y)
+        scaler = StandardScaler().fit(X)
+        expected = KernelRegression("laplace", L=0.1).fit(scaler.transform(X), y).predict(scaler.transform(X_test))
+        np.testing.assert_array_equal(model.predict(X_test), expected)
+
+
+@pytest.mark.usefixtures("small_tiles")
+class TestRefine:
+    @pytest.mark.parametrize("ridge", [0.0, 1e-4])
+    def test_single_precision_reaches_the_digits_of_double(self, many, ridge):
+        X, y, X_test = many
+        plain, refined = (
+            KernelRegression("relu", ridge, "single", refine=refine, tol=1e-12).fit(X, y) for refine in (False, True)
+        )
+        double = KernelRegression("relu", ridge).fit(X, y)
+        assert refined.residual_ <= 1e-12 < 1e-8 < plain.residual_
+        np.testing.assert_allclose(refined.dual_coef_, double.dual_coef_, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(refined.predict(X_test), double.predict(X_test), atol=1e-10)
+
+    def test_its_residual_is_the_true_one(self, many):
+        X, y, _ = many
+        model = KernelRegression("erf", 0.01, "single", refine=True, tol=1e-8).fit(X, y)
+        residual = (nngp(X, dual="erf") + 0.01 * np.eye(300)) @ model.dual_coef_ - y
+        assert model.residual_ == pytest.approx(np.linalg.norm(residual) / np.linalg.norm(y), rel=1e-4)
+
+    def test_one_output(self, many):
+        X, y, _ = many
+        model = KernelRegression("relu", precision="single", refine=True).fit(X, y[:, 0])
+        assert model.dual_coef_.shape == (300,)
+        assert model.residual_ <= 1e-10
+
+    def test_an_output_of_zeros(self, many):
+        X, y, _ = many
+        model = KernelRegression("relu", precision="single", refine=True).fit(X, y * [1, 0, 1])
+        np.testing.assert_array_equal(model.dual_coef_[:, 1], 0)
+        assert model.residual_ <= 1e-10
+
+    def test_a_tolerance_that_is_missed_warns(self, many):
+        X, y, _ = many
+        with pytest.warns(ConvergenceWarning, match=r"the relative residual stays at \S+, and tol is 1e-30: raise tol"):
+            model = KernelRegression("relu", refine=True, tol=1e-30).fit(X, y)
+        assert 0 < model.residual_ < 1e-13
+
+    def test_steps_that_run_out_warn_and_keep_the_best(self, many, monkeypatch):
+        X, y, _ = many
+        monkeypatch.setattr(regression, "REFINE_STEPS", 1)
+        with pytest.warns(ConvergenceWarning):
+            model = KernelRegression("relu", precision="single", refine=True, tol=1e-15).fit(X, y)
+        assert model.residual_ < KernelRegression("relu", precision="single").fit(X, y).residual_ / 10
+
+
+@pytest.mark.usefixtures("small_tiles")
+class TestLeaveOneOut:
+    @pytest.mark.parametrize(("precision", "tolerance"), [("double", 1e-8), ("single", 1e-3)])
+    def test_against_leaving_one_out(self, many, precision, tolerance):
+        X, y, _ = many
+        model = KernelRegression("erf", 0.01, precision, loo=True).fit(X, y)
+        for left in (0, 63, 64, 299):
+            others = np.arange(300) != left
+            prediction = KernelRegression("erf", 0.01).fit(X[others], y[others]).predict(X[[left]])
+            np.testing.assert_allclose(model.loo_residuals_[[left]], y[[left]] - prediction, atol=tolerance)
+
+    def test_there_is_none_for_a_singular_matrix(self, many):
+        X, y, _ = many
+        with pytest.raises(InputError, match="is not positive definite"):
+            KernelRegression("linear", loo=True).fit(X, y)
+
+
+@pytest.mark.usefixtures("small_tiles")
+class TestRidgePath:
+    def test_it_is_a_fit_for_each_ridge(self, many):
+        X, y, X_test = many
+        ridges = [0.0, 1e-3, 1.0]
+        for model, ridge in zip(ridge_path(KernelRegression("relu"), X, y, ridges), ridges, strict=True):
+            alone = KernelRegression("relu", ridge).fit(X, y)
+            assert model.ridge == ridge
+            np.testing.assert_array_equal(model.predict(X_test), alone.predict(X_test))
+            assert model.residual_ == alone.residual_
+
+    @pytest.mark.parametrize(("free", "times"), [(10**12, 1), (None, 3)], ids=["kept", "no memory to keep it"])
+    def test_the_gram_matrix_is_computed_once_where_it_can_be_kept(self, many, monkeypatch, free, times):
+        X, y, _ = many
+        free = free or memory_needed(300, 40) + 1000
+        monkeypatch.setattr(regression, "available_memory", lambda: free)
+        monkeypatch.setattr(regression, "EXACT_RESIDUAL_UP_TO", 0)
+        monkeypatch.setattr(regression, "RESIDUAL_ROWS", 1)
+        asked = []
+
+        def kernel(A, B):
+            asked.append(len(A) > 1)
+            return laplace(A, B)
+
+        models = list(ridge_path(KernelRegression(kernel), X, y, [0.1, 0.2, 0.3]))
+        assert len(models) == 3
+        assert sum(asked) == 15 * times
+
+
+class TestMemory:
+    def test_too_little_is_refused_with_the_way_out(self, data, monkeypatch):
+        monkeypatch.setattr(regression, "available_memory", lambda: 100_000)
+        with pytest.raises(
+            InputError, match=r"^60 samples need 0\.00 GiB of memory in double precision, and 0\.00 GiB "
+        ):
+            KernelRegression().fit(data.X, data.y)
+        with pytest.raises(InputError, match='or precision="single" takes '):
+            KernelRegression().fit(data.X, data.y)
+        with pytest.raises(InputError, match="or take fewer samples"):
+            KernelRegression(precision="single").fit(data.X, data.y)
+
+    @pytest.mark.parametrize("precision", regression.PRECISIONS)
+    @pytest.mark.parametrize("loo", [False, True])
+    def test_a_fit_takes_what_is_said(self, precision, loo):
+        X = np.random.default_rng(0).standard_normal((3000, 20))
+        KernelRegression("erf", 1.0).fit(X[:10], X[:10])
         tracemalloc.start()
         try:
-            solve_in_place(K, y)
+            KernelRegression("erf", 1.0, precision, loo=loo).fit(X, X[:, 0])
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert peak < 0.1 * K.nbytes
+        said = memory_needed(3000, 20, precision, loo, copied=precision == "single")
+        assert 0.7 * said < peak < 1.05 * said
 
     def test_many_blocks_of_rows_predict_as_one(self):
         random = np.random.default_rng(0)
@@ -250,23 +458,61 @@ class TestMemoryAndThreads:
             random.standard_normal((1500, 6)),
             random.standard_normal(1100),
         )
-        assert len(list(row_blocks(1500, 1100))) > 1
         model = KernelRegression("laplace", ridge=0.1).fit(X, y)
         np.testing.assert_allclose(model.predict(X_test), laplace(X_test, X) @ model.dual_coef_, rtol=1e-9, atol=1e-9)
 
-    def test_a_large_factorisation_runs_on_one_thread(self, data, monkeypatch):
-        threads = []
-        cholesky = scipy.linalg.cholesky
 
-        def watched(*arguments, **options):
-            threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
-            return cholesky(*arguments, **options)
+@pytest.mark.usefixtures("small_tiles")
+class TestCheckpoint:
+    def test_a_fit_goes_on_after_an_interrupt(self, many, monkeypatch, tmp_path, caplog):
+        X, y, _ = many
+        model = KernelRegression("relu", checkpoint=tmp_path / "factor")
+        calls = iter(range(100))
 
-        monkeypatch.setattr(scipy.linalg, "cholesky", watched)
-        monkeypatch.setattr(regression, "ONE_THREAD_FROM", 60)
-        KernelRegression("relu").fit(data.X, data.y)
-        assert threads
-        assert set(threads) == {1}
+        def tile(problem, rows, columns, real=regression._Problem.tile):
+            if next(calls) == 9:
+                raise KeyboardInterrupt
+            return real(problem, rows, columns)
+
+        with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+            context.setattr(regression._Problem, "tile", tile)
+            model.fit(X, y)
+        with caplog.at_level("INFO"):
+            model.fit(X, y)
+        assert "going on after" in caplog.text
+        np.testing.assert_array_equal(model.dual_coef_, KernelRegression("relu").fit(X, y).dual_coef_)
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("change", ["samples", "ridge", "precision", "kernel"])
+    def test_another_fit_does_not_take_its_tiles(self, many, monkeypatch, tmp_path, change):
+        X, y, _ = many
+        model = KernelRegression("relu", 0.1, checkpoint=tmp_path / "factor")
+        with monkeypatch.context() as context, pytest.raises(ZeroDivisionError):
+            context.setattr(cholesky, "_factor", lambda tile, _, start: tile if start < 128 else 1 / 0)
+            model.fit(X, y)
+        others = {
+            "ridge": {"ridge": 0.2},
+            "precision": {"precision": "single"},
+            "kernel": {"kernel": "erf"},
+            "samples": {},
+        }
+        model.set_params(**others[change])
+        X = X[::-1] if change == "samples" else X
+        model.fit(X, y)
+        expected = clone(model).set_params(checkpoint=None).fit(X, y)
+        np.testing.assert_array_equal(model.dual_coef_, expected.dual_coef_)
+
+    def test_a_function_has_no_name(self, many, tmp_path):
+        X, y, _ = many
+        with pytest.raises(InputError, match=r"checkpoint: kernel <function .* has no name that says what it computes"):
+            KernelRegression(laplace, checkpoint=tmp_path / "factor").fit(X, y)
+
+
+def test_the_progress_is_shown_if_asked_for(data, capsys):
+    KernelRegression("erf").fit(data.X, data.y)
+    assert not capsys.readouterr().err
+    KernelRegression("erf", verbose=True).fit(data.X, data.y)
+    assert "factorising 60 rows: 100%" in capsys.readouterr().err
 
 
 class TestConditionNumber:

@@ -4,6 +4,7 @@ Nothing of size n x m x d ever exists.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,9 @@ from nngplab.errors import InputError
 
 Array = npt.NDArray[Any]
 Kernel = Callable[[Array, Array], Array]
+
+# So many numbers, with what an activation's dual makes of them on the way, stay in a core's second-level cache.
+_IN_CACHE = 2**15
 
 
 def nngp(
@@ -132,9 +136,76 @@ def kernel_function(kernel: str | Dual | Kernel, L: float = 1 / 200) -> Kernel:
     )
 
 
-def row_blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Cut `rows` rows of `columns` numbers each into blocks of about a million numbers, at least one row each."""
-    step = max(1, 2**20 // max(1, columns))
+@dataclass(frozen=True)
+class Rows:
+    """Samples with what a kernel needs of each many times; a slice of them is again `Rows`.
+
+    Attributes:
+        values: the samples (n, d).
+        norms: their Euclidean norms (n,), 1 for a zero row; None where the kernel has no use for them.
+    """
+
+    values: Array
+    norms: Array | None = None
+
+    def __getitem__(self, part: slice) -> "Rows":
+        return Rows(self.values[part], None if self.norms is None else self.norms[part])
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class TileKernel:
+    """A kernel for the Gram matrices of many small blocks of the same samples, whose norms it computes only once.
+
+    Args:
+        kernel: as for `kernel_function`, whose Gram matrix this is but for rounding.
+        L: the rate of the Laplace kernel.
+    """
+
+    def __init__(self, kernel: str | Dual | Kernel, L: float = 1 / 200) -> None:
+        self._gram = kernel_function(kernel, L)
+        self._dual = DUALS.get(kernel) if isinstance(kernel, str) else kernel if isinstance(kernel, Dual) else None
+
+    def rows(self, X: Array) -> Rows:
+        """Return the samples X (n, d) as this kernel takes them."""
+        if self._dual is None:
+            return Rows(X)
+        with np.errstate(over="ignore", under="ignore"):
+            squares = _squared_norms(X)
+        limits = np.finfo(X.dtype)
+        if np.any((squares < limits.tiny / limits.eps) | (squares > limits.max * limits.eps)):
+            # Products of such rows overflow or lose digits. To divide a row by a power of two costs none.
+            X = np.ldexp(X, -np.frexp(np.abs(X).max(axis=1, keepdims=True))[1])
+            squares = _squared_norms(X)
+        return Rows(X, np.sqrt(np.where(squares > 0, squares, 1)))
+
+    def __call__(self, A: Rows, B: Rows) -> Array:
+        """Return the Gram matrix (n, m) of n rows against m, in their dtype.
+
+        Raises:
+            InputError: if a function returns a matrix of another shape.
+        """
+        if self._dual is None or A.norms is None or B.norms is None:
+            K = np.asarray(self._gram(A.values, B.values))
+            if K.shape != (len(A), len(B)):
+                raise InputError(f"the kernel returns shape {K.shape} for {len(A)} against {len(B)} samples")
+            # A function may return what is its own, in any order and type.
+            return np.array(K, A.values.dtype, order="C")
+        K = A.values @ B.values.T
+        for block in row_blocks(len(A), len(B), _IN_CACHE):
+            K[block] /= A.norms[block, np.newaxis]
+            K[block] /= B.norms
+            if A is B:
+                diagonal = np.arange(len(A))[block]
+                K[diagonal, diagonal] = A.values[block].any(axis=1)
+            K[block] = self._dual(K[block])
+        return K
+
+
+def row_blocks(rows: int, columns: int, numbers: int = 2**20) -> Iterator[slice]:
+    """Cut `rows` rows of `columns` numbers each into blocks of about so many `numbers`, at least one row each."""
+    step = max(1, numbers // max(1, columns))
     return (slice(start, start + step) for start in range(0, rows, step))
 
 

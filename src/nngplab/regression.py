@@ -1,29 +1,51 @@
-"""Exact kernel regression, as an estimator in scikit-learn's manner."""
+"""Exact kernel regression up to the size of CIFAR-10, as an estimator in scikit-learn's manner."""
 
+import hashlib
 import warnings
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 import scipy.linalg
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
+from nngplab.cholesky import (
+    Checkpoint,
+    CholeskyFactor,
+    NotPositiveDefiniteError,
+    Tiles,
+    blas_threads,
+    in_threads,
+    slices,
+    tile_size,
+)
 from nngplab.duals import Dual
 from nngplab.errors import InputError
-from nngplab.kernels import Kernel, kernel_function, row_blocks
+from nngplab.kernels import Kernel, Rows, TileKernel
+from nngplab.memory import available_memory
 
 Array = npt.NDArray[Any]
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 
-# The OpenBLAS of the NumPy and SciPy wheels crashes in a Cholesky factorisation with two threads from 16,000 rows in
-# float64 and 27,000 in float32; with one thread it does not.
-ONE_THREAD_FROM = 8_000
 # An eigendecomposition takes some thirty times as long as a Cholesky factorisation, and several times its memory.
 EIGENVECTORS_UP_TO = 10_000
+# Beyond this many rows the residual is computed for RESIDUAL_ROWS of them: all would cost as much as the Gram matrix.
+EXACT_RESIDUAL_UP_TO = 2_048
+RESIDUAL_ROWS = 256
+# Rows of samples whose predictions are computed at a time.
+PREDICT_ROWS = 512
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
+# Steps of the conjugate gradients. Where the factor is of any use, a few are enough.
+REFINE_STEPS = 50
 
 
 class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -31,111 +53,222 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     With a ridge of 0 it fits the data exactly, and is the predictor of least norm that does so (sheet, Problem 11).
     Where K + ridge I is singular in the working precision (samples that a kernel cannot tell apart, or more samples
-    than it has features), `fit` warns and takes the limit of a ridge that goes to 0 instead: the least-squares solution
-    of least norm.
+    than it has features) and has up to `EIGENVECTORS_UP_TO` rows, `fit` warns and takes the limit of a ridge that goes
+    to 0 instead: the least-squares solution of least norm.
+
+    K is computed in tiles and factorised in place, so that the memory is that of its lower triangle (see
+    `nngplab.cholesky`, and `memory_needed`). The threads are those that BLAS may use: all cores, or what
+    OPENBLAS_NUM_THREADS or `threadpoolctl` says. The results do not depend on their number.
 
     Args:
         kernel: "relu", "sine", "erf" or another name in `nngplab.duals.DUALS`, or a `Dual`, for the normalised NNGP
             kernel; "laplace", "linear", or a function of X (n, d) and Z (m, d) that returns their Gram matrix (n, m).
+            A function is called for a tile at a time, from several threads.
         ridge: what is added to the diagonal of the Gram matrix.
-        precision: that of the Gram matrix and its factor, "double" or "single", which takes half of the memory;
-            `residual_` says what it costs.
+        precision: that of the Gram matrix and its factor, and of that for predictions: "double", or "single", which
+            takes half of the memory and of the time; `residual_` says what it costs.
         L: the rate of the Laplace kernel exp(-L |x - z|).
+        refine: bring the solution to a relative residual of `tol`, in float64, by conjugate gradients with the factor
+            as preconditioner; each step computes the Gram matrix anew. Predictions are then in float64 too.
+        tol: the relative residual that `refine` aims at.
+        loo: compute `loo_residuals_`, which takes about as long as the factorisation.
+        checkpoint: a file where the factor grows, so that a fit that was killed goes on from it; it is removed at the
+            end. Not for a kernel that is a function, whose name says nothing of what it computes.
+        verbose: show the progress of the factorisation, with the remaining time, on the standard error stream.
 
     Attributes:
-        dual_coef_: the solution of (K + ridge I) a = y, of the shape of y.
-        residual_: |(K + ridge I) a - y| / |y|, in float64 whatever the precision, with K computed anew.
+        dual_coef_: the solution of (K + ridge I) a = y, of the shape of y, in float64.
+        residual_: |(K + ridge I) a - y| / |y|, in float64 whatever the precision, with K computed anew; beyond
+            `EXACT_RESIDUAL_UP_TO` rows estimated from `RESIDUAL_ROWS` of them, spread evenly, unless `refine` has all.
+        loo_residuals_: y minus the prediction of the model fitted without that sample, of the shape of y; with `loo`.
         X_fit_: the training samples.
         n_features_in_: their number of columns.
     """
 
     def __init__(
-        self, kernel: str | Dual | Kernel = "relu", ridge: float = 0.0, precision: str = "double", L: float = 1 / 200
+        self,
+        kernel: str | Dual | Kernel = "relu",
+        ridge: float = 0.0,
+        precision: str = "double",
+        L: float = 1 / 200,
+        refine: bool = False,
+        tol: float = 1e-10,
+        loo: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
+        verbose: bool = False,
     ) -> None:
         self.kernel = kernel
         self.ridge = ridge
         self.precision = precision
         self.L = L
+        self.refine = refine
+        self.tol = tol
+        self.loo = loo
+        self.checkpoint = checkpoint
+        self.verbose = verbose
 
     def fit(self, X: Array, y: Array) -> Self:
         """Solve for the samples X (n, d) and the targets y, (n,) or (n, outputs).
 
+        X of float32 is kept so; with "single", no other copy is then made.
+
+        Warns:
+            ConvergenceWarning: if `refine` does not reach `tol`.
+            LinAlgWarning: if the solution is that of least norm.
+
         Raises:
-            InputError: for a parameter out of its range, a Gram matrix with negative eigenvalues, or a singular one of
-                more than `EIGENVECTORS_UP_TO` rows.
+            InputError: for a parameter out of its range, if the memory does not suffice, for a Gram matrix with
+                negative eigenvalues, or a singular one of more than `EIGENVECTORS_UP_TO` rows.
         """
-        if self.precision not in PRECISIONS:
-            raise InputError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
-        if not 0 <= self.ridge < np.inf:
-            raise InputError(f"the ridge is {self.ridge!r}: it must be a finite number, 0 or above")
-        gram = kernel_function(self.kernel, self.L)
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        y = y.astype(np.float64, copy=False)
-        X_working, y_working = (array.astype(PRECISIONS[self.precision], copy=False) for array in (X, y))
-        try:
-            solution = solve_in_place(self._regularised(gram, X_working), y_working)
-        except scipy.linalg.LinAlgError:
-            solution = self._solve_singular(self._regularised(gram, X_working), y_working)
-        self.X_fit_, self.dual_coef_ = X, solution.astype(np.float64, copy=False)
-        difference = _predict(gram, X, X, self.dual_coef_) + self.ridge * self.dual_coef_ - y
-        self.residual_ = float(np.linalg.norm(difference) / (np.linalg.norm(y) or 1))
-        return self
+        problem = self._problem(X, y)
+        return self._fit(problem, problem.tile)
 
     def predict(self, X: Array) -> Array:
         """Return the predictions for the rows of X (m, d), of shape (m,) or (m, outputs)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return _predict(kernel_function(self.kernel, self.L), X, self.X_fit_, self.dual_coef_)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        kernel, dtype = TileKernel(self.kernel, self.L), np.float64 if self.refine else PRECISIONS[self.precision]
+        rows, rows_fit = (kernel.rows(samples.astype(dtype, copy=False)) for samples in (X, self.X_fit_))
+        predictions = _products(kernel, rows, rows_fit.__getitem__, self.dual_coef_.reshape(len(rows_fit), -1))
+        return predictions.reshape(len(X), *self.dual_coef_.shape[1:])
 
-    def _regularised(self, gram: Kernel, X: Array) -> Array:
-        K = np.array(gram(X, X), dtype=X.dtype, order="C", copy=True if callable(self.kernel) else None)
-        if K.shape != (len(X), len(X)):
-            raise InputError(f"kernel {self.kernel!r} returns shape {K.shape} for {len(X)} samples: it must be square")
-        K.flat[:: len(K) + 1] += self.ridge
-        return K
+    def _problem(self, X: Array, y: Array) -> "_Problem":
+        if self.precision not in PRECISIONS:
+            raise InputError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
+        if not 0 <= self.ridge < np.inf:
+            raise InputError(f"the ridge is {self.ridge!r}: it must be a finite number, 0 or above")
+        kernel = TileKernel(self.kernel, self.L)
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
+        dtype = PRECISIONS[self.precision]
+        _check_memory(X, self.precision, self.loo)
+        self.X_fit_ = X
+        rows = kernel.rows(X.astype(dtype, copy=False))
+        return _Problem(kernel, X, rows, y.astype(np.float64, copy=False))
 
-    def _solve_singular(self, K: Array, y: Array) -> Array:
+    def _fit(self, problem: "_Problem", gram: Tiles) -> Self:
+        """Solve a problem whose Gram matrix, without the ridge, is `gram`."""
+        y = problem.y.reshape(len(problem.y), -1)
+
+        def regularised(rows: slice, columns: slice) -> Array:
+            tile = gram(rows, columns)
+            if rows == columns:
+                tile.flat[:: len(tile) + 1] += self.ridge
+            return tile
+
+        try:
+            with tqdm(total=1, desc=f"factorising {len(y):,} rows", bar_format=_BAR, disable=not self.verbose) as bar:
+                dtype = problem.rows.values.dtype
+                factor = CholeskyFactor(regularised, len(y), dtype, self._kept(problem), bar.update)
+        except NotPositiveDefiniteError as error:
+            a = self._solve_singular(problem, regularised, error)
+            self.residual_ = problem.residual(a, self.ridge)
+        else:
+            a = factor.solve(y).astype(np.float64, copy=False)
+            if self.refine:
+                a, self.residual_ = _refined(problem, factor, a, self.ridge, self.tol)
+            else:
+                self.residual_ = problem.residual(a, self.ridge)
+            if self.loo:
+                inverse = factor.inverse_diagonal()
+                self.loo_residuals_ = (a / inverse[:, np.newaxis]).reshape(problem.y.shape)
+        self.dual_coef_ = a.reshape(problem.y.shape)
+        if self.refine and self.residual_ > self.tol:
+            warnings.warn(
+                f"the relative residual stays at {self.residual_:.3g}, and tol is {self.tol:.3g}: raise tol, set a "
+                "larger ridge, or take double precision",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return self
+
+    def _solve_singular(self, problem: "_Problem", tiles: Tiles, failure: NotPositiveDefiniteError) -> Array:
         """Solve in the eigenvectors of K, without those whose eigenvalue is zero but for rounding."""
+        n, dtype = len(problem.y), problem.rows.values.dtype
         case = (
-            f"the Gram matrix of kernel {self.kernel!r} (n_samples = {len(K)}, n_features = {self.n_features_in_}, "
+            f"the Gram matrix of kernel {self.kernel!r} (n_samples = {n}, n_features = {self.n_features_in_}, "
             f"ridge = {self.ridge!r}, {self.precision} precision)"
         )
         remedy = (
             "remove samples that the kernel cannot tell apart (to an NNGP kernel, of one direction), or set a ridge"
         )
-        if len(K) > EIGENVECTORS_UP_TO:
-            raise InputError(f"{case} is not positive definite: {remedy}")
-        eigenvalues, eigenvectors = scipy.linalg.eigh(K, overwrite_a=True, check_finite=False)
-        largest, eps = eigenvalues[-1], np.finfo(K.dtype).eps
+        where = f"the pivot of row {failure.row} is {failure.pivot:.3g}{problem.twin(failure.row)}"
+        if n > EIGENVECTORS_UP_TO or self.loo:
+            raise InputError(f"{case} is not positive definite, {where}: {remedy}")
+        K = np.empty((n, n), dtype)
+        for rows, columns in problem.lower_tiles():
+            K[rows, columns] = tiles(rows, columns)
+        eigenvalues, eigenvectors = scipy.linalg.eigh(K, lower=True, overwrite_a=True, check_finite=False)
+        largest, eps = eigenvalues[-1], np.finfo(dtype).eps
         if eigenvalues[0] < -np.sqrt(eps) * abs(largest):
-            raise InputError(f"{case} has the negative eigenvalue {eigenvalues[0]:.3g}: the function is no kernel")
+            raise InputError(
+                f"{case} has the negative eigenvalue {eigenvalues[0]:.3g} ({where}): the function is no kernel"
+            )
         # A negative eigenvalue shows how far off the entries of K are, where they are further off than the last digit.
-        kept = eigenvalues > max(len(K) * eps * largest, -eigenvalues[0])
+        kept = eigenvalues > max(n * eps * largest, -eigenvalues[0])
         warnings.warn(
-            f"{case} has only {np.sum(kept)} eigenvalues above rounding: taking the least-squares solution of least "
-            f"norm; to avoid this, {remedy}",
+            f"{case} has only {np.sum(kept)} eigenvalues above rounding, {where}: taking the least-squares solution of "
+            f"least norm; to avoid this, {remedy}",
             scipy.linalg.LinAlgWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
         V = eigenvectors[:, kept]
-        return (V / eigenvalues[kept]) @ (V.T @ y)
+        y = problem.y.reshape(n, -1).astype(dtype, copy=False)
+        solution: Array = ((V / eigenvalues[kept]) @ (V.T @ y)).astype(np.float64, copy=False)
+        return solution
+
+    def _kept(self, problem: "_Problem") -> Checkpoint | None:
+        if self.checkpoint is None:
+            return None
+        if not isinstance(self.kernel, str):
+            raise InputError(f"checkpoint: kernel {self.kernel!r} has no name that says what it computes: name one")
+        settings = {
+            "kernel": self.kernel,
+            "L": self.L,
+            "ridge": self.ridge,
+            "precision": self.precision,
+            "shape": problem.X.shape,
+            "tile": tile_size(len(problem.y)),
+            "samples": hashlib.sha256(np.ascontiguousarray(problem.X).tobytes()).hexdigest(),
+            "versions": [np.__version__, scipy.__version__],
+        }
+        return Checkpoint(Path(self.checkpoint), settings)
 
 
-def solve_in_place(K: Array, y: Array) -> Array:
-    """Solve K a = y for a symmetric positive definite K in C order, whose memory takes the Cholesky factor.
+def ridge_path(model: KernelRegression, X: Array, y: Array, ridges: Iterable[float]) -> Iterator[KernelRegression]:
+    """Yield the model fitted with one ridge after another: a factorisation for each, but the Gram matrix only once.
+
+    Its tiles are kept where the memory suffices for a second triangle. Otherwise they are computed each time, which
+    takes about 3 d / n of the time of a factorisation.
 
     Raises:
-        scipy.linalg.LinAlgError: if K is not positive definite, or singular but for rounding.
+        InputError: as `KernelRegression.fit`.
     """
-    diagonal = K.diagonal().copy()
-    with threadpool_limits(1, "blas") if len(K) >= ONE_THREAD_FROM else nullcontext():
-        # The transpose of K is K, in the order of memory that LAPACK wants: anything else makes it copy.
-        factor = scipy.linalg.cholesky(K.T, lower=True, overwrite_a=True, check_finite=False)
-        # A pivot of the size of its rounding error belongs to a singular matrix that slipped through.
-        if np.any(factor.diagonal() ** 2 <= 8 * np.finfo(K.dtype).eps * diagonal):
-            raise scipy.linalg.LinAlgError("singular but for rounding")
-        solution: Array = scipy.linalg.cho_solve((factor, True), y, check_finite=False)
-    return solution
+    n, d = np.shape(X)
+    triangle = _triangle_bytes(n, np.dtype(PRECISIONS[model.precision]).itemsize)
+    keep = memory_needed(n, d, model.precision, model.loo) + triangle <= available_memory()
+    known: dict[tuple[int, int], Array] = {}
+    for ridge in ridges:
+        fitted = clone(model).set_params(ridge=ridge)
+        problem = fitted._problem(X, y)
+
+        def gram(rows: slice, columns: slice, problem: _Problem = problem) -> Array:
+            place = (rows.start, columns.start)
+            if place not in known:
+                known[place] = problem.tile(rows, columns)
+            return known[place].copy()
+
+        yield fitted._fit(problem, gram if keep else problem.tile)
+
+
+def memory_needed(n: int, d: int, precision: str = "double", loo: bool = False, copied: bool = True) -> int:
+    """Return the bytes that a fit of n samples with d features takes beside the data, in all its threads.
+
+    These are the triangle of the Gram matrix with the other halves of its diagonal tiles, a copy of the samples if
+    their precision is another (`copied`), and for each thread some tiles to work on; with `loo`, a tile's columns more.
+    """
+    itemsize, t, threads = np.dtype(PRECISIONS[precision]).itemsize, min(n, tile_size(n)), blas_threads()
+    of_thread = 4 * t * t + (n * t if loo else 0)
+    return _triangle_bytes(n, itemsize) + itemsize * (n * d * copied + threads * of_thread)
 
 
 def condition_number(K: Array) -> float:
@@ -145,8 +278,141 @@ def condition_number(K: Array) -> float:
     return float(magnitudes.max()) / smallest if smallest else np.inf
 
 
-def _predict(gram: Kernel, X: Array, X_fit: Array, dual_coef: Array) -> Array:
-    predictions = np.empty((len(X), *dual_coef.shape[1:]))
-    for block in row_blocks(len(X), len(X_fit)):
-        predictions[block] = gram(X[block], X_fit) @ dual_coef
-    return predictions
+@dataclass(frozen=True)
+class _Problem:
+    """Samples X (n, d), as given and as the kernel takes them in the working precision, and targets y, in float64."""
+
+    kernel: TileKernel
+    X: Array
+    rows: Rows
+    y: Array
+
+    def tile(self, rows: slice, columns: slice) -> Array:
+        """Return a tile of the Gram matrix, a new array in row order."""
+        # The same object where they are the same, which is how a kernel knows its diagonal.
+        A = self.rows[rows]
+        return self.kernel(A, A if rows == columns else self.rows[columns])
+
+    def lower_tiles(self) -> Iterator[tuple[slice, slice]]:
+        """Yield the places of the tiles of the lower triangle, row by row."""
+        parts = slices(len(self.y), tile_size(len(self.y)))
+        return ((rows, columns) for i, rows in enumerate(parts) for columns in parts[: i + 1])
+
+    def exact(self, chosen: slice | Array) -> Rows:
+        """Return some of the samples in float64."""
+        if self.rows.values.dtype == np.float64 and isinstance(chosen, slice):
+            return self.rows[chosen]
+        return self.kernel.rows(self.X[chosen].astype(np.float64, copy=False))
+
+    def residual(self, a: Array, ridge: float) -> float:
+        """Return |(K + ridge I) a - y| / |y|, with K in float64; from some of the rows if there are many."""
+        n = len(self.y)
+        chosen = np.arange(n)
+        if n > EXACT_RESIDUAL_UP_TO:
+            edges = np.linspace(0, n, RESIDUAL_ROWS + 1).astype(int)
+            chosen = np.random.default_rng(0).integers(edges[:-1], edges[1:])
+        y = self.y.reshape(n, -1)
+        difference = _products(self.kernel, self.exact(chosen), self.exact, a) + ridge * a[chosen] - y[chosen]
+        share = np.sqrt(n / len(chosen))
+        return float(share * np.linalg.norm(difference) / (np.linalg.norm(y) or 1))
+
+    def product(self, a: Array, ridge: float) -> Array:
+        """Return (K + ridge I) a for a (n, outputs), with K in float64, of which each half is computed once."""
+        parts = slices(len(self.y), tile_size(len(self.y)))
+
+        def of_block_row(i: int) -> Array:
+            rows, total = parts[i], np.zeros((parts[i].stop, a.shape[1]))
+            A = self.exact(rows)
+            for columns in parts[:i]:
+                K = self.kernel(A, self.exact(columns))
+                total[rows] += K @ a[columns]
+                total[columns] += K.T @ a[rows]
+            total[rows] += self.kernel(A, A) @ a[rows]
+            return total
+
+        product = ridge * a
+        for part in in_threads(of_block_row, range(len(parts))):
+            product[: len(part)] += part
+        return product
+
+    def twin(self, row: int) -> str:
+        """Say which earlier sample has the direction of this one, if one has."""
+        x, before = self.rows.values[row], self.rows.values[:row]
+        lengths = np.linalg.norm(x) * np.sqrt(np.einsum("ij,ij->i", before, before))
+        same = np.flatnonzero(before @ x >= (1 - 8 * np.finfo(x.dtype).eps) * lengths)
+        return f" (its sample has the direction of that of row {same[0]})" if len(same) else ""
+
+
+def _products(kernel: TileKernel, A: Rows, B: Callable[[slice], Rows], coef: Array) -> Array:
+    """Return K coef (m, outputs), where K (m, n) is the Gram matrix of A against the n rows of which B gives slices."""
+    parts = slices(len(coef), tile_size(len(coef)))
+
+    def of_block(block: slice) -> Array:
+        total = np.zeros((block.stop - block.start, coef.shape[1]))
+        for part in parts:
+            total += kernel(A[block], B(part)).astype(np.float64, copy=False) @ coef[part]
+        return total
+
+    return np.concatenate(in_threads(of_block, slices(len(A), PREDICT_ROWS)))
+
+
+def _refined(problem: _Problem, factor: CholeskyFactor, a: Array, ridge: float, tol: float) -> tuple[Array, float]:
+    """Return a solution of relative residual `tol`, or the best that REFINE_STEPS steps find, and its residual.
+
+    Conjugate gradients, preconditioned with the factor, for the correction of a (n, outputs), each output by itself.
+    Their first step is one of iterative refinement, of the best length. Their own residual drifts from the true one,
+    which is computed in the end, and decides whether another round follows (Saad, "Iterative Methods for Sparse Linear
+    Systems", 9.2).
+    """
+    y = problem.y.reshape(len(problem.y), -1)
+    size = float(np.linalg.norm(y)) or 1.0
+    best, smallest, steps = a, np.inf, REFINE_STEPS
+    while True:
+        r = y - problem.product(a, ridge)
+        before, now = smallest, float(np.linalg.norm(r)) / size
+        if now < smallest:
+            best, smallest = a, now
+        if now <= tol or now > before / 2 or steps == 0:
+            return best, smallest
+        correction, steps = _conjugate_gradients(problem, factor, r, ridge, tol * size / 2, steps)
+        a = a + correction
+
+
+def _conjugate_gradients(
+    problem: _Problem, factor: CholeskyFactor, r: Array, ridge: float, wanted: float, steps: int
+) -> tuple[Array, int]:
+    """Return x with |(K + ridge I) x - r| <= wanted, as far as `steps` steps go, and how many steps are left."""
+
+    def preconditioned(r: Array) -> Array:
+        lengths = np.linalg.norm(r, axis=0)  # in single precision, small numbers have few digits
+        lengths[lengths == 0] = 1
+        return factor.solve(r / lengths).astype(np.float64, copy=False) * lengths
+
+    x, p, before = np.zeros_like(r), np.zeros_like(r), np.ones(r.shape[1])
+    while steps and np.linalg.norm(r) > wanted:
+        z = preconditioned(r)
+        now = np.einsum("ij,ij->j", r, z)
+        p = z + now / np.where(before > 0, before, 1) * p
+        q = problem.product(p, ridge)
+        curvature = np.einsum("ij,ij->j", p, q)
+        alpha = now / np.where(curvature > 0, curvature, 1)
+        x, r, before, steps = x + alpha * p, r - alpha * q, now, steps - 1
+    return x, steps
+
+
+def _triangle_bytes(n: int, itemsize: int) -> int:
+    return itemsize * sum((part.stop - part.start) * part.stop for part in slices(n, tile_size(n)))
+
+
+def _check_memory(X: Array, precision: str, loo: bool) -> None:
+    """Refuse a fit that the memory does not suffice for, before it is killed for it."""
+    n, d = X.shape
+    needed = {name: memory_needed(n, d, name, loo, X.dtype != PRECISIONS[name]) for name in PRECISIONS}
+    available = available_memory()
+    if needed[precision] > available:
+        gib = {name: f"{size / 2**30:.2f} GiB" for name, size in needed.items()}
+        remedy = f'precision="single" takes {gib["single"]}' if precision == "double" else "take fewer samples"
+        raise InputError(
+            f"{n:,} samples need {gib[precision]} of memory in {precision} precision, and {available / 2**30:.2f} GiB "
+            f"are available: free some, or {remedy}"
+        )

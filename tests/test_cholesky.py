@@ -1,0 +1,275 @@
+"""The tiled Cholesky factor against LAPACK, on matrices of several tiles, and what ends it before its time."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
+
+from nngplab import cholesky
+from nngplab.cholesky import Checkpoint, CholeskyFactor, NotPositiveDefiniteError, blas_threads, in_threads, slices
+from nngplab.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(cholesky, "tile_size", lambda _: 32)
+
+
+def matrix(n, seed=0, dtype=np.float64):
+    X = np.random.default_rng(seed).standard_normal((n, n))
+    return (X @ X.T + n * np.eye(n)).astype(dtype)
+
+
+def tiles_of(K):
+    return lambda rows, columns: K[rows, columns].copy()
+
+
+def lower(factor):
+    """The factor as one matrix."""
+    n = factor.slices[-1].stop
+    L = np.zeros((n, n), factor._rows[0].dtype)
+    for row, part in zip(factor._rows, factor.slices, strict=True):
+        L[part, : part.stop] = row
+    return L
+
+
+class TestFactor:
+    @settings(deadline=None, max_examples=20)
+    @given(n=st.integers(1, 200), outputs=st.integers(1, 4), dtype=st.sampled_from([np.float64, np.float32]))
+    def test_against_lapack(self, n, outputs, dtype):
+        K = matrix(n, dtype=dtype)
+        factor = CholeskyFactor(tiles_of(K), n, dtype)
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(lower(factor), np.linalg.cholesky(K.astype(float)), atol=100 * n * eps)
+        assert not np.triu(lower(factor), 1).any()
+        y = np.random.default_rng(1).standard_normal((n, outputs))
+        solution = factor.solve(y)
+        assert solution.dtype == dtype
+        np.testing.assert_allclose(K @ solution, y, atol=1000 * n * eps)
+        np.testing.assert_allclose(
+            factor.inverse_diagonal(), np.diag(np.linalg.inv(K.astype(float))), rtol=100 * n * eps
+        )
+
+    def test_only_the_lower_tiles_are_asked_for_each_once(self):
+        K, asked = matrix(100), []
+
+        def tiles(rows, columns):
+            asked.append((rows.start, columns.start))
+            return K[rows, columns].copy()
+
+        CholeskyFactor(tiles, 100, np.float64)
+        assert sorted(asked) == [(i, k) for i in range(0, 100, 32) for k in range(0, i + 1, 32)]
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_the_same_bits_for_any_number_of_threads(self, dtype, monkeypatch):
+        K = matrix(300, dtype=dtype)
+        factors = []
+        for threads in (1, 2, 7):
+            monkeypatch.setattr(cholesky, "blas_threads", lambda threads=threads: threads)
+            factor = CholeskyFactor(tiles_of(K), 300, dtype)
+            factors.append((lower(factor), factor.solve(K[:, :2]), factor.inverse_diagonal()))
+        for other in factors[1:]:
+            for one, two in zip(factors[0], other, strict=True):
+                np.testing.assert_array_equal(one, two)
+
+    def test_tiles_that_come_in_any_order_of_time(self, monkeypatch):
+        """Threads that are held up at random wait for one another, and not for ever."""
+        monkeypatch.setattr(cholesky, "blas_threads", lambda: 5)
+        K, random = matrix(320), np.random.default_rng(0)
+
+        def tiles(rows, columns):
+            time.sleep(random.exponential(0.003))
+            return K[rows, columns].copy()
+
+        np.testing.assert_allclose(lower(CholeskyFactor(tiles, 320, np.float64)), np.linalg.cholesky(K), atol=1e-10)
+
+    def test_the_memory_is_that_of_the_triangle(self):
+        n = 960
+        K = matrix(n)
+        tracemalloc.start()
+        try:
+            factor = CholeskyFactor(tiles_of(K), n, np.float64)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert factor is not None
+        assert peak < 1.2 * K.nbytes * (n + 1) / (2 * n)
+
+    def test_the_progress_adds_up_to_one(self):
+        shares = []
+        CholeskyFactor(tiles_of(matrix(200)), 200, np.float64, progress=shares.append)
+        assert sum(shares) == pytest.approx(1)
+        assert min(shares) > 0
+
+
+class TestNotPositiveDefinite:
+    @pytest.mark.parametrize("row", [0, 5, 31, 32, 50, 99])
+    def test_a_negative_pivot_is_named(self, row):
+        L = np.tril(np.random.default_rng(2).uniform(0.1, 1, (100, 100))) + 3 * np.eye(100)
+        signs = np.ones(100)
+        signs[row] = -1
+        K = L * signs @ L.T
+        with pytest.raises(NotPositiveDefiniteError, match=f"the pivot of row {row} is -") as caught:
+            CholeskyFactor(tiles_of(K), 100, np.float64)
+        assert caught.value.row == row
+        assert caught.value.pivot == pytest.approx(-(L[row, row] ** 2), rel=1e-9)
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_a_pivot_of_rounding_errors_is_named(self, dtype):
+        X = np.random.default_rng(3).standard_normal((80, 200))
+        X[70] = X[40]
+        K = (X @ X.T / 200).astype(dtype)
+        with pytest.raises(NotPositiveDefiniteError, match="the pivot of row 70 is ") as caught:
+            CholeskyFactor(tiles_of(K), 80, dtype)
+        assert abs(caught.value.pivot) < 100 * np.finfo(dtype).eps
+
+
+class TestFailure:
+    def test_an_error_in_a_tile_ends_all_threads(self, monkeypatch):
+        monkeypatch.setattr(cholesky, "blas_threads", lambda: 3)
+        K, before = matrix(200), threading.active_count()
+
+        def tiles(rows, columns):
+            if (rows.start, columns.start) == (96, 64):
+                raise OSError("the disk is gone")
+            return K[rows, columns].copy()
+
+        with pytest.raises(OSError, match="the disk is gone"):
+            CholeskyFactor(tiles, 200, np.float64)
+        assert threading.active_count() == before
+
+    def test_an_interrupt_ends_it_at_once(self):
+        program = (
+            "import time, numpy as np; from nngplab import cholesky; cholesky.tile_size = lambda n: 32\n"
+            "def tiles(rows, columns):\n"
+            "    print(flush=True); time.sleep(.02)\n"
+            "    return np.eye(32) * (rows == columns)\n"
+            "cholesky.CholeskyFactor(tiles, 3200, np.float64)"
+        )
+        process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(10):
+            process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        lines, errors = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert b"KeyboardInterrupt" in errors
+        assert lines.count(b"\n") < 1000, "of 5,050 tiles"
+
+
+class TestCheckpoint:
+    settings = {"kernel": "relu", "n": 200}
+
+    def interrupted(self, path, K, after):
+        """Factorise until so many tiles are asked for."""
+        asked = []
+
+        def tiles(rows, columns):
+            if len(asked) == after:
+                raise KeyboardInterrupt
+            asked.append((rows, columns))
+            return K[rows, columns].copy()
+
+        with pytest.raises(KeyboardInterrupt):
+            CholeskyFactor(tiles, len(K), K.dtype, Checkpoint(path, self.settings))
+
+    def resumed(self, path, K, settings=None):
+        """Factorise from the file; return the factor and how many tiles were asked for."""
+        asked = []
+
+        def tiles(rows, columns):
+            asked.append((rows, columns))
+            return K[rows, columns].copy()
+
+        factor = CholeskyFactor(tiles, len(K), K.dtype, Checkpoint(path, settings or self.settings))
+        return factor, len(asked)
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_it_goes_on_and_ends_in_the_same_bits(self, tmp_path, dtype):
+        K, path = matrix(200, dtype=dtype), tmp_path / "sub" / "factor"
+        self.interrupted(path, K, 15)
+        factor, asked = self.resumed(path, K)
+        assert 28 - 15 <= asked <= 28 - 15 + blas_threads()
+        np.testing.assert_array_equal(lower(factor), lower(CholeskyFactor(tiles_of(K), 200, dtype)))
+        assert not path.exists(), "removed at the end"
+
+    def test_after_a_kill(self, tmp_path):
+        path = tmp_path / "factor"
+        program = (
+            "import os, sys, pathlib, numpy as np; from nngplab import cholesky; cholesky.tile_size = lambda n: 32\n"
+            "K = np.load(sys.argv[1])\n"
+            "def tiles(rows, columns):\n"
+            "    if rows.start == 160 and columns.start == 64: os.kill(os.getpid(), 9)\n"
+            "    return K[rows, columns].copy()\n"
+            "checkpoint = cholesky.Checkpoint(pathlib.Path(sys.argv[2]), {'kernel': 'relu', 'n': 200})\n"
+            "cholesky.CholeskyFactor(tiles, 200, np.float64, checkpoint)"
+        )
+        K = matrix(200)
+        np.save(tmp_path / "K.npy", K)
+        ended = subprocess.run([sys.executable, "-c", program, tmp_path / "K.npy", path], check=False)
+        assert ended.returncode == -signal.SIGKILL
+        factor, asked = self.resumed(path, K)
+        assert asked < 20, "of 28 tiles"
+        np.testing.assert_array_equal(lower(factor), lower(CholeskyFactor(tiles_of(K), 200, np.float64)))
+
+    @pytest.mark.parametrize("damage", ["truncated", "a wrong byte", "rubbish at the end", "no header"])
+    def test_a_damaged_file_is_used_as_far_as_it_is_good(self, tmp_path, damage):
+        K, path = matrix(200), tmp_path / "factor"
+        self.interrupted(path, K, 15)
+        content = bytearray(path.read_bytes())
+        if damage == "truncated":
+            content = content[:-5000]
+        elif damage == "a wrong byte":
+            content[len(content) // 2] ^= 1
+        elif damage == "no header":
+            content = content[3:]
+        else:
+            content += b"\x07" * 5000
+        path.write_bytes(content)
+        factor, asked = self.resumed(path, K)
+        assert asked == 28 if damage == "no header" else asked < 28
+        np.testing.assert_array_equal(lower(factor), lower(CholeskyFactor(tiles_of(K), 200, np.float64)))
+
+    def test_a_file_of_another_factorisation_is_not_used(self, tmp_path):
+        K, path = matrix(200), tmp_path / "factor"
+        self.interrupted(path, K, 15)
+        _, asked = self.resumed(path, K, {"kernel": "erf", "n": 200})
+        assert asked == 28
+
+    def test_a_matrix_that_is_not_positive_definite_leaves_no_file(self, tmp_path):
+        path = tmp_path / "factor"
+        with pytest.raises(NotPositiveDefiniteError):
+            CholeskyFactor(tiles_of(-matrix(64)), 64, np.float64, Checkpoint(path, self.settings))
+        assert not path.exists()
+
+    def test_a_full_disk_is_told_before_the_start(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(cholesky.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+        with pytest.raises(InputError, match="GiB more than the disk has: name a file on another"):
+            CholeskyFactor(tiles_of(matrix(64)), 64, np.float64, Checkpoint(tmp_path / "factor", self.settings))
+        assert not (tmp_path / "factor").exists()
+
+
+class TestThreads:
+    def test_blas_is_held_to_one_thread_within(self):
+        with threadpool_limits(2, "blas"):
+            assert blas_threads() == 2
+            assert in_threads(lambda _: blas_threads(), range(4)) == [1] * 4
+            assert blas_threads() == 2
+
+    def test_in_order(self):
+        def late(i):
+            time.sleep(0.01 * (5 - i))
+            return i
+
+        with threadpool_limits(3, "blas"):
+            assert in_threads(late, range(5)) == list(range(5))
+
+    def test_slices(self):
+        assert slices(5, 2) == [slice(0, 2), slice(2, 4), slice(4, 5)]
