@@ -353,6 +353,16 @@ class TestRefine:
         residual = (nngp(X, dual="erf") + 0.01 * np.eye(300)) @ model.dual_coef_ - y
         assert model.residual_ == pytest.approx(np.linalg.norm(residual) / np.linalg.norm(y), rel=1e-4)
 
+    @pytest.mark.parametrize("ridge", [1e-4, 1e-2])
+    def test_the_residual_bounds_the_error_of_each_prediction(self, many, ridge):
+        """By |r| / sqrt(ridge) for a normalised kernel: docs/kernel_regression.md."""
+        X, y, X_test = many
+        exact = KernelRegression("relu", ridge, refine=True, tol=1e-14).fit(X, y[:, 0])
+        single = KernelRegression("relu", ridge, "single").fit(X, y[:, 0])
+        errors = np.abs(nngp(X_test, X) @ single.dual_coef_ - exact.predict(X_test))
+        bound = single.residual_ * np.linalg.norm(y[:, 0]) / np.sqrt(ridge)
+        assert 0 < errors.max() < bound < 1e-2
+
     def test_one_output(self, many):
         X, y, _ = many
         model = KernelRegression("relu", precision="single", refine=True).fit(X, y[:, 0])

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 Kernel = Callable[[Array, Array], Array]
 
 # So many numbers, with what an activation's dual makes of them on the way, stay in a core's second-level cache.
-_IN_CACHE = 2**15
+_IN_CACHE = 2**16
 
 
 def nngp(
