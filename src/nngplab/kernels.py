@@ -102,7 +102,7 @@ def laplace(X: Array, Z: Array | None = None, L: float = 1 / 200) -> Array:
     """Return the Laplace Gram matrix exp(-L |x - z|) of X (n, d) against Z (m, d), X itself if None: (n, m)."""
     X = _rows(X)
     Z = X if Z is None else _rows(Z)
-    K = _distances(X, Z)
+    K = distances(X, Z)
     K *= -L
     return np.exp(K, out=K)
 
@@ -110,6 +110,27 @@ def laplace(X: Array, Z: Array | None = None, L: float = 1 / 200) -> Array:
 def linear(X: Array, Z: Array | None = None) -> Array:
     """Return the Gram matrix of inner products of X (n, d) with Z (m, d), X itself if None: (n, m)."""
     return X @ (X if Z is None else Z).T
+
+
+def distances(X: Array, Z: Array) -> Array:
+    """Return |x - z| for each row of the floats X (n, d) and of Z (m, d): (n, m); equal rows have the distance 0.
+
+    Norms and products give |x - z|^2 with an error of a few roundings of |x|^2 + |z|^2. That is bad where the distance
+    is small beside the norms, so the origin is moved to the mean first, and pairs still close are subtracted singly.
+    """
+    origin = Z.mean(axis=0)
+    X, Z = X - origin, Z - origin
+    x_squared, z_squared = _squared_norms(X), _squared_norms(Z)
+    D = X @ Z.T
+    for block in row_blocks(*D.shape):
+        size = x_squared[block, np.newaxis] + z_squared
+        D[block] *= -2
+        D[block] += size
+        i, j = np.nonzero(D[block] <= 1e-3 * size)
+        np.sqrt(np.maximum(D[block], 0, out=D[block]), out=D[block])
+        for pairs in row_blocks(len(i), X.shape[1]):
+            D[i[pairs] + block.start, j[pairs]] = np.linalg.norm(X[i[pairs] + block.start] - Z[j[pairs]], axis=1)
+    return D
 
 
 def kernel_function(kernel: str | Dual | Kernel, L: float = 1 / 200) -> Kernel:
@@ -267,24 +288,3 @@ def _unit_rows(X: Array) -> Array:
 
 def _squared_norms(X: Array) -> Array:
     return np.einsum("ij,ij->i", X, X)
-
-
-def _distances(X: Array, Z: Array) -> Array:
-    """Return |x - z| for each row of X (n, d) and of Z (m, d): (n, m).
-
-    Norms and products give |x - z|^2 with an error of a few roundings of |x|^2 + |z|^2. That is bad where the distance
-    is small beside the norms, so the origin is moved to the mean first, and pairs still close are subtracted singly.
-    """
-    origin = Z.mean(axis=0)
-    X, Z = X - origin, Z - origin
-    x_squared, z_squared = _squared_norms(X), _squared_norms(Z)
-    D = X @ Z.T
-    for block in row_blocks(*D.shape):
-        size = x_squared[block, np.newaxis] + z_squared
-        D[block] *= -2
-        D[block] += size
-        i, j = np.nonzero(D[block] <= 1e-3 * size)
-        np.sqrt(np.maximum(D[block], 0, out=D[block]), out=D[block])
-        for pairs in row_blocks(len(i), X.shape[1]):
-            D[i[pairs] + block.start, j[pairs]] = np.linalg.norm(X[i[pairs] + block.start] - Z[j[pairs]], axis=1)
-    return D

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from nngplab.errors import InputError
 from nngplab.files import written_whole
-from nngplab.networks import OneHiddenLayer
+from nngplab.networks import FullyConnected
 from nngplab.seeds import integer_seed
 
 log = logging.getLogger("nngplab.training")
@@ -72,7 +72,7 @@ class Training:
 
 
 def train(
-    network: OneHiddenLayer,
+    network: FullyConnected,
     loss: Loss,
     batches: Batches,
     optimiser: Optimizer,
@@ -226,7 +226,7 @@ def mirrored(batches: Batches, shape: tuple[int, ...], seed: int) -> Batches:
 
 
 def _one_epoch(
-    network: OneHiddenLayer,
+    network: FullyConnected,
     loss: Loss,
     batches: Iterable[tuple[Tensor, Tensor]],
     optimiser: Optimizer,

@@ -1,0 +1,130 @@
+"""Recursive feature machines: kernel regression that learns which directions of its inputs matter.
+
+A trained network puts weight on the directions in which its output moves: the Gram matrix of its first layer is, up to
+scale, the average gradient outer product. A recursive feature machine does the same to a kernel (Radhakrishnan,
+Beaglehole, Pandit and Belkin 2024, "Mechanism for feature learning in neural networks and backpropagation-free machine
+learning models", Science 383).
+"""
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from nngplab.errors import InputError
+from nngplab.kernels import distances, row_blocks
+from nngplab.regression import KernelRegression
+
+Array = npt.NDArray[Any]
+
+
+class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Regression with the Laplace kernel exp(-|x - z|_M / bandwidth), whose matrix M is learnt from the data.
+
+    Here |x|_M is the square root of x.M x. M starts as the identity; an iteration fits the kernel regression and makes
+    M the average outer product of its gradients at the training samples, summed over the outputs, scaled to the trace
+    d of the identity so that the bandwidth keeps its meaning (the paper leaves M unscaled, which ties the bandwidth to
+    the scale of y). Which number of iterations predicts best is for validation data to say.
+
+    Args:
+        bandwidth: the distance at which the kernel has fallen to 1/e.
+        iterations: how often M is learnt anew; with 0 this is `KernelRegression("laplace", L=1/bandwidth)`.
+        ridge: what is added to the diagonal of the Gram matrix.
+        centre: take the mean gradient off each gradient first, so that M shows where the slope changes and not where
+            it is steep throughout, as the authors' code can.
+
+    Attributes:
+        feature_matrix_: M (d, d), symmetric, positive semi-definite and of trace d, as the predictor uses it.
+        leading_direction_: its leading eigenvector (d,), with the sign that `leading_direction` gives; without an
+            iteration M is the identity and singles out none.
+        root_: M^(1/2) (d, d).
+        regression_: the fitted `KernelRegression` of y on X M^(1/2).
+        n_features_in_: d.
+    """
+
+    def __init__(self, bandwidth: float = 10.0, iterations: int = 5, ridge: float = 0.0, centre: bool = True) -> None:
+        self.bandwidth = bandwidth
+        self.iterations = iterations
+        self.ridge = ridge
+        self.centre = centre
+
+    def fit(self, X: Array, y: Array) -> Self:
+        """Learn M, and the predictor with it, from the samples X (n, d) and the targets y, (n,) or (n, outputs).
+
+        Raises:
+            InputError: for a parameter out of its range, or as `KernelRegression.fit`.
+        """
+        if not 0 < self.bandwidth < np.inf:
+            raise InputError(f"the bandwidth is {self.bandwidth!r}: it must be a finite number above 0")
+        if self.iterations != int(self.iterations) or self.iterations < 0:
+            raise InputError(f"the number of iterations is {self.iterations!r}: it must be an integer, 0 or above")
+        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        self._fit_with(np.eye(X.shape[1]), X, y)
+        for _ in range(int(self.iterations)):
+            gradients = average_gradient_outer_product(
+                X @ self.root_, self.regression_.dual_coef_, self.bandwidth, self.centre
+            )
+            M = self.root_ @ gradients @ self.root_
+            if not np.trace(M) > 0:
+                break  # A constant predictor has no gradients to learn from.
+            self._fit_with(M * (len(M) / np.trace(M)), X, y)
+        return self
+
+    def predict(self, X: Array) -> Array:
+        """Return the predictions for the rows of X (m, d), of shape (m,) or (m, outputs)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        predictions: Array = self.regression_.predict(X @ self.root_)
+        return predictions
+
+    def _fit_with(self, M: Array, X: Array, y: Array) -> None:
+        self.feature_matrix_ = M
+        eigenvalues, V = np.linalg.eigh(M)
+        self.root_ = (V * np.sqrt(np.maximum(eigenvalues, 0))) @ V.T
+        self.leading_direction_ = _with_sign(V[:, -1])
+        self.regression_ = KernelRegression("laplace", ridge=self.ridge, L=1 / self.bandwidth).fit(X @ self.root_, y)
+
+
+def average_gradient_outer_product(X: Array, dual_coef: Array, bandwidth: float, centre: bool = False) -> Array:
+    """Return the mean over the rows of X (n, d) of the outer product of the gradients of a kernel predictor: (d, d).
+
+    The predictor is f(x) = sum_i a_i exp(-|x - x_i| / bandwidth) over the same rows, with a (n,) or (n, outputs) in
+    `dual_coef`; the products are summed over the outputs. At x = x_i itself the term i has a kink, the mean of whose
+    slopes is 0.
+
+    Args:
+        X: the rows, of floats.
+        dual_coef: a.
+        bandwidth: that of the Laplace kernel.
+        centre: take the mean gradient of each output off its gradients first.
+    """
+    n, d = X.shape
+    X = X - X.mean(axis=0)  # Only differences matter: the smaller the rows, the fewer digits they cancel.
+    outputs = dual_coef.reshape(n, -1).T
+    products, sums = np.zeros((d, d)), np.zeros((len(outputs), d))
+    for block in row_blocks(n, n):
+        D = distances(X[block], X)
+        # The kernel over the distance, 0 at the kinks.
+        W = np.divide(np.exp(D / -bandwidth), D, out=np.zeros_like(D), where=D > 0)
+        for a, total in zip(outputs, sums, strict=True):
+            # sum_i a_i W(x, x_i) (x_i - x) / bandwidth
+            gradients = (W @ (a[:, np.newaxis] * X) - (W @ a)[:, np.newaxis] * X[block]) / bandwidth
+            products += gradients.T @ gradients
+            total += gradients.sum(axis=0)
+    if centre:
+        products -= sums.T @ sums / n
+    return products / n
+
+
+def leading_direction(M: Array) -> Array:
+    """Return the unit eigenvector (d,) of the largest eigenvalue of a symmetric M (d, d).
+
+    An eigenvector has no sign of its own: the component largest in modulus is made positive.
+    """
+    return _with_sign(np.linalg.eigh(M)[1][:, -1])
+
+
+def _with_sign(v: Array) -> Array:
+    return v * np.sign(v[np.argmax(np.abs(v))])
