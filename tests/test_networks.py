@@ -1,4 +1,4 @@
-"""The network of the sheet: its formula, its initialisation, and its gradients against Problem 1 and differences."""
+"""The networks: their formulas, their initialisation, and their gradients against Problem 1 and differences."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nngplab import networks
 from nngplab.errors import InputError
-from nngplab.networks import OneHiddenLayer, resolve_device
+from nngplab.networks import FullyConnected, OneHiddenLayer, average_gradient_outer_product, resolve_device
 
 D_IN, K, D_OUT, N = 7, 5, 3, 11
 
@@ -132,6 +133,88 @@ class TestDead:
         with torch.no_grad():
             net.B.zero_()
         assert not net.is_dead(data(0)[0])
+
+
+class TestFullyConnected:
+    @pytest.mark.parametrize("bias", [False, True])
+    @pytest.mark.parametrize("depth", [1, 2, 4])
+    def test_against_numpy(self, depth, bias):
+        net, (X, _) = FullyConnected(D_IN, K, depth, D_OUT, "relu", 0, bias, torch.float64), data(1)
+        weights = [weights.detach().numpy() for weights in net.parameters()]
+        layers = list(zip(weights[::2], weights[1::2], strict=True)) if bias else [(W, 0.0) for W in weights]
+        assert [W.shape for W, _ in layers] == [(K, D_IN), *[(K, K)] * (depth - 1), (D_OUT, K)]
+        *hidden, (W_last, b_last) = layers
+        values = X.numpy()
+        for W, b in hidden:
+            values = np.maximum(values @ W.T + b, 0)
+        np.testing.assert_allclose(net.hidden(X).detach().numpy(), values, rtol=1e-12)
+        np.testing.assert_allclose(net(X).detach().numpy(), values @ W_last.T + b_last, rtol=1e-12)
+
+    def test_one_hidden_layer_is_that_of_the_sheet(self):
+        """The weights, their names and their order, so that the files and the optimisers of both are the same."""
+        net, sheet = FullyConnected(D_IN, K, 1, D_OUT, "relu", seed=88), OneHiddenLayer(D_IN, K, D_OUT, "relu", seed=88)
+        for (name, weights), (expected_name, expected) in zip(
+            net.state_dict().items(), sheet.state_dict().items(), strict=True
+        ):
+            assert name == expected_name
+            assert torch.equal(weights, expected)
+
+    def test_the_initialisation_is_that_of_pytorch(self):
+        torch.manual_seed(88)
+        expected = [torch.nn.Linear(40, 30), torch.nn.Linear(30, 30), torch.nn.Linear(30, 20)]
+        net = FullyConnected(40, 30, 2, 20, "relu", seed=88, bias=True)
+        wanted = [weights for layer in expected for weights in layer.parameters()]
+        assert all(torch.equal(*pair) for pair in zip(net.parameters(), wanted, strict=True))
+
+    @pytest.mark.parametrize("depth", [0, -1])
+    def test_no_hidden_layer(self, depth):
+        with pytest.raises(InputError, match=f"the depth is {depth}: a network has at least 1 hidden layer"):
+            FullyConnected(D_IN, K, depth, D_OUT, "relu", seed=0)
+
+    @pytest.mark.parametrize("layer", ["first", "hidden_2", "hidden_3"])
+    def test_dead_if_any_layer_is_off(self, layer):
+        """Biases switch the layer off; then only those behind it still move, and the output is one for all rows."""
+        net, (X, Y) = FullyConnected(D_IN, K, 3, D_OUT, "relu", 0, bias=True, dtype=torch.float64), data(0)
+        assert not net.is_dead(X)
+        with torch.no_grad():
+            getattr(net, layer).bias.fill_(-100.0)
+        assert net.is_dead(X)
+        half_squared_error(net, X, Y).backward()
+        names = [name for name, _ in net.named_children()]
+        for name in names[: names.index(layer) + 1]:
+            assert not any(weights.grad.any() for weights in getattr(net, name).parameters())
+        assert net(X).unique(dim=0).shape[0] == 1
+
+
+class TestAverageGradientOuterProduct:
+    def test_linear(self):
+        """Each gradient of f(x) = ABx is a row of AB."""
+        net, (X, _) = network("identity"), data(0)
+        AB = net.A @ net.B
+        torch.testing.assert_close(average_gradient_outer_product(net, X), AB.mT @ AB, rtol=1e-12, atol=1e-14)
+
+    def test_one_relu(self):
+        """f(x) = a relu(b.x) has the gradient a b where b.x > 0, and none elsewhere."""
+        net, (X, _) = OneHiddenLayer(D_IN, 1, 1, "relu", seed=0, dtype=torch.float64), data(0)
+        on = (net.hidden(X) > 0).double().mean()
+        assert 0 < on < 1
+        expected = on * net.A**2 * net.B.mT @ net.B
+        torch.testing.assert_close(average_gradient_outer_product(net, X), expected, rtol=1e-12, atol=1e-14)
+
+    @pytest.mark.parametrize("rows", [1, 4, N])
+    def test_deep_with_several_outputs_against_jacobians(self, monkeypatch, rows):
+        monkeypatch.setattr(networks, "GRADIENT_ROWS", rows)
+        net, (X, _) = FullyConnected(D_IN, K, 3, D_OUT, "relu", 0, bias=True, dtype=torch.float64), data(0)
+        J = torch.stack([torch.autograd.functional.jacobian(net, x) for x in X])
+        expected = torch.einsum("noi,noj->ij", J, J) / N
+        torch.testing.assert_close(average_gradient_outer_product(net, X), expected, rtol=1e-12, atol=1e-14)
+
+    def test_it_leaves_no_gradients_behind(self):
+        net, (X, _) = network("relu"), data(0)
+        products = average_gradient_outer_product(net, X)
+        assert not products.requires_grad
+        assert not X.requires_grad
+        assert all(weights.grad is None for weights in net.parameters())
 
 
 class TestDevice:

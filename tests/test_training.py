@@ -18,7 +18,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nngplab.networks import OneHiddenLayer
+from nngplab.networks import FullyConnected, OneHiddenLayer
 from nngplab.training import (
     Checkpoint,
     Outcome,
@@ -155,6 +155,40 @@ class TestGradientDescent:
         np.testing.assert_allclose(net.A.detach().numpy(), A, rtol=1e-12)
         np.testing.assert_allclose(net.B.detach().numpy(), B, rtol=1e-12)
         np.testing.assert_allclose(training.losses[:2], losses, rtol=1e-12)
+
+
+class TestDeepNetworks:
+    X = torch.from_numpy(np.random.default_rng(0).normal(size=(40, 4)))
+    y = X.mean(dim=1, keepdim=True)
+
+    def train(self, net: FullyConnected, **options: Any) -> Training:
+        """Fit the mean of four features in small batches with AdamW."""
+        optimiser = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.01)
+
+        @torch.no_grad()
+        def measure() -> dict[str, float]:
+            return {"loss": half_squared_error(net(self.X), self.y).item()}
+
+        batches = shuffled_batches(self.X, self.y, 8, 0)
+        return train(net, half_squared_error, batches, optimiser, 200, measure, **options)
+
+    @pytest.mark.parametrize("bias", [False, True])
+    @pytest.mark.parametrize("depth", [1, 3])
+    def test_converged(self, depth, bias):
+        nets = [FullyConnected(4, 16, depth, 1, "relu", 0, bias, torch.float64) for _ in range(2)]
+        training, again = (self.train(net, target=1e-3) for net in nets)
+        assert training.outcome == Outcome.CONVERGED
+        assert training == again
+        assert all(torch.equal(*pair) for pair in zip(*(net.parameters() for net in nets), strict=True))
+
+    def test_dead_where_one_layer_is_off(self):
+        net = FullyConnected(4, 16, 3, 1, "relu", 0, dtype=torch.float64)
+        with torch.no_grad():
+            net.hidden_2.weight.fill_(-1.0)
+        training = self.train(net)
+        assert training.outcome == Outcome.DEAD
+        assert training.epochs == 1
+        assert net.is_dead(self.X)
 
 
 class TestBatches:

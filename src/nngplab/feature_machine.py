@@ -1,7 +1,7 @@
 """Recursive feature machines: kernel regression that learns which directions of its inputs matter.
 
-A trained network puts weight on the directions in which its output moves: the Gram matrix of its first layer is, up to
-scale, the average gradient outer product. A recursive feature machine does the same to a kernel (Radhakrishnan,
+A trained network puts weight on the directions in which its output moves: W.T W of its first layer is close to a power
+of the average gradient outer product. A recursive feature machine gives a kernel such weights (Radhakrishnan,
 Beaglehole, Pandit and Belkin 2024, "Mechanism for feature learning in neural networks and backpropagation-free machine
 learning models", Science 383).
 """
@@ -68,8 +68,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
             M = self.root_ @ gradients @ self.root_
             if not np.trace(M) > 0:
-                break  # A constant predictor has no gradients to learn from.
-            self._fit_with(M * (len(M) / np.trace(M)), X, y)
+                break  # no gradients to learn from: a target of zero, or a single sample
+            self._fit_with((M + M.T) / 2 * (len(M) / np.trace(M)), X, y)
         return self
 
     def predict(self, X: Array) -> Array:

@@ -150,7 +150,10 @@ def _faults(text: str, columns: int) -> Iterator[str]:
         if row == 1 and all(number is None for number in numbers) and line.strip(" ,"):
             yield f"row 1: {reprlib.repr(line)} is a header line: remove it"
         if len(fields) != columns:
-            yield f"row {row}: it has {len(fields)} columns instead of {columns}: mend the row"
+            yield (
+                f"row {row}: the number of columns is {len(fields)} instead of {columns}: "
+                "mend the row, with commas between numbers"
+            )
         for column, (field, number) in enumerate(zip(fields, numbers, strict=True), start=1):
             if number is None or not np.isfinite(number).all():
                 yield (
