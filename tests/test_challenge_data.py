@@ -75,7 +75,6 @@ class TestReading:
     @given(arrays(np.float64, (3, 2), elements=st.floats(allow_nan=False, allow_infinity=False)))
     def test_every_finite_number_is_read_to_the_last_bit(self, tmp_path_factory, X):
         folder = tmp_path_factory.mktemp("course")
-        X[0] = 0.5  # never the header 0, 1 of the test below
         for split in COURSE_SHAPES:
             write(folder / f"X_{split}.csv", X)
             write(folder / f"y_{split}.csv", X[:, :1])
@@ -219,6 +218,11 @@ class TestFaults:
         assert refused(folder) == (
             f"{folder / 'X_train.csv'}, row 1: the numbers 0, 1, 2, ... are a header line: remove it"
         )
+
+    def test_a_first_row_like_that_header_in_two_columns(self, folder):
+        for split in SMALL:
+            (folder / f"X_{split}.csv").write_text("0,1\n" * SMALL[split])
+        np.testing.assert_array_equal(read_course(folder).X_train, [[0, 1]] * 6)
 
     @pytest.mark.parametrize("content", ["", "\n\n", "  \n"])
     def test_an_empty_file(self, folder, content):

@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from nngplab.datasets.challenge import course_standin
 from nngplab.errors import InputError
-from nngplab.feature_machine import RecursiveFeatureMachine, average_gradient_outer_product, leading_direction
+from nngplab.feature_machine import RecursiveFeatureMachine, laplace_gradient_outer_product, leading_direction
 from nngplab.kernels import laplace, row_blocks
 from nngplab.regression import KernelRegression
 
@@ -49,14 +49,14 @@ class TestGradients:
     @pytest.mark.parametrize("outputs", [1, 3])
     def test_against_differences(self, centre, outputs):
         X, a = samples(outputs=outputs)
-        products = average_gradient_outer_product(X, a, 2.5, centre)
+        products = laplace_gradient_outer_product(X, a, 2.5, centre)
         expected = by_differences(lambda Z: laplace(Z, X, 1 / 2.5) @ a, X, centre)
         np.testing.assert_allclose(products, expected, rtol=1e-6, atol=1e-7)
 
     def test_one_output_may_be_a_vector(self):
         X, a = samples(outputs=1)
         np.testing.assert_array_equal(
-            average_gradient_outer_product(X, a[:, 0], 2.0), average_gradient_outer_product(X, a, 2.0)
+            laplace_gradient_outer_product(X, a[:, 0], 2.0), laplace_gradient_outer_product(X, a, 2.0)
         )
 
     def test_a_sample_that_is_there_twice(self):
@@ -64,25 +64,25 @@ class TestGradients:
         X, a = samples()
         X = np.vstack([X, X[:1]])
         a = np.vstack([a, a[1:2]])
-        products = average_gradient_outer_product(X, a, 2.0)
+        products = laplace_gradient_outer_product(X, a, 2.0)
         np.testing.assert_allclose(
             products, by_differences(lambda Z: laplace(Z, X, 0.5) @ a, X, centre=False), rtol=1e-6, atol=1e-7
         )
 
     def test_many_blocks_are_as_one(self, monkeypatch):
         X, a = samples()
-        whole = average_gradient_outer_product(X, a, 2.0, centre=True)
+        whole = laplace_gradient_outer_product(X, a, 2.0, centre=True)
         monkeypatch.setattr(
             "nngplab.feature_machine.row_blocks", lambda n, _: (slice(start, start + 7) for start in range(0, n, 7))
         )
-        np.testing.assert_allclose(average_gradient_outer_product(X, a, 2.0, centre=True), whole, rtol=1e-12)
+        np.testing.assert_allclose(laplace_gradient_outer_product(X, a, 2.0, centre=True), whole, rtol=1e-12)
 
     def test_no_array_of_samples_times_samples(self):
         X, a = samples(n=3000, d=20, outputs=1)
         assert len(list(row_blocks(3000, 3000))) > 5
         tracemalloc.start()
         try:
-            average_gradient_outer_product(X, a, 2.0)
+            laplace_gradient_outer_product(X, a, 2.0)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -63,7 +63,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         self._fit_with(np.eye(X.shape[1]), X, y)
         for _ in range(int(self.iterations)):
-            gradients = average_gradient_outer_product(
+            gradients = laplace_gradient_outer_product(
                 X @ self.root_, self.regression_.dual_coef_, self.bandwidth, self.centre
             )
             M = self.root_ @ gradients @ self.root_
@@ -87,7 +87,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.regression_ = KernelRegression("laplace", ridge=self.ridge, L=1 / self.bandwidth).fit(X @ self.root_, y)
 
 
-def average_gradient_outer_product(X: Array, dual_coef: Array, bandwidth: float, centre: bool = False) -> Array:
+def laplace_gradient_outer_product(X: Array, dual_coef: Array, bandwidth: float, centre: bool = False) -> Array:
     """Return the mean over the rows of X (n, d) of the outer product of the gradients of a kernel predictor: (d, d).
 
     The predictor is f(x) = sum_i a_i exp(-|x - x_i| / bandwidth) over the same rows, with a (n,) or (n, outputs) in

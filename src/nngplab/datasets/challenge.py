@@ -54,7 +54,8 @@ def read_course(folder: Path) -> Course:
         InputError: some are not there, or one is no table of finite numbers, or two do not fit together; the first
             fault is told with its file, its row (as an editor counts lines) and its column, both from 1.
     """
-    lacking = [name for name in FILES if folder / name not in course_files(folder)]
+    present = course_files(folder)
+    lacking = [name for name in FILES if folder / name not in present]
     if lacking:
         raise InputError(f"{folder} lacks {', '.join(lacking)}: put all six files of the challenge there, or none")
     course: dict[str, Array] = {}
@@ -120,7 +121,8 @@ def _read_table(path: Path, columns: int | None) -> Array:
     table = _parsed(text)
     if table is None or not _is_right(table, columns):
         raise InputError(f"{path}, {next(_faults(text, columns))}")
-    if columns > 1 and np.array_equal(table[0], np.arange(columns)):
+    # Data may begin with 0 and 1, but not like this.
+    if columns > 2 and text.startswith(",".join(map(str, range(columns))) + "\n"):
         raise InputError(f"{path}, row 1: the numbers 0, 1, 2, ... are a header line: remove it")
     return table
 
