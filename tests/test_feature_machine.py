@@ -11,7 +11,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from nngplab.datasets.challenge import course_standin
 from nngplab.errors import InputError
-from nngplab.feature_machine import RecursiveFeatureMachine, laplace_gradient_outer_product, leading_direction
+from nngplab.feature_machine import (
+    RecursiveFeatureMachine,
+    iteration_path,
+    laplace_gradient_outer_product,
+    leading_direction,
+)
 from nngplab.kernels import laplace, row_blocks
 from nngplab.regression import KernelRegression
 
@@ -140,6 +145,26 @@ class TestFit:
         np.testing.assert_array_equal(model.predict(X), 0)
 
 
+class TestIterationPath:
+    @pytest.mark.parametrize("outputs", [1, 2])
+    def test_each_is_as_if_fitted_by_itself(self, outputs):
+        X, y = samples(outputs=outputs)
+        y = y if outputs > 1 else y[:, 0]
+        path = list(iteration_path(RecursiveFeatureMachine(2.0, 3, ridge=1e-3), X, y))
+        assert [model.iterations for model in path] == [0, 1, 2, 3]
+        for model in path:
+            alone = RecursiveFeatureMachine(2.0, model.iterations, ridge=1e-3).fit(X, y)
+            np.testing.assert_array_equal(model.feature_matrix_, alone.feature_matrix_)
+            np.testing.assert_array_equal(model.leading_direction_, alone.leading_direction_)
+            np.testing.assert_array_equal(model.predict(X + 0.1), alone.predict(X + 0.1))
+
+    def test_the_model_itself_is_left_alone(self):
+        model = RecursiveFeatureMachine(iterations=1)
+        list(iteration_path(model, *samples()))
+        assert model.iterations == 1
+        assert not hasattr(model, "feature_matrix_")
+
+
 # A ridge keeps rounding from being magnified, so that laws of exact numbers can be seen.
 def learnt(X, y) -> RecursiveFeatureMachine:
     return RecursiveFeatureMachine(bandwidth=2.0, iterations=2, ridge=0.01).fit(X, y)
@@ -209,3 +234,5 @@ class TestLeadingDirection:
 def test_bad_parameters(parameters, message):
     with pytest.raises(InputError, match=message):
         RecursiveFeatureMachine(**parameters).fit(*samples())
+    with pytest.raises(InputError, match=message):
+        next(iteration_path(RecursiveFeatureMachine(**parameters), *samples()))

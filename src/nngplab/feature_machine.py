@@ -6,11 +6,13 @@ Beaglehole, Pandit and Belkin 2024, "Mechanism for feature learning in neural ne
 learning models", Science 383).
 """
 
+from collections.abc import Iterator
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nngplab.errors import InputError
@@ -26,7 +28,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
     Here |x|_M is the square root of x.M x. M starts as the identity; an iteration fits the kernel regression and makes
     M the average outer product of its gradients at the training samples, summed over the outputs, scaled to the trace
     d of the identity so that the bandwidth keeps its meaning (the paper leaves M unscaled, which ties the bandwidth to
-    the scale of y). Which number of iterations predicts best is for validation data to say.
+    the scale of y). Which number of iterations predicts best is for validation data to say:
+    `iteration_path` fits them all at the price of the last.
 
     Args:
         bandwidth: the distance at which the kernel has fallen to 1/e.
@@ -56,20 +59,10 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Raises:
             InputError: for a parameter out of its range, or as `KernelRegression.fit`.
         """
-        if not 0 < self.bandwidth < np.inf:
-            raise InputError(f"the bandwidth is {self.bandwidth!r}: it must be a finite number above 0")
-        if self.iterations != int(self.iterations) or self.iterations < 0:
-            raise InputError(f"the number of iterations is {self.iterations!r}: it must be an integer, 0 or above")
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        X, y = self._checked(X, y)
         self._fit_with(np.eye(X.shape[1]), X, y)
         for _ in range(int(self.iterations)):
-            gradients = laplace_gradient_outer_product(
-                X @ self.root_, self.regression_.dual_coef_, self.bandwidth, self.centre
-            )
-            M = self.root_ @ gradients @ self.root_
-            if not np.trace(M) > 0:
-                break  # no gradients to learn from: a target of zero, or a single sample
-            self._fit_with((M + M.T) / 2 * (len(M) / np.trace(M)), X, y)
+            self._iterate(X, y)
         return self
 
     def predict(self, X: Array) -> Array:
@@ -79,12 +72,45 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         predictions: Array = self.regression_.predict(X @ self.root_)
         return predictions
 
+    def _checked(self, X: Array, y: Array) -> tuple[Array, Array]:
+        if not 0 < self.bandwidth < np.inf:
+            raise InputError(f"the bandwidth is {self.bandwidth!r}: it must be a finite number above 0")
+        if self.iterations != int(self.iterations) or self.iterations < 0:
+            raise InputError(f"the number of iterations is {self.iterations!r}: it must be an integer, 0 or above")
+        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        return X, y
+
+    def _iterate(self, X: Array, y: Array) -> None:
+        gradients = laplace_gradient_outer_product(
+            X @ self.root_, self.regression_.dual_coef_, self.bandwidth, self.centre
+        )
+        M = self.root_ @ gradients @ self.root_
+        # A target of zero, or a single sample, has no gradients to learn from.
+        if np.trace(M) > 0:
+            self._fit_with((M + M.T) / 2 * (len(M) / np.trace(M)), X, y)
+
     def _fit_with(self, M: Array, X: Array, y: Array) -> None:
         self.feature_matrix_ = M
         eigenvalues, V = np.linalg.eigh(M)
         self.root_ = (V * np.sqrt(np.maximum(eigenvalues, 0))) @ V.T
         self.leading_direction_ = _with_sign(V[:, -1])
         self.regression_ = KernelRegression("laplace", ridge=self.ridge, L=1 / self.bandwidth).fit(X @ self.root_, y)
+
+
+def iteration_path(model: RecursiveFeatureMachine, X: Array, y: Array) -> Iterator[RecursiveFeatureMachine]:
+    """Yield the model fitted with 0, 1, 2, ..., `model.iterations` iterations, each going on from the one before.
+
+    Raises:
+        InputError: as `RecursiveFeatureMachine.fit`.
+    """
+    fitted = clone(model)
+    X, y = fitted._checked(X, y)
+    fitted.set_params(iterations=0)._fit_with(np.eye(X.shape[1]), X, y)
+    yield fitted
+    for iterations in range(1, int(model.iterations) + 1):
+        fitted = copy(fitted).set_params(iterations=iterations)
+        fitted._iterate(X, y)
+        yield fitted
 
 
 def laplace_gradient_outer_product(X: Array, dual_coef: Array, bandwidth: float, centre: bool = False) -> Array:

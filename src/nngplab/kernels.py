@@ -112,27 +112,6 @@ def linear(X: Array, Z: Array | None = None) -> Array:
     return X @ (X if Z is None else Z).T
 
 
-def distances(X: Array, Z: Array) -> Array:
-    """Return |x - z| for each row of the floats X (n, d) and of Z (m, d): (n, m); equal rows have the distance 0.
-
-    Norms and products give |x - z|^2 with an error of a few roundings of |x|^2 + |z|^2. That is bad where the distance
-    is small beside the norms, so the origin is moved to the mean first, and pairs still close are subtracted singly.
-    """
-    origin = Z.mean(axis=0)
-    X, Z = X - origin, Z - origin
-    x_squared, z_squared = _squared_norms(X), _squared_norms(Z)
-    D = X @ Z.T
-    for block in row_blocks(*D.shape):
-        size = x_squared[block, np.newaxis] + z_squared
-        D[block] *= -2
-        D[block] += size
-        i, j = np.nonzero(D[block] <= 1e-3 * size)
-        np.sqrt(np.maximum(D[block], 0, out=D[block]), out=D[block])
-        for pairs in row_blocks(len(i), X.shape[1]):
-            D[i[pairs] + block.start, j[pairs]] = np.linalg.norm(X[i[pairs] + block.start] - Z[j[pairs]], axis=1)
-    return D
-
-
 def kernel_function(kernel: str | Dual | Kernel, L: float = 1 / 200) -> Kernel:
     """Return the function (X, Z) -> Gram that a name stands for; another function stands for itself.
 
@@ -288,3 +267,24 @@ def _unit_rows(X: Array) -> Array:
 
 def _squared_norms(X: Array) -> Array:
     return np.einsum("ij,ij->i", X, X)
+
+
+def distances(X: Array, Z: Array) -> Array:
+    """Return |x - z| for each row of the floats X (n, d) and of Z (m, d): (n, m); equal rows have the distance 0.
+
+    Norms and products give |x - z|^2 with an error of a few roundings of |x|^2 + |z|^2. That is bad where the distance
+    is small beside the norms, so the origin is moved to the mean first, and pairs still close are subtracted singly.
+    """
+    origin = Z.mean(axis=0)
+    X, Z = X - origin, Z - origin
+    x_squared, z_squared = _squared_norms(X), _squared_norms(Z)
+    D = X @ Z.T
+    for block in row_blocks(*D.shape):
+        size = x_squared[block, np.newaxis] + z_squared
+        D[block] *= -2
+        D[block] += size
+        i, j = np.nonzero(D[block] <= 1e-3 * size)
+        np.sqrt(np.maximum(D[block], 0, out=D[block]), out=D[block])
+        for pairs in row_blocks(len(i), X.shape[1]):
+            D[i[pairs] + block.start, j[pairs]] = np.linalg.norm(X[i[pairs] + block.start] - Z[j[pairs]], axis=1)
+    return D
