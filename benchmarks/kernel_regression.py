@@ -28,11 +28,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import psutil
 
 from nngplab.datasets.cifar10 import CLASSES, FOLDER, PIXELS, TEST_BATCHES, TRAIN_BATCHES, read_batch
 from nngplab.errors import InputError
 from nngplab.files import write_json
+from nngplab.memory import available_memory
 from nngplab.program import run
 from nngplab.seeds import generator
 
@@ -362,7 +362,7 @@ def obstacle(route: tuple[str, str], case: dict[str, Any]) -> str | None:
     package = EXTRA.get(route[0])
     if package and not importlib.util.find_spec(package):
         return f"{package} is not installed: python -m pip install --editable '.[benchmarks]'"
-    needs, available = needed(route, case), psutil.virtual_memory().available
+    needs, available = needed(route, case), available_memory()
     if needs > SHARE * available:
         free = f"{SHARE:.0%} of the {available / GIB:.1f} GiB free"
         return f"not run: it needs about {needs / GIB:.1f} GiB, more than {free}"
