@@ -369,14 +369,15 @@ def obstacle(route: tuple[str, str], case: dict[str, Any]) -> str | None:
     return None
 
 
-def samples(arguments: argparse.Namespace) -> tuple[Array, Array, Array, str]:
-    """Return X (n, d), y (n, outputs) and X_test (m, d) in numbers that both precisions hold, and what they are."""
+def samples(arguments: argparse.Namespace) -> tuple[Array, Array, Array, Array, str]:
+    """Return X (n, d), labels (n,), X_test (m, d), its labels, in numbers that both precisions hold, and what it is."""
     folder = arguments.project / "data/cifar10" / FOLDER
     n, n_test = arguments.n, arguments.n_test
     if not folder.is_dir():
         rng = generator(arguments.seed, "benchmark")
         X, X_test = (rng.standard_normal((rows, PIXELS), dtype=np.float32) for rows in (n, n_test))
-        labels = np.argmax(X @ rng.standard_normal((PIXELS, CLASSES), dtype=np.float32), axis=1)
+        teacher = rng.standard_normal((PIXELS, CLASSES), dtype=np.float32)
+        labels, labels_test = (np.argmax(rows @ teacher, axis=1) for rows in (X, X_test))
         what = "Gaussian rows"
         print(f"{folder} is not there: taking {what}; for images, `snakemake --cores 2 cifar10` first", file=sys.stderr)
     else:
@@ -389,10 +390,11 @@ def samples(arguments: argparse.Namespace) -> tuple[Array, Array, Array, str]:
                 f"{folder} holds {len(train['data']):,} training and {len(test['data']):,} test images, of which {n:,} "
                 f"and {n_test:,} are asked for: give a smaller --n or --n-test"
             )
-        X, labels, X_test = train["data"][:n].astype(np.float32), train["labels"][:n], test["data"][:n_test]
+        X, X_test = train["data"][:n].astype(np.float32), test["data"][:n_test].astype(np.float32)
+        labels, labels_test = train["labels"][:n], test["labels"][:n_test]
         provenance = arguments.project / "results/cifar10/provenance.json"
         what = json.loads(provenance.read_text(encoding="utf-8"))["label"]
-    return X, np.eye(CLASSES, dtype=np.float32)[labels], X_test.astype(np.float32), what
+    return X, labels, X_test, labels_test, what
 
 
 def measure(arguments: argparse.Namespace, case: dict[str, Any], folder: Path) -> tuple[pd.DataFrame, ...]:
@@ -449,8 +451,8 @@ def limits(rates: pd.DataFrame, case: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def prediction_errors(folder: Path) -> tuple[dict[str, float], str]:
-    """Return the relative error of each route's predictions, and whose predictions they are compared with."""
+def judged(folder: Path, labels_test: Array) -> tuple[dict[str, float], dict[str, float], str]:
+    """Return the relative error and the accuracy of each route's predictions, and whose they are compared with."""
     predictions = {
         route: np.load(folder / file_name(route))["predictions"].astype(np.float64)
         for route in ROUTES
@@ -458,11 +460,12 @@ def prediction_errors(folder: Path) -> tuple[dict[str, float], str]:
     }
     reference = next((route for route in REFERENCES if route in predictions), None)
     if not reference:
-        return {}, "nothing"
+        return {}, {}, "nothing"
     right = predictions[reference]
     size = np.linalg.norm(right)
     errors = {" ".join(route): float(np.linalg.norm(found - right) / size) for route, found in predictions.items()}
-    return errors, " ".join(reference)
+    hits = {" ".join(route): float(np.mean(found.argmax(1) == labels_test)) for route, found in predictions.items()}
+    return errors, hits, " ".join(reference)
 
 
 def summary(runs: pd.DataFrame, limit: pd.DataFrame) -> pd.DataFrame:
@@ -490,12 +493,13 @@ def summary(runs: pd.DataFrame, limit: pd.DataFrame) -> pd.DataFrame:
 def markdown(table: pd.DataFrame) -> str:
     """Return the table for the README; a route that did not end has its reason instead of its seconds."""
     lines = [
-        "| route | precision | wall, s | CPU, s | CPU over limit | wall over ours | peak, GiB | error | residual |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| route | precision | wall, s | CPU, s | CPU over limit | wall over ours | peak, GiB | error | residual "
+        "| accuracy |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in table.to_dict("records"):
         if isinstance(row["note"], str):
-            cells = [row["note"], *[""] * 6]
+            cells = [row["note"], *[""] * 7]
         else:
             low, high = row["wall_over_ours_low"], row["wall_over_ours_high"]
             cells = [
@@ -506,9 +510,10 @@ def markdown(table: pd.DataFrame) -> str:
                 f"{row['peak_gib']:.3g}",
                 f"{row['prediction_error']:.0e}",
                 f"{row['residual']:.0e}",
+                f"{row['accuracy']:.1%}",
             ]
         lines.append("| " + " | ".join([row["route"], row["precision"], *cells]) + " |")
-    return re.sub(r"\bnan( \(nan to nan\))?", "", "\n".join(lines))
+    return re.sub(r"\bnan(%| \(nan to nan\))?", "", "\n".join(lines))
 
 
 def versions() -> str:
@@ -518,7 +523,8 @@ def versions() -> str:
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    X, y, X_test, what = samples(arguments)
+    X, labels, X_test, labels_test, what = samples(arguments)
+    y = np.eye(CLASSES, dtype=np.float32)[labels]
     case = {"n": len(X), "n_test": len(X_test), "d": X.shape[1], "outputs": y.shape[1], "ridge": arguments.ridge}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -529,10 +535,11 @@ def compare(arguments: argparse.Namespace) -> None:
         rates, runs, notes = measure(arguments, case, folder)
         print("residuals", file=sys.stderr)
         residuals = in_own_process("residuals", folder)
-        errors, reference = prediction_errors(folder)
+        errors, accuracies, reference = judged(folder, labels_test)
     table = summary(runs, limits(rates, case)).merge(notes, on=["route", "precision"], how="outer")
     names = table["route"] + " " + table["precision"]
-    table["prediction_error"], table["residual"] = names.map(errors), names.map(residuals)
+    columns = {"prediction_error": errors, "residual": residuals, "accuracy": accuracies}
+    table = table.assign(**{column: names.map(values) for column, values in columns.items()})
     order = ["limit", *dict.fromkeys(route for route, _ in ROUTES)]
     table = table.sort_values("route", key=lambda routes: routes.map(order.index), kind="stable")
     print(

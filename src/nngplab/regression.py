@@ -39,7 +39,7 @@ PRECISIONS = {"double": np.float64, "single": np.float32}
 # An eigendecomposition takes some thirty times as long as a Cholesky factorisation, and several times its memory.
 EIGENVECTORS_UP_TO = 10_000
 # Beyond this many rows the residual is computed for RESIDUAL_ROWS of them: all would cost as much as the Gram matrix.
-EXACT_RESIDUAL_UP_TO = 2_048
+EXACT_RESIDUAL_UP_TO = 1_000
 RESIDUAL_ROWS = 256
 # Rows of samples whose predictions are computed at a time.
 PREDICT_ROWS = 512
