@@ -59,7 +59,7 @@ def tile_size(n: int) -> int:
     Large enough for BLAS to run at full speed; small enough for threads to be busy to the end, and for what the
     diagonal tiles have beyond the triangle to be a small share of the memory.
     """
-    return 768 if n <= 16_384 else 1024
+    return 512 if n <= 8_192 else 1024
 
 
 def slices(n: int, size: int) -> list[slice]:

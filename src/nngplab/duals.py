@@ -80,6 +80,8 @@ class Dual:
 
 def _length_and_cosine(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
     """Return sqrt(a b) and the correlation c / sqrt(a b), which counts as 0 where a or b is 0."""
+    if np.ndim(a) == 0 == np.ndim(b) and a == 1 == b:
+        return a, np.clip(c, -1, 1)
     # Of the same vector the correlation is 1 to the last bit: near 1, some duals change by the root of a change.
     s = np.where(a == b, a, np.sqrt(a) * np.sqrt(b))
     return s, np.clip(c / np.where(s > 0, s, 1), -1, 1)

@@ -142,21 +142,21 @@ class Rows:
 
     Attributes:
         values: the samples (n, d).
-        norms: their Euclidean norms (n,), 1 for a zero row; None where the kernel has no use for them.
+        scales: one over their Euclidean norms (n,), 1 for a zero row; None where the kernel has no use for them.
     """
 
     values: Array
-    norms: Array | None = None
+    scales: Array | None = None
 
     def __getitem__(self, part: slice) -> "Rows":
-        return Rows(self.values[part], None if self.norms is None else self.norms[part])
+        return Rows(self.values[part], None if self.scales is None else self.scales[part])
 
     def __len__(self) -> int:
         return len(self.values)
 
 
 class TileKernel:
-    """A kernel for the Gram matrices of many small blocks of the same samples, whose norms it computes only once.
+    """A kernel for the Gram matrices of many small blocks of the same samples, whose scales it computes only once.
 
     Args:
         kernel: as for `kernel_function`, whose Gram matrix this is but for rounding.
@@ -178,7 +178,7 @@ class TileKernel:
             # Products of such rows overflow or lose digits. To divide a row by a power of two costs none.
             X = np.ldexp(X, -np.frexp(np.abs(X).max(axis=1, keepdims=True))[1])
             squares = _squared_norms(X)
-        return Rows(X, np.sqrt(np.where(squares > 0, squares, 1)))
+        return Rows(X, 1 / np.sqrt(np.where(squares > 0, squares, 1)))
 
     def __call__(self, A: Rows, B: Rows) -> Array:
         """Return the Gram matrix (n, m) of n rows against m, in their dtype.
@@ -186,7 +186,7 @@ class TileKernel:
         Raises:
             InputError: if a function returns a matrix of another shape.
         """
-        if self._dual is None or A.norms is None or B.norms is None:
+        if self._dual is None or A.scales is None or B.scales is None:
             K = np.asarray(self._gram(A.values, B.values))
             if K.shape != (len(A), len(B)):
                 raise InputError(f"the kernel returns shape {K.shape} for {len(A)} against {len(B)} samples")
@@ -194,8 +194,8 @@ class TileKernel:
             return np.array(K, A.values.dtype, order="C")
         K = A.values @ B.values.T
         for block in row_blocks(len(A), len(B), _IN_CACHE):
-            K[block] /= A.norms[block, np.newaxis]
-            K[block] /= B.norms
+            K[block] *= A.scales[block, np.newaxis]
+            K[block] *= B.scales
             if A is B:
                 diagonal = np.arange(len(A))[block]
                 K[diagonal, diagonal] = A.values[block].any(axis=1)

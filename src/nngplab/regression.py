@@ -40,9 +40,9 @@ PRECISIONS = {"double": np.float64, "single": np.float32}
 EIGENVECTORS_UP_TO = 10_000
 # Beyond this many rows the residual is computed for RESIDUAL_ROWS of them: all would cost as much as the Gram matrix.
 EXACT_RESIDUAL_UP_TO = 1_000
-RESIDUAL_ROWS = 256
+RESIDUAL_ROWS = 128
 # Rows of samples whose predictions are computed at a time.
-PREDICT_ROWS = 512
+PREDICT_ROWS = 1024
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
 # Steps of the conjugate gradients. Where the factor is of any use, a few are enough.
 REFINE_STEPS = 50
