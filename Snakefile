@@ -14,6 +14,7 @@ include: "workflow/rules/attractors.smk"
 include: "workflow/rules/kernel_regression.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/width_sweep.smk"
+include: "workflow/rules/challenge.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -27,6 +28,7 @@ rule all:
         rules.theory.input,
         rules.kernel_regression.input,
         rules.width_sweep.input,
+        rules.challenge.input,
         rules.report.output,
 
 

@@ -50,8 +50,13 @@ def _stage(room: str, jobs: list[Any]) -> dict[str, Any]:
 
 
 def _kept(path: str) -> str:
-    """Return the path that DVC tracks: a folder of a room as a whole, since the config says how many files it has."""
+    """Return the path that DVC tracks: a folder of a room as a whole, since the config says how many files it has.
+
+    So for the folder in which a user puts the data of the course challenge, or does not.
+    """
     parts = Path(path).parts
+    if parts[:2] == ("data", "challenge"):
+        return "data/challenge"
     return str(Path(*parts[:3])) if parts[0] == "results" else str(path)
 
 

@@ -1,6 +1,7 @@
 """Figures from tidy tables: one look, one colour per kernel, the same bytes for the same table."""
 
 import itertools
+import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,6 +71,17 @@ _LOSS_SHOWN = (1e-33, 1e8)
 _DIVERGED_SHOWN = 1e7
 
 
+# The models of Problem 13 that are no kernels.
+_MODELS = {
+    "network": "network",
+    "nngp": "ReLU NNGP",
+    "rfm": "feature machine",
+    "rfm_direction": "its direction alone",
+}
+_DATASETS = {"course": "course challenge", "cifar10": "CIFAR-10"}
+_SCORES = {"r2": "R²", "accuracy": "accuracy"}
+
+
 def activation_label(activation: str) -> str:
     """Return the name in words of an activation."""
     return _ACTIVATIONS.get(activation, activation.replace("_", " "))
@@ -78,6 +90,11 @@ def activation_label(activation: str) -> str:
 def kernel_label(kernel: str) -> str:
     """Return the name in words of a kernel or baseline: "relu" is the ReLU NNGP."""
     return _NO_ACTIVATIONS.get(kernel, f"{activation_label(kernel)} NNGP")
+
+
+def model_label(model: str) -> str:
+    """Return the name in words of a model of Problem 13."""
+    return _MODELS.get(model) or kernel_label(model)
 
 
 def save(figure: Figure, path: str | os.PathLike[str], mark: str | None = None) -> None:
@@ -443,6 +460,116 @@ def fc_net_confusion(confusion: pd.DataFrame) -> Figure:
             axes.set_title(f"trained with {_TRAINED_WITH[loss]}")
             axes.set_xlabel("predicted class")
             axes.set_ylabel("class")
+    return figure
+
+
+def challenge_benchmark(benchmark: pd.DataFrame, scores: dict[str, str]) -> Figure:
+    """Draw the score of each selected model on the training, validation and test samples (Problem 13).
+
+    A panel for each data set; the model that is best on the validation samples at the top.
+
+    Args:
+        benchmark: columns dataset, model, split ("train", "val" or "test"), r2, accuracy; one row each.
+        scores: the column drawn for each data set.
+    """
+    marks = {
+        "train": {"marker": "|", "ms": 13, "mew": 1.6, "color": "#777777", "label": "training"},
+        "val": {"marker": "o", "ms": 7, "mew": 1.4, "mfc": "white", "color": _COLOURS[1], "label": "validation"},
+        "test": {"marker": "o", "ms": 7, "color": _COLOURS[0], "label": "test"},
+    }
+    with _style():
+        figure = Figure(figsize=(9.2, 4.0), layout="constrained")
+        for axes, (dataset, score) in zip(
+            figure.subplots(1, len(scores), squeeze=False)[0], scores.items(), strict=True
+        ):
+            values = benchmark[benchmark["dataset"] == dataset].pivot_table(
+                index="model", columns="split", values=score, sort=False
+            )
+            values = values.sort_values("val", ascending=False, kind="stable")
+            rows = range(len(values))
+            axes.hlines(rows, values.min(axis=1), values.max(axis=1), color="#bbbbbb", lw=1)
+            for split, mark in marks.items():
+                axes.plot(values[split], rows, ls="", **mark)
+            axes.set_yticks(rows, [model_label(str(model)) for model in values.index])
+            axes.invert_yaxis()
+            axes.set_xlabel(_SCORES[score])
+            axes.set_title(_DATASETS[dataset])
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)
+    return figure
+
+
+def challenge_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure:
+    """Draw the validation score of kernel regression against the ridge (Problem 13), a panel for each data set.
+
+    A kernel with further hyper-parameters is drawn with those that are best at each ridge; a dashed line has the best
+    network.
+
+    Args:
+        validation: columns dataset, model, hyperparameters (JSON), split, r2, accuracy, outcome.
+        scores: the column drawn for each data set.
+    """
+    val = validation[(validation["split"] == "val") & (validation["outcome"] == "fitted")]
+    ridges = val["hyperparameters"].map(json.loads).map(lambda values: values.get("ridge"))
+    kernels = val.assign(ridge=ridges)[val["model"].map(lambda model: model not in ("network", "rfm", "rfm_direction"))]
+    places = {ridge: place for place, ridge in enumerate(sorted(kernels["ridge"].unique()))}
+    colours = _colours(kernels["model"]) | {"nngp": _KNOWN_COLOURS["relu"]}
+    with _style():
+        figure = Figure(figsize=(9.2, 4.2), layout="constrained")
+        for axes, (dataset, score) in zip(
+            figure.subplots(1, len(scores), squeeze=False)[0], scores.items(), strict=True
+        ):
+            of_dataset = kernels[kernels["dataset"] == dataset]
+            for model, some in of_dataset.groupby("model", sort=False):
+                curve = some.groupby("ridge")[score].max()
+                heights = curve.index.map(places)
+                axes.plot(heights, curve, "o-", ms=5, color=colours[str(model)], label=model_label(str(model)))
+            network = val.loc[(val["dataset"] == dataset) & (val["model"] == "network"), score].max()
+            axes.axhline(network, color="#222222", ls="--", lw=1.2, label="best network")
+            axes.set_xticks(list(places.values()), [f"{ridge:g}" for ridge in places])
+            axes.set_xlabel("ridge")
+            axes.set_ylabel(f"validation {_SCORES[score]}")
+            axes.set_title(_DATASETS[dataset])
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9.5)
+    return figure
+
+
+def challenge_direction(directions: pd.DataFrame, samples: pd.DataFrame, trained: tuple[float, float]) -> Figure:
+    """Draw the target against the coordinate along the direction that a feature machine found, and the direction itself.
+
+    Left, the test samples, with the regression on that coordinate alone; grey is where there were no training samples.
+    Right, the components by model, in the order of the features, with the truth where it is known.
+
+    Args:
+        directions: columns model, feature, component, truth.
+        samples: columns along, y, predicted: test samples.
+        trained: least and largest coordinate of the training samples.
+    """
+    samples = samples.sort_values("along")
+    with _style():
+        figure = Figure(figsize=(9.2, 4.0), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot(samples["along"], samples["y"], "o", ms=2, mew=0, alpha=0.4, color=_COLOURS[0], label="test samples")
+        left.plot(samples["along"], samples["predicted"], lw=1.5, color=_COLOURS[3], label="regression on $u·x$")
+        low, high = left.get_xlim()
+        for start, end in ((low, trained[0]), (trained[1], high)):
+            left.axvspan(min(start, end), end if start == low else high, color="#777777", alpha=0.15, lw=0)
+        left.set_xlim(low, high)
+        left.set_xlabel("coordinate $u·x$ along the direction of the feature machine")
+        left.set_ylabel("target")
+        left.legend(loc="upper left", fontsize=9.5)
+        for (model, some), (marker, colour) in zip(
+            directions.groupby("model", sort=False), (("o", _COLOURS[0]), ("x", _COLOURS[1])), strict=False
+        ):
+            some = some.sort_values("feature")
+            right.plot(some["feature"], some["component"], marker, ms=5, color=colour, label=model_label(str(model)))
+            if some["truth"].notna().all() and model == "rfm":
+                right.plot(some["feature"], some["truth"], "_", ms=9, mew=1.6, color="#222222", label="truth")
+        right.axhline(0, color="#222222", lw=0.8)
+        right.set_xlabel("feature")
+        right.set_ylabel("component of the direction")
+        right.legend(loc="best", fontsize=9.5)
     return figure
 
 

@@ -1,5 +1,7 @@
 # Functions for the rules. No rule stands here.
 import ast
+import hashlib
+import itertools
 import json
 import sys
 from functools import cache
@@ -83,3 +85,28 @@ def code(script, *others):
     Snakemake looks at the contents of inputs only where they are newer than the outputs; a param it always compares.
     """
     return VIEW.digest([script, *library(script), *others])
+
+
+def files_in(folder):
+    """The files that are in a folder now."""
+    return sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
+
+
+def contents(paths):
+    """A hash of data that a user may put in place, take away or change."""
+    return hashlib.sha256(b"".join(hashlib.sha256(Path(path).read_bytes()).digest() for path in paths)).hexdigest()
+
+
+def grid(**values):
+    """All combinations of values of some parameters, the last varying fastest."""
+    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+
+
+def pieces(values, size):
+    """A list cut into pieces of a size; the last may be shorter."""
+    return [values[start : start + size] for start in range(0, len(values), size)]
+
+
+def square_mb(n):
+    """The memory of two n x n matrices of float64, in MB."""
+    return 2 * 8 * n**2 // 10**6

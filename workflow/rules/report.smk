@@ -7,6 +7,7 @@ SECTIONS = [
     "theory",
     "kernel_regression",
     "width_sweep",
+    "challenge",
 ]
 TEMPLATES = sorted(str(path) for path in Path("workflow/report").glob("*.j2")) + ["workflow/report/style.css"]
 

@@ -1,0 +1,230 @@
+"""The models of the course challenge (sheet, Problem 13): fitted to training samples, measured on others.
+
+Every model is fitted to the targets less their mean, in units of their standard deviation.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from nngplab.feature_machine import RecursiveFeatureMachine
+from nngplab.kernels import kernel_function, nngp
+from nngplab.networks import FullyConnected
+from nngplab.regression import KernelRegression
+from nngplab.training import Training, shuffled_batches, train
+
+Array = npt.NDArray[Any]
+Hyperparameters = dict[str, Any]
+Predictor = Callable[[Array], Array]
+
+PLAIN_KERNELS = ("sine", "erf", "linear")
+KERNELS = ("nngp", "laplace", *PLAIN_KERNELS)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs X (n, d) and targets y (n, outputs), float64; one-hot targets where `classes`."""
+
+    X: Array
+    y: Array
+    classes: bool
+
+
+@dataclass(frozen=True)
+class Selection:
+    """All that a choice between models may see: the training and the validation samples."""
+
+    train: Samples
+    val: Samples
+
+
+def read_selection(path: Path) -> Selection:
+    """Read the samples for training and validation, as `workflow/scripts/challenge_*_data.py` write them."""
+    with np.load(path) as file:
+        return Selection(_samples(file, "train", file), _samples(file, "val", file))
+
+
+def read_test(path: Path, selection: Path) -> Samples:
+    """Read the test samples, shifted and scaled as the training samples are, which `selection` holds."""
+    with np.load(path) as file, np.load(selection) as scaling:
+        return _samples(file, "test", scaling)
+
+
+def _samples(file: Any, split: str, scaling: Any) -> Samples:
+    X = (file[f"X_{split}"].astype(np.float64) - scaling["shift"]) / scaling["scale"]
+    y, classes = file[f"y_{split}"], int(scaling["classes"])
+    return Samples(X, np.eye(classes)[y] if classes else y[:, np.newaxis], bool(classes))
+
+
+def errors(outputs: Array, samples: Samples) -> dict[str, float]:
+    """Return mse, r2 and, for classes, accuracy (else NaN) of outputs (n, outputs).
+
+    The squared error is averaged over the outputs too; R² is one minus its ratio to that of predicting the mean.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # the outputs of a network that diverged
+        mse = np.mean((outputs - samples.y) ** 2)
+    right = outputs.argmax(axis=1) == samples.y.argmax(axis=1)
+    return {
+        "mse": float(mse),
+        "r2": float(1 - mse / np.mean((samples.y - samples.y.mean(axis=0)) ** 2)),
+        "accuracy": float(right.mean()) if samples.classes else np.nan,
+    }
+
+
+def score(samples: Samples) -> str:
+    """Return by which of `errors` models are ranked: the accuracy of classes, else R²."""
+    return "accuracy" if samples.classes else "r2"
+
+
+def measure(predictor: Predictor, selection: Selection) -> dict[str, dict[str, float]]:
+    """Return the errors of a predictor on the training and on the validation samples."""
+    return {split: errors(predictor(part.X), part) for split, part in vars(selection).items()}
+
+
+def candidate_rows(
+    model: str, hyperparameters: Hyperparameters, measured: dict[str, dict[str, float]], outcome: str
+) -> list[dict[str, Any]]:
+    """Return the rows of one candidate in the table of all: one for each split that was measured."""
+    named = {"model": model, "hyperparameters": json.dumps(hyperparameters)}
+    return [{**named, "split": split, **values, "outcome": outcome} for split, values in measured.items()]
+
+
+class Cost:
+    """What a job costs, from here on: seconds on the wall clock and of the processor, and peak memory."""
+
+    def __init__(self) -> None:
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
+
+    def table(self, dataset: str, model: str, step: str, fits: int) -> pd.DataFrame:
+        """Return one row: what this process has needed for so many fits of a model."""
+        # In KiB, but on macOS in bytes.
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return pd.DataFrame(
+            {"dataset": [dataset], "model": model, "step": step, "fits": fits}
+            | {"seconds": time.perf_counter() - self.wall, "cpu_seconds": time.process_time() - self.cpu}
+            | {"peak_memory_mib": peak / 2**20}
+        )
+
+
+def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples) -> Predictor:
+    """Return kernel regression with one of `KERNELS`, on inputs in units of their root mean square norm.
+
+    So ridges and rates mean the same for every data set: the mean squared norm of a row is 1, and with it the mean
+    diagonal of each Gram matrix. The "nngp" is that of a ReLU network. With `bias`, it gets a constant input of 1, which
+    is a bias of the first layer as strong as all other inputs together; with `normalize`, rows are scaled to unit norm,
+    else the kernel is homogeneous.
+    """
+    scale = np.sqrt(np.mean(np.sum(samples.X**2, axis=1)))
+    kernel = {
+        "nngp": partial(nngp, dual="relu", normalize=hyperparameters.get("normalize", True)),
+        "laplace": kernel_function("laplace", hyperparameters.get("L", 0.0)),
+        **{name: kernel_function(name) for name in PLAIN_KERNELS},
+    }[model]
+
+    def prepared(X: Array) -> Array:
+        return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
+
+    regression = KernelRegression(kernel, ridge=hyperparameters["ridge"])
+    regression.fit(prepared(samples.X), _standardised(samples))
+    return _unscaled(lambda X: regression.predict(prepared(X)), samples)
+
+
+def fit_feature_machine(hyperparameters: Hyperparameters, samples: Samples) -> RecursiveFeatureMachine:
+    """Return a recursive feature machine with this bandwidth, ridge and number of iterations, fitted to the samples."""
+    machine = RecursiveFeatureMachine(
+        bandwidth=hyperparameters["bandwidth"],
+        iterations=hyperparameters["iterations"],
+        ridge=hyperparameters["ridge"],
+    )
+    return machine.fit(samples.X, _standardised(samples))
+
+
+def machine_predictor(machine: RecursiveFeatureMachine, samples: Samples) -> Predictor:
+    """Return the function from inputs (n, d) to outputs of a machine that `fit_feature_machine` fitted to samples."""
+    return _unscaled(machine.predict, samples)
+
+
+def fit_along(direction: Array, hyperparameters: Hyperparameters, samples: Samples) -> Predictor:
+    """Return regression with the Laplace kernel on one coordinate, u.x in units of its standard deviation.
+
+    Args:
+        direction: u (d,).
+        hyperparameters: with `direction_L`, the rate of the kernel, and `direction_ridge`.
+        samples: the samples.
+    """
+    scale = np.std(samples.X @ direction)
+    along = (direction / scale)[:, np.newaxis]
+    regression = KernelRegression("laplace", ridge=hyperparameters["direction_ridge"], L=hyperparameters["direction_L"])
+    regression.fit(samples.X @ along, _standardised(samples))
+    return _unscaled(lambda X: regression.predict(X @ along), samples)
+
+
+def train_network(
+    hyperparameters: Hyperparameters, samples: Samples, seed: int, val: Samples | None = None
+) -> tuple[FullyConnected, Training]:
+    """Train a ReLU network with biases by AdamW on the squared error, for `hyperparameters["epochs"]` epochs.
+
+    The same arguments give the same network after the same number of epochs, whether or not `val` is measured. The
+    history has, after each epoch, train_mse, train_r2 and train_accuracy, and the same for `val` where it is given.
+    """
+    X, y = _tensor(samples.X), _tensor(_standardised(samples))
+    network = FullyConnected(
+        X.shape[1], hyperparameters["k"], hyperparameters["depth"], y.shape[1], "relu", seed, bias=True
+    )
+    optimiser = torch.optim.AdamW(
+        network.parameters(),
+        lr=hyperparameters["learning_rate"],
+        weight_decay=hyperparameters["weight_decay"],
+        fused=True,
+    )
+    predictor = network_predictor(network, samples)
+    parts = {"train": samples} if val is None else {"train": samples, "val": val}
+
+    def measure() -> dict[str, float]:
+        measured = {split: errors(predictor(part.X), part) for split, part in parts.items()}
+        named = {f"{split}_{name}": value for split in parts for name, value in measured[split].items()}
+        return {"loss": named["train_mse"], **named}
+
+    batches = shuffled_batches(X, y, hyperparameters["batch_size"], seed)
+    training = train(network, nn.functional.mse_loss, batches, optimiser, hyperparameters["epochs"], measure)
+    return network, training
+
+
+def network_predictor(network: FullyConnected, samples: Samples) -> Predictor:
+    """Return the function from inputs (n, d) to outputs of a network trained on the standardised targets of samples."""
+
+    @torch.no_grad()
+    def outputs(X: Array) -> Array:
+        predictions: Array = network(_tensor(X)).double().numpy()
+        return predictions
+
+    return _unscaled(outputs, samples)
+
+
+def _standardised(samples: Samples) -> Array:
+    return (samples.y - samples.y.mean(axis=0)) / _deviation(samples)
+
+
+def _unscaled(predictor: Predictor, samples: Samples) -> Predictor:
+    mean, scale = samples.y.mean(axis=0), _deviation(samples)
+    return lambda X: predictor(X).reshape(len(X), -1) * scale + mean
+
+
+def _deviation(samples: Samples) -> float:
+    return float(samples.y.std()) or 1.0
+
+
+def _tensor(array: Array) -> Tensor:
+    return torch.from_numpy(array.astype(np.float32))

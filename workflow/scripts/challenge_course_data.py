@@ -1,0 +1,62 @@
+"""Split the course's data of Problem 13, or the stand-in for them, into a file for selection and a file for the test."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from nngplab.datasets.challenge import course_files, course_standin, read_course
+from nngplab.datasets.download import sha256_of
+from nngplab.errors import InputError
+from nngplab.files import write_json, write_npz
+from nngplab.program import run
+
+STAND_IN = "STAND-IN DATA, NOT THE COURSE'S"
+
+
+def main(arguments: argparse.Namespace) -> None:
+    files = course_files(arguments.folder)
+    if files:
+        course, direction = read_course(arguments.folder), None
+    else:
+        course, direction = course_standin(arguments.seed)
+    n, d = course.X_train.shape
+    n_train = arguments.n_train or n
+    if n_train > n:
+        raise InputError(f"challenge.course_train is {n_train:,}, but there are {n:,} training rows: lower it, or null")
+    write_npz(
+        arguments.selection,
+        X_train=course.X_train[:n_train],
+        y_train=course.y_train[:n_train],
+        X_val=course.X_val,
+        y_val=course.y_val,
+        shift=np.zeros(d),
+        scale=np.ones(d),
+        classes=0,
+    )
+    write_npz(arguments.test, X_test=course.X_test, y_test=course.y_test)
+    write_json(
+        {
+            "label": "the course's data" if files else STAND_IN,
+            "stand_in": not files,
+            "files": {path.name: sha256_of(path) for path in files},
+            "direction": None if direction is None else direction.tolist(),
+            "n_train": n_train,
+            "n_val": len(course.X_val),
+            "n_test": len(course.X_test),
+            "d": d,
+            "score": "r2",
+        },
+        arguments.record,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where the six CSV files are, or are not")
+    parser.add_argument("--n-train", type=int, help="use the first so many training rows (default: all)")
+    parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
+    parser.add_argument("--selection", type=Path, required=True, help="samples for training and validation, NPZ")
+    parser.add_argument("--test", type=Path, required=True, help="samples for the test, NPZ")
+    parser.add_argument("--record", type=Path, required=True, help="what the data are, JSON")
+    run(parser, main)

@@ -1,0 +1,31 @@
+"""Draw the direction that a recursive feature machine finds in the data of the course challenge (Problem 13)."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nngplab.figures import challenge_direction, save
+from nngplab.program import run
+
+
+def main(arguments: argparse.Namespace) -> None:
+    record = json.loads(arguments.record.read_text(encoding="utf-8"))
+    directions = pd.read_csv(arguments.directions).query("dataset == 'course'")
+    with np.load(arguments.outputs) as file:
+        samples = pd.DataFrame(
+            {"along": file["along_test"], "y": file["y_test"][:, 0], "predicted": file["rfm_direction"][:, 0]}
+        )
+        figure = challenge_direction(directions, samples, (file["along_train"].min(), file["along_train"].max()))
+    save(figure, arguments.output, record["label"] if record["stand_in"] else None)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--directions", type=Path, required=True, help="the directions learnt, CSV")
+    parser.add_argument("--outputs", type=Path, required=True, help="outputs of the feature machine, NPZ")
+    parser.add_argument("--record", type=Path, required=True, help="what the data are, JSON")
+    parser.add_argument("--output", type=Path, required=True, help="the figure, SVG or PNG")
+    run(parser, main)

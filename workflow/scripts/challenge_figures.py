@@ -1,0 +1,28 @@
+"""Draw the models of Problem 13 beside each other, and how the kernels depend on the ridge."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from nngplab.figures import challenge_benchmark, challenge_ridges, save
+from nngplab.program import run
+
+
+def main(arguments: argparse.Namespace) -> None:
+    records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.records}
+    scores = {dataset: record["score"] for dataset, record in records.items()}
+    mark = "; ".join(record["label"] for record in records.values() if record["stand_in"])
+    save(challenge_benchmark(pd.read_csv(arguments.benchmark), scores), arguments.benchmark_figure, mark)
+    save(challenge_ridges(pd.read_csv(arguments.validation), scores), arguments.ridges, mark)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--benchmark", type=Path, required=True, help="errors of the selected models, CSV")
+    parser.add_argument("--validation", type=Path, required=True, help="errors of all candidates, CSV")
+    parser.add_argument("--records", type=Path, nargs="+", required=True, help="what each data set is, JSON")
+    parser.add_argument("--benchmark-figure", type=Path, required=True, help="the models, SVG or PNG")
+    parser.add_argument("--ridges", type=Path, required=True, help="the kernels against the ridge, SVG or PNG")
+    run(parser, main)

@@ -1,0 +1,58 @@
+"""Train networks of Problem 13 and measure them on the training and the validation samples."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from threadpoolctl import threadpool_limits
+
+from nngplab.challenge import Cost, Selection, candidate_rows, read_selection, score, train_network
+from nngplab.files import write_csv
+from nngplab.program import run
+from nngplab.seeds import integer_seed
+from nngplab.training import Outcome
+
+RESULTS = ("mse", "r2", "accuracy")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    # The order of a sum, and with it its last digit, depends on the number of threads.
+    torch.set_num_threads(1)
+    cost = Cost()
+    with threadpool_limits(1, "blas"):
+        selection = read_selection(arguments.selection)
+        seed = integer_seed(arguments.seed, "challenge", arguments.dataset)
+        common = {"batch_size": arguments.batch_size, "epochs": arguments.epochs}
+        rows = [row for network in arguments.networks for row in train_one(network | common, selection, seed)]
+    write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
+    write_csv(cost.table(arguments.dataset, "network", "selection", len(arguments.networks)), arguments.cost)
+
+
+def train_one(hyperparameters: dict[str, Any], selection: Selection, seed: int) -> list[dict[str, Any]]:
+    """Return the rows of one network, as it was after the epoch at which it did best on the validation samples."""
+    _, training = train_network(hyperparameters, selection.train, seed, selection.val)
+    epochs = range(1, training.epochs + 1)
+    failed = training.outcome in (Outcome.DIVERGED, Outcome.DEAD)
+    ranked_by = f"val_{score(selection.val)}"
+    epoch = training.epochs if failed else max(epochs, key=lambda epoch: training.history[epoch][ranked_by])
+    measured = {
+        split: {name: training.history[epoch][f"{split}_{name}"] for name in RESULTS} for split in ("train", "val")
+    }
+    outcome = str(training.outcome) if failed else "fitted"
+    return candidate_rows("network", {**hyperparameters, "epochs": epoch}, measured, outcome)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--selection", type=Path, required=True, help="samples for training and validation, NPZ")
+    parser.add_argument("--dataset", required=True, help="name of the data set")
+    parser.add_argument("--networks", type=json.loads, required=True, help="hyper-parameters of each, a JSON list")
+    parser.add_argument("--epochs", type=int, required=True, help="passes over the training samples")
+    parser.add_argument("--batch-size", type=int, required=True, help="samples in a step")
+    parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
+    parser.add_argument("--output", type=Path, required=True, help="two rows a network, CSV")
+    parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
+    run(parser, main)

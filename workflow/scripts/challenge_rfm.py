@@ -1,0 +1,59 @@
+"""Fit recursive feature machines for Problem 13, then regression on the leading direction of the best one alone."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from threadpoolctl import threadpool_limits
+
+from nngplab.challenge import (
+    Cost,
+    candidate_rows,
+    fit_along,
+    fit_feature_machine,
+    machine_predictor,
+    measure,
+    read_selection,
+    score,
+)
+from nngplab.files import write_csv
+from nngplab.program import run
+
+
+def main(arguments: argparse.Namespace) -> None:
+    torch.set_num_threads(1)
+    cost = Cost()
+    with threadpool_limits(1, "blas"):
+        selection = read_selection(arguments.selection)
+        rows: list[dict[str, Any]] = []
+        best_score, best, direction = -np.inf, {}, np.empty(0)
+        for candidate in arguments.candidates:
+            machine = fit_feature_machine(candidate, selection.train)
+            measured = measure(machine_predictor(machine, selection.train), selection)
+            rows += candidate_rows("rfm", candidate, measured, "fitted")
+            if measured["val"][score(selection.val)] > best_score:
+                best_score, best = measured["val"][score(selection.val)], candidate
+                direction = machine.leading_direction_
+        for along in arguments.along:
+            measured = measure(fit_along(direction, along, selection.train), selection)
+            rows += candidate_rows("rfm_direction", {**best, **along}, measured, "fitted")
+    write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
+    write_csv(
+        cost.table(arguments.dataset, "rfm", "selection", len(arguments.candidates) + len(arguments.along)),
+        arguments.cost,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--selection", type=Path, required=True, help="samples for training and validation, NPZ")
+    parser.add_argument("--dataset", required=True, help="name of the data set")
+    parser.add_argument("--candidates", type=json.loads, required=True, help="hyper-parameters of each, a JSON list")
+    parser.add_argument("--along", type=json.loads, required=True, help="those of the direction's, a JSON list")
+    parser.add_argument("--output", type=Path, required=True, help="two rows a candidate, CSV")
+    parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
+    run(parser, main)

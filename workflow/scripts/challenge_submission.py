@@ -1,0 +1,69 @@
+"""Write what the rules of the course challenge ask for: predictions, and a page on the model that made them."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from nngplab.figures import model_label
+from nngplab.files import written_whole
+from nngplab.program import run
+
+DATASET = "course"
+
+
+def main(arguments: argparse.Namespace) -> None:
+    record = json.loads(arguments.record.read_text(encoding="utf-8"))
+    benchmark, directions, cost = (
+        table[table["dataset"] == DATASET]
+        for table in map(pd.read_csv, (arguments.benchmark, arguments.directions, arguments.cost))
+    )
+    val = benchmark[benchmark["split"] == "val"]
+    best = str(val.loc[val["r2"].idxmax(), "model"])
+    write_predictions(best, arguments.outputs, arguments.predictions)
+    page = jinja2.Template(
+        arguments.template.read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    with written_whole(arguments.readme) as beside:
+        words = page.render(**facts(best, benchmark, directions, cost), record=record, label=model_label)
+        beside.write_text(words.strip() + "\n", encoding="utf-8")
+
+
+def write_predictions(model: str, paths: list[Path], output: Path) -> None:
+    """Write the model's predictions for X_test, n x 1, as the rules have it: no header."""
+    for path in paths:
+        with np.load(path) as file:
+            if model in file.files:
+                with written_whole(output) as beside:
+                    pd.DataFrame(file[model]).to_csv(beside, index=False, header=False, lineterminator="\n")
+
+
+def facts(best: str, benchmark: pd.DataFrame, directions: pd.DataFrame, cost: pd.DataFrame) -> dict[str, Any]:
+    """Return what the page says: the model, its errors, what it cost, and which features it looks at."""
+    rows = benchmark[benchmark["model"] == best]
+    machine = directions[directions["model"] == "rfm"]
+    return {
+        "model": best,
+        "hyperparameters": json.loads(rows["hyperparameters"].iloc[0]),
+        "errors": rows.set_index("split")[["mse", "r2"]].to_dict("index"),
+        "others": benchmark[(benchmark["split"] == "test") & (benchmark["model"] != best)].to_dict("records"),
+        "features": machine.head(10).to_dict("records"),
+        "cost": cost[cost["model"] == best.removesuffix("_direction")].to_dict("records"),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--template", type=Path, required=True, help="the page, Jinja2")
+    parser.add_argument("--record", type=Path, required=True, help="what the data are, JSON")
+    parser.add_argument("--benchmark", type=Path, required=True, help="errors of the selected models, CSV")
+    parser.add_argument("--directions", type=Path, required=True, help="the directions learnt, CSV")
+    parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
+    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs for the test samples, NPZ")
+    parser.add_argument("--predictions", type=Path, required=True, help="the predictions to hand in, CSV")
+    parser.add_argument("--readme", type=Path, required=True, help="the page to hand in, Markdown")
+    run(parser, main)

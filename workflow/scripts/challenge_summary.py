@@ -1,0 +1,121 @@
+"""Set the selected models of Problem 13 beside each other: errors, differences, and the directions that they learnt."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from nngplab.feature_machine import leading_direction
+from nngplab.files import write_csv, write_json
+from nngplab.program import run
+from nngplab.statistics import mean_interval
+
+Array = npt.NDArray[Any]
+COLUMNS = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy"]
+COMPARISON = ["dataset", "model", "other", "score", "difference", "low", "high"]
+DIRECTIONS = ["dataset", "model", "feature", "component", "truth", "cosine", "share"]
+
+
+def main(arguments: argparse.Namespace) -> None:
+    records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.records}
+    benchmark = put_together(pd.read_csv(arguments.validation), pd.concat(map(pd.read_csv, arguments.tests)))
+    write_csv(benchmark, arguments.benchmark)
+    compared, learnt = [], []
+    for dataset, record in records.items():
+        arrays = read_arrays(arguments.outputs, dataset)
+        models = benchmark.loc[benchmark["dataset"] == dataset, "model"].unique()
+        outputs = {model: of_test[model] for of_test in arrays.values() for model in models if model in of_test}
+        (y, *_) = (of_test["y_test"] for of_test in arrays.values())
+        compared += [{"dataset": dataset, **row} for row in compare(outputs, y, record["score"])]
+        for model, of_test in arrays.items():
+            if "feature_matrix" in of_test:
+                table = direction_table(of_test["feature_matrix"], record["direction"])
+                learnt.append(table.assign(dataset=dataset, model=model))
+    write_csv(pd.DataFrame(compared, columns=COMPARISON), arguments.comparison)
+    write_csv(pd.concat(learnt)[DIRECTIONS] if learnt else pd.DataFrame(columns=DIRECTIONS), arguments.directions)
+    write_json(metrics(benchmark, records), arguments.metrics)
+
+
+def put_together(validation: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the selected candidates, those on the training and validation samples first."""
+    selected = tests[["dataset", "model", "hyperparameters"]]
+    return pd.concat([selected.merge(validation, how="left")[COLUMNS], tests[COLUMNS]], ignore_index=True)
+
+
+def read_arrays(paths: list[Path], dataset: str) -> dict[str, dict[str, Array]]:
+    """Return the arrays of each test of a data set, by the model's name."""
+    found = {}
+    for path in paths:
+        if path.parent.name == dataset:
+            with np.load(path) as file:
+                found[path.stem] = dict(file)
+    return found
+
+
+def compare(outputs: dict[str, Array], y: Array, score: str) -> list[dict[str, Any]]:
+    """Return by how much the network scores higher than each other model on the test samples, with a 95% interval.
+
+    Both models meet the same samples, so the interval is that of the mean of paired differences.
+    """
+
+    def scores(model: str) -> Array:
+        """Values, one a sample, whose mean is the score."""
+        if score == "accuracy":
+            right: Array = (outputs[model].argmax(axis=1) == y.argmax(axis=1)).astype(float)
+            return right
+        ratios: Array = ((outputs[model] - y) ** 2).mean(axis=1) / np.mean((y - y.mean(axis=0)) ** 2)
+        return 1 - ratios
+
+    rows = []
+    for other in outputs if "network" in outputs else []:
+        if other != "network":
+            differences = scores("network") - scores(other)
+            low, high = mean_interval(differences)
+            named = {"model": "network", "other": other, "score": score}
+            rows.append(named | {"difference": differences.mean(), "low": low, "high": high})
+    return rows
+
+
+def direction_table(matrix: Array, truth: list[float] | None) -> pd.DataFrame:
+    """Return the leading direction of a feature matrix (d, d): a row a feature, those with the most weight first.
+
+    Its share is that of the largest eigenvalue in the trace. A direction has no sign: that of the truth, where it is
+    known, is chosen to fit.
+    """
+    u = leading_direction(matrix)
+    known = np.full(len(u), np.nan) if truth is None else np.sign(u @ truth) * np.array(truth)
+    table = pd.DataFrame({"feature": np.arange(1, len(u) + 1), "component": u, "truth": known, "cosine": known @ u})
+    share = np.linalg.eigvalsh(matrix)[-1] / np.trace(matrix)
+    return table.assign(share=share).sort_values("component", key=np.abs, ascending=False, kind="stable")
+
+
+def metrics(benchmark: pd.DataFrame, records: dict[str, Any]) -> dict[str, Any]:
+    """Return the score of each model on the validation and the test samples, by data set."""
+    return {
+        dataset: {
+            "data": record["label"],
+            "score": record["score"],
+            **{
+                str(model): rows.set_index("split")[record["score"]][["val", "test"]].to_dict()
+                for model, rows in benchmark[benchmark["dataset"] == dataset].groupby("model", sort=False)
+            },
+        }
+        for dataset, record in records.items()
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--validation", type=Path, required=True, help="errors of all candidates, CSV")
+    parser.add_argument("--tests", type=Path, nargs="+", required=True, help="errors on the test samples, CSV")
+    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs for the test samples, NPZ")
+    parser.add_argument("--records", type=Path, nargs="+", required=True, help="what each data set is, JSON")
+    parser.add_argument("--benchmark", type=Path, required=True, help="errors of the selected models, CSV")
+    parser.add_argument("--comparison", type=Path, required=True, help="the network against each other model, CSV")
+    parser.add_argument("--directions", type=Path, required=True, help="the directions learnt, CSV")
+    parser.add_argument("--metrics", type=Path, required=True, help="the scores, JSON")
+    run(parser, main)
