@@ -122,9 +122,9 @@ def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples) -
     """Return kernel regression with one of `KERNELS`, on inputs in units of their root mean square norm.
 
     So ridges and rates mean the same for every data set: the mean squared norm of a row is 1, and with it the mean
-    diagonal of each Gram matrix. The "nngp" is that of a ReLU network. With `bias`, it gets a constant input of 1, which
-    is a bias of the first layer as strong as all other inputs together; with `normalize`, rows are scaled to unit norm,
-    else the kernel is homogeneous.
+    diagonal of each Gram matrix. The "nngp" is that of a ReLU network. With `bias`, it gets a constant input of 1,
+    which is a bias of the first layer as strong as all other inputs together; with `normalize`, rows are scaled to unit
+    norm, else the kernel is homogeneous.
     """
     scale = np.sqrt(np.mean(np.sum(samples.X**2, axis=1)))
     kernel = {

@@ -495,7 +495,7 @@ def challenge_benchmark(benchmark: pd.DataFrame, scores: dict[str, str]) -> Figu
             axes.set_xlabel(_SCORES[score])
             axes.set_title(_DATASETS[dataset])
         handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)
+        figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=9.5)
     return figure
 
 
@@ -531,18 +531,18 @@ def challenge_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure
             axes.set_ylabel(f"validation {_SCORES[score]}")
             axes.set_title(_DATASETS[dataset])
         handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9.5)
+        figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False, fontsize=9.5)
     return figure
 
 
 def challenge_direction(directions: pd.DataFrame, samples: pd.DataFrame, trained: tuple[float, float]) -> Figure:
-    """Draw the target against the coordinate along the direction that a feature machine found, and the direction itself.
+    """Draw the target along the direction that a feature machine found, and the direction itself (Problem 13).
 
     Left, the test samples, with the regression on that coordinate alone; grey is where there were no training samples.
-    Right, the components by model, in the order of the features, with the truth where it is known.
+    Right, its components, with the truth where it is known, and those of a network, turned to the same side.
 
     Args:
-        directions: columns model, feature, component, truth.
+        directions: columns model ("rfm", and "network" where there is one), feature, component, truth.
         samples: columns along, y, predicted: test samples.
         trained: least and largest coordinate of the training samples.
     """
@@ -553,19 +553,20 @@ def challenge_direction(directions: pd.DataFrame, samples: pd.DataFrame, trained
         left.plot(samples["along"], samples["y"], "o", ms=2, mew=0, alpha=0.4, color=_COLOURS[0], label="test samples")
         left.plot(samples["along"], samples["predicted"], lw=1.5, color=_COLOURS[3], label="regression on $u·x$")
         low, high = left.get_xlim()
-        for start, end in ((low, trained[0]), (trained[1], high)):
-            left.axvspan(min(start, end), end if start == low else high, color="#777777", alpha=0.15, lw=0)
+        for span in ((low, trained[0]), (trained[1], high)):
+            left.axvspan(*span, color="#777777", alpha=0.15, lw=0)
         left.set_xlim(low, high)
         left.set_xlabel("coordinate $u·x$ along the direction of the feature machine")
         left.set_ylabel("target")
         left.legend(loc="upper left", fontsize=9.5)
-        for (model, some), (marker, colour) in zip(
-            directions.groupby("model", sort=False), (("o", _COLOURS[0]), ("x", _COLOURS[1])), strict=False
-        ):
-            some = some.sort_values("feature")
-            right.plot(some["feature"], some["component"], marker, ms=5, color=colour, label=model_label(str(model)))
-            if some["truth"].notna().all() and model == "rfm":
-                right.plot(some["feature"], some["truth"], "_", ms=9, mew=1.6, color="#222222", label="truth")
+        columns = directions.pivot_table(index="feature", columns="model", values=["component", "truth"], sort=False)
+        machine = columns["component"]["rfm"]
+        right.plot(machine, "o", ms=5, color=_COLOURS[0], label=model_label("rfm"))
+        if "network" in columns["component"]:
+            network = columns["component"]["network"]
+            right.plot(np.sign(machine @ network) * network, "x", ms=5, color=_COLOURS[1], label=model_label("network"))
+        if "truth" in columns:
+            right.plot(columns["truth"]["rfm"], "_", ms=9, mew=1.6, color="#222222", label="truth")
         right.axhline(0, color="#222222", lw=0.8)
         right.set_xlabel("feature")
         right.set_ylabel("component of the direction")

@@ -208,6 +208,7 @@ rule challenge_selection:
         records=expand("results/challenge/data/{dataset}.json", dataset=CHALLENGE_DATASETS),
     output:
         validation="results/challenge/validation.csv",
+        outcomes="results/challenge/outcomes.csv",
         selected="results/challenge/selected.json",
     log:
         "logs/challenge_selection.log",
@@ -224,7 +225,8 @@ rule challenge_selection:
         "Select the models of Problem 13 by the validation samples"
     shell:
         "python {input.script:q} --tables {input.tables:q} --records {input.records:q}"
-        " --validation {output.validation:q} --selected {output.selected:q} --log {log:q}"
+        " --validation {output.validation:q} --outcomes {output.outcomes:q} --selected {output.selected:q}"
+        " --log {log:q}"
 
 
 # The only rule that reads test samples.

@@ -1,4 +1,4 @@
-"""Split the course's data of Problem 13, or the stand-in for them, into a file for selection and a file for the test."""
+"""Split the data of the course challenge, or the stand-in for them, into a file for selection and one for the test."""
 
 import argparse
 from pathlib import Path

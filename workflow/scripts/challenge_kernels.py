@@ -10,11 +10,10 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import KERNELS, Cost, Selection, candidate_rows, fit_kernel, measure
+from nngplab.challenge import KERNELS, Cost, Selection, candidate_rows, fit_kernel, measure, read_selection
 from nngplab.errors import InputError
 from nngplab.files import write_csv
 from nngplab.program import run
-from nngplab.challenge import read_selection
 
 log = logging.getLogger("nngplab")
 

@@ -11,19 +11,29 @@ from nngplab.files import write_csv, write_json
 from nngplab.program import run
 
 COLUMNS = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy", "outcome"]
+OUTCOMES = ("fitted", "diverged", "dead", "singular")
 
 
 def main(arguments: argparse.Namespace) -> None:
     records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.records}
     validation = pd.concat([pd.read_csv(path) for path in arguments.tables], ignore_index=True)[COLUMNS]
     write_csv(validation, arguments.validation)
+    write_csv(count_outcomes(validation), arguments.outcomes)
     write_json(
         {name: selected(validation, name, record["score"]) for name, record in records.items()}, arguments.selected
     )
 
 
+def count_outcomes(validation: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each data set and model, the number of candidates and of those with each outcome."""
+    val = validation[validation["split"] == "val"]
+    counts = pd.get_dummies(val["outcome"]).reindex(columns=list(OUTCOMES), fill_value=False).astype(int)
+    groups = counts.assign(candidates=1).groupby([val["dataset"], val["model"]], sort=False)
+    return groups.sum()[["candidates", *OUTCOMES]].reset_index()
+
+
 def selected(validation: pd.DataFrame, dataset: str, score: str) -> dict[str, Any]:
-    """Return, for each model of a data set, the hyper-parameters of its best candidate; none for one that never fitted."""
+    """Return the hyper-parameters of the best candidate for each model of a data set, if any of them was fitted."""
     val = validation[(validation["dataset"] == dataset) & (validation["split"] == "val")]
     return {
         str(model): json.loads(str(candidates.loc[candidates[score].idxmax(), "hyperparameters"]))
@@ -36,5 +46,6 @@ if __name__ == "__main__":
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="tables of candidates, CSV")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="what each data set is, JSON")
     parser.add_argument("--validation", type=Path, required=True, help="the tables in one, CSV")
+    parser.add_argument("--outcomes", type=Path, required=True, help="numbers of candidates by outcome, CSV")
     parser.add_argument("--selected", type=Path, required=True, help="hyper-parameters by data set and model, JSON")
     run(parser, main)
