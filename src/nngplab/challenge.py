@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from nngplab.feature_machine import RecursiveFeatureMachine
-from nngplab.kernels import kernel_function, nngp
+from nngplab.kernels import Kernel, kernel_function, nngp
 from nngplab.networks import FullyConnected
 from nngplab.regression import KernelRegression
 from nngplab.training import Training, shuffled_batches, train
@@ -127,16 +127,16 @@ def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples) -
     norm, else the kernel is homogeneous.
     """
     scale = np.sqrt(np.mean(np.sum(samples.X**2, axis=1)))
-    kernel = {
+    kernels: dict[str, Kernel] = {
         "nngp": partial(nngp, dual="relu", normalize=hyperparameters.get("normalize", True)),
         "laplace": kernel_function("laplace", hyperparameters.get("L", 0.0)),
         **{name: kernel_function(name) for name in PLAIN_KERNELS},
-    }[model]
+    }
 
     def prepared(X: Array) -> Array:
         return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
 
-    regression = KernelRegression(kernel, ridge=hyperparameters["ridge"])
+    regression = KernelRegression(kernels[model], ridge=hyperparameters["ridge"])
     regression.fit(prepared(samples.X), _standardised(samples))
     return _unscaled(lambda X: regression.predict(prepared(X)), samples)
 

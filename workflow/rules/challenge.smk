@@ -413,7 +413,7 @@ rule challenge_submission:
     input:
         script="workflow/scripts/challenge_submission.py",
         library=library("workflow/scripts/challenge_submission.py"),
-        template="workflow/report/challenge_submission.md.j2",
+        template="workflow/report/challenge_submission.md.jinja",
         record="results/challenge/data/course.json",
         benchmark=rules.challenge_summary.output.benchmark,
         directions=rules.challenge_summary.output.directions,
@@ -432,7 +432,7 @@ rule challenge_submission:
         mem_mb=1000,
         runtime=5,
     params:
-        code=code("workflow/scripts/challenge_submission.py", "workflow/report/challenge_submission.md.j2"),
+        code=code("workflow/scripts/challenge_submission.py", "workflow/report/challenge_submission.md.jinja"),
     message:
         "Write what the rules of the course challenge ask for"
     shell:

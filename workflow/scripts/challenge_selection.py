@@ -36,7 +36,7 @@ def selected(validation: pd.DataFrame, dataset: str, score: str) -> dict[str, An
     """Return the hyper-parameters of the best candidate for each model of a data set, if any of them was fitted."""
     val = validation[(validation["dataset"] == dataset) & (validation["split"] == "val")]
     return {
-        str(model): json.loads(str(candidates.loc[candidates[score].idxmax(), "hyperparameters"]))
+        str(model): json.loads(candidates.nlargest(1, score)["hyperparameters"].item())
         for model, candidates in val[val["outcome"] == "fitted"].groupby("model", sort=False)
     }
 

@@ -22,8 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
         table[table["dataset"] == DATASET]
         for table in map(pd.read_csv, (arguments.benchmark, arguments.directions, arguments.cost))
     )
-    val = benchmark[benchmark["split"] == "val"]
-    best = str(val.loc[val["r2"].idxmax(), "model"])
+    best = benchmark[benchmark["split"] == "val"].nlargest(1, "r2")["model"].item()
     write_predictions(best, arguments.outputs, arguments.predictions)
     page = jinja2.Template(
         arguments.template.read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True
