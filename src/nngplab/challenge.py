@@ -7,7 +7,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from nngplab.feature_machine import RecursiveFeatureMachine
+from nngplab.feature_machine import RecursiveFeatureMachine, iteration_path
 from nngplab.kernels import Kernel, kernel_function, nngp
 from nngplab.networks import FullyConnected
 from nngplab.regression import KernelRegression
@@ -141,14 +141,23 @@ def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples) -
     return _unscaled(lambda X: regression.predict(prepared(X)), samples)
 
 
-def fit_feature_machine(hyperparameters: Hyperparameters, samples: Samples) -> RecursiveFeatureMachine:
-    """Return a recursive feature machine with this bandwidth, ridge and number of iterations, fitted to the samples."""
-    machine = RecursiveFeatureMachine(
+def feature_machine(hyperparameters: Hyperparameters) -> RecursiveFeatureMachine:
+    """Return the recursive feature machine, not yet fitted, of this bandwidth, ridge and number of iterations."""
+    return RecursiveFeatureMachine(
         bandwidth=hyperparameters["bandwidth"],
         iterations=hyperparameters["iterations"],
         ridge=hyperparameters["ridge"],
     )
-    return machine.fit(samples.X, _standardised(samples))
+
+
+def fit_feature_machine(hyperparameters: Hyperparameters, samples: Samples) -> RecursiveFeatureMachine:
+    """Return `feature_machine`, fitted to the samples."""
+    return feature_machine(hyperparameters).fit(samples.X, _standardised(samples))
+
+
+def feature_machine_path(hyperparameters: Hyperparameters, samples: Samples) -> Iterator[RecursiveFeatureMachine]:
+    """Yield feature machines fitted with 0, 1, 2, ... iterations, up to those of `feature_machine`."""
+    return iteration_path(feature_machine(hyperparameters), samples.X, _standardised(samples))
 
 
 def machine_predictor(machine: RecursiveFeatureMachine, samples: Samples) -> Predictor:

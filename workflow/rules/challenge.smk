@@ -21,7 +21,7 @@ CHALLENGE_KERNELS = {
 if "laplace" in CHALLENGE_KERNELS:
     CHALLENGE_KERNELS["laplace"] = grid(ridge=CHALLENGE["ridges"], L=CHALLENGE["laplace_L"])
 CHALLENGE_RFM = grid(
-    bandwidth=CHALLENGE["rfm_bandwidths"], iterations=CHALLENGE["rfm_iterations"], ridge=CHALLENGE["rfm_ridges"]
+    bandwidth=CHALLENGE["rfm_bandwidths"], iterations=[CHALLENGE["rfm_iterations"]], ridge=CHALLENGE["rfm_ridges"]
 )
 CHALLENGE_ALONG = grid(direction_L=CHALLENGE["direction_L"], direction_ridge=CHALLENGE["direction_ridges"])
 CHALLENGE_MODELS = {

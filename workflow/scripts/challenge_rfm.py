@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,16 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.challenge import (
     Cost,
+    Samples,
     candidate_rows,
+    feature_machine_path,
     fit_along,
-    fit_feature_machine,
     machine_predictor,
     measure,
     read_selection,
     score,
 )
+from nngplab.feature_machine import RecursiveFeatureMachine
 from nngplab.files import write_csv
 from nngplab.program import run
 
@@ -31,8 +35,8 @@ def main(arguments: argparse.Namespace) -> None:
         selection = read_selection(arguments.selection)
         rows: list[dict[str, Any]] = []
         best_score, best, direction = -np.inf, {}, np.empty(0)
-        for candidate in arguments.candidates:
-            machine = fit_feature_machine(candidate, selection.train)
+        for machine in machines(arguments.candidates, selection.train):
+            candidate = {name: getattr(machine, name) for name in ("bandwidth", "iterations", "ridge")}
             measured = measure(machine_predictor(machine, selection.train), selection)
             rows += candidate_rows("rfm", candidate, measured, "fitted")
             if measured["val"][score(selection.val)] > best_score:
@@ -43,9 +47,15 @@ def main(arguments: argparse.Namespace) -> None:
             rows += candidate_rows("rfm_direction", {**best, **along}, measured, "fitted")
     write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
     write_csv(
-        cost.table(arguments.dataset, "rfm", "selection", len(arguments.candidates) + len(arguments.along)),
+        cost.table(arguments.dataset, "rfm", "selection", len(rows) // 2),
         arguments.cost,
     )
+
+
+def machines(candidates: list[dict[str, Any]], samples: Samples) -> Iterator[RecursiveFeatureMachine]:
+    """Yield the machines of each candidate after 1, 2, 3, ... iterations: before the first, none has a direction."""
+    for candidate in candidates:
+        yield from islice(feature_machine_path(candidate, samples), 1, None)
 
 
 if __name__ == "__main__":
