@@ -89,7 +89,7 @@ def code(script, *others):
 
 def files_in(folder):
     """The files that are in a folder now."""
-    return sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
+    return sorted(str(path) for path in Path(folder).glob("*") if path.is_file())
 
 
 def contents(paths):
