@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 from test_fc_net import data, script  # noqa: F401
 
-from nngplab import challenge
+from nngplab import challenge, regression
 from nngplab.challenge import Samples, errors, fit_kernel, train_network
 from nngplab.datasets.challenge import COURSE_SHAPES, course_standin
 from nngplab.datasets.cifar10 import FOLDER
-from nngplab.errors import InputError
 from nngplab.regression import KernelRegression
 
 NETWORK = {"k": 12, "depth": 2, "weight_decay": 0.0, "learning_rate": 0.01, "batch_size": 16, "epochs": 6}
@@ -76,6 +75,14 @@ class TestKernels:
         model = KernelRegression(kernel, ridge=0.5, L=0.3).fit(train.X / scale, train.y - train.y.mean(axis=0))
         predictor = fit_kernel(kernel, {"ridge": 0.5, "L": 0.3}, train)
         np.testing.assert_allclose(predictor(other), model.predict(other / scale) + train.y.mean(axis=0), rtol=1e-9)
+
+    def test_each_ridge_of_a_path_is_as_alone(self):
+        train, other = samples(outputs=2), samples(seed=1).X
+        together = challenge.fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1, 1.0], train)(other)
+        for ridge, outputs in together.items():
+            alone = fit_kernel("laplace", {"L": 0.3, "ridge": ridge}, train)(other)
+            np.testing.assert_allclose(outputs, alone, rtol=1e-12)
+        assert list(together) == [0.0, 0.1, 1.0]
 
     @settings(max_examples=20, deadline=None)
     @given(st.floats(0.01, 100), st.floats(-100, 100), st.floats(0.01, 100))
@@ -224,7 +231,7 @@ def room(tmp_path_factory) -> Path:
     ]
     common = ["--selection", folder / "selection.npz", "--dataset", "course"]
     fit(folder, "networks", "network", *common, "--networks", json.dumps(networks), *OF_NETWORKS)
-    fit(folder, "kernels", "nngp", *common, "--kernel", "nngp", "--candidates", json.dumps(NNGP))
+    fit(folder, "kernels", "nngp", *common, "--kernel", "nngp", *NNGP)
     machines = [{"bandwidth": 5.0, "iterations": 3, "ridge": 0.001}]
     fit(folder, "rfm", "rfm", *common, "--candidates", json.dumps(machines), "--along", json.dumps([ALONG]))
     select(folder)
@@ -235,7 +242,7 @@ def room(tmp_path_factory) -> Path:
 
 
 OF_NETWORKS = ["--epochs", NETWORK["epochs"], "--batch-size", NETWORK["batch_size"], "--seed", 88]
-NNGP = [{"ridge": ridge, "bias": False, "normalize": False} for ridge in (0.0, 0.01, 10.0)]
+NNGP = ["--choices", json.dumps([{"bias": False, "normalize": False}]), "--ridges", 0.0, 0.01, 10.0]
 
 
 def fit(folder: Path, name: str, model: str, *options: object) -> None:
@@ -294,19 +301,25 @@ class TestSelection:
         assert outcomes.loc["nngp", ["candidates", "fitted", "diverged"]].tolist() == [3, 3, 0]
         assert json.loads((room / "selected.json").read_text())["course"]["network"]["learning_rate"] == 0.01
 
-    def test_a_kernel_that_cannot_be_fitted_is_named_and_no_reason_to_stop(self, room, tmp_path, monkeypatch):
-        def fit_or_not(model, hyperparameters, samples):
-            if hyperparameters["ridge"] == 0:
-                raise InputError("the Gram matrix is not positive definite")
-            return fit_kernel(model, hyperparameters, samples)
-
-        monkeypatch.setattr(challenge, "fit_kernel", fit_or_not)
-        options = ["--selection", room / "selection.npz", "--dataset", "course", "--kernel", "nngp"]
-        options += ["--candidates", json.dumps(NNGP), "--output", tmp_path / "a.csv", "--cost", tmp_path / "c.csv"]
-        status, said = script("challenge_kernels", *options)
+    def test_a_singular_kernel_is_named_and_no_reason_to_stop(self, room, tmp_path, monkeypatch):
+        """More samples than features, and too many for the least-squares solution: ridge 0 cannot be had."""
+        monkeypatch.setattr(regression, "EIGENVECTORS_UP_TO", 10)
+        options = ["--selection", room / "selection.npz", "--dataset", "course", "--kernel", "linear"]
+        options += ["--choices", "[{}]", "--ridges", 0.5, 0.0, 1.0, "--output", tmp_path / "a.csv"]
+        status, said = script("challenge_kernels", *options, "--cost", tmp_path / "c.csv")
         assert status == 0
         assert "not positive definite" in said
-        assert pd.read_csv(tmp_path / "a.csv")["outcome"].tolist() == 2 * ["singular"] + 4 * ["fitted"]
+        table = pd.read_csv(tmp_path / "a.csv")
+        assert table["outcome"].tolist() == ["fitted", "fitted", "singular", "singular", "fitted", "fitted"]
+        assert table["r2"].notna().tolist() == [True, True, False, False, True, True]
+
+    def test_a_lack_of_memory_is_a_reason_to_stop(self, room, tmp_path, monkeypatch):
+        monkeypatch.setattr(regression, "available_memory", lambda: 1)
+        options = ["--selection", room / "selection.npz", "--dataset", "course", "--kernel", "nngp", *NNGP]
+        status, said = script("challenge_kernels", *options, "--output", tmp_path / "a.csv", "--cost", tmp_path / "c")
+        assert status == 1
+        assert said.startswith("error: ")
+        assert "memory" in said
 
     def test_a_model_that_never_fitted_is_not_selected(self, room, tmp_path):
         for name in ("network", "nngp", "rfm"):
@@ -335,7 +348,7 @@ class TestTheTest:
         validation = pd.read_csv(room / "validation.csv").query("split == 'val'")
         for row in pd.read_csv(tmp_path / f"{model}.csv").itertuples():
             chosen = validation.query("model == @row.model and hyperparameters == @row.hyperparameters").iloc[0]
-            assert (row.mse, row.r2) == (chosen["mse"], chosen["r2"])
+            assert (row.mse, row.r2) == pytest.approx((chosen["mse"], chosen["r2"]), rel=1e-12)
 
     def test_the_benchmark(self, room):
         benchmark = pd.read_csv(room / "benchmark.csv")

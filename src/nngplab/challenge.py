@@ -4,10 +4,11 @@ Every model is fitted to the targets less their mean, in units of their standard
 """
 
 import json
+import logging
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,15 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from nngplab.cholesky import NotPositiveDefiniteError
+from nngplab.errors import InputError
 from nngplab.feature_machine import RecursiveFeatureMachine, iteration_path
 from nngplab.kernels import Kernel, kernel_function, nngp
 from nngplab.networks import FullyConnected
-from nngplab.regression import KernelRegression
+from nngplab.regression import KernelRegression, ridge_path
 from nngplab.training import Training, shuffled_batches, train
+
+log = logging.getLogger("nngplab.challenge")
 
 Array = npt.NDArray[Any]
 Hyperparameters = dict[str, Any]
@@ -118,13 +123,17 @@ class Cost:
         )
 
 
-def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples) -> Predictor:
-    """Return kernel regression with one of `KERNELS`, on inputs in units of their root mean square norm.
+def fit_ridges(
+    model: str, hyperparameters: Hyperparameters, ridges: Iterable[float], samples: Samples
+) -> Callable[[Array], dict[float, Array]]:
+    """Return kernel regression with one of `KERNELS` as a function from inputs (n, d) to outputs, ridge by ridge.
 
-    So ridges and rates mean the same for every data set: the mean squared norm of a row is 1, and with it the mean
-    diagonal of each Gram matrix. The "nngp" is that of a ReLU network. With `bias`, it gets a constant input of 1,
-    which is a bias of the first layer as strong as all other inputs together; with `normalize`, rows are scaled to unit
-    norm, else the kernel is homogeneous.
+    A ridge with which the Gram matrix is singular is left out, with a warning in the log.
+
+    The kernel sees inputs in units of their root mean square norm. So ridges and rates mean the same for every data
+    set: the mean squared norm of a row is 1, and with it the mean diagonal of each Gram matrix. The "nngp" is that of a
+    ReLU network. With `bias`, it gets a constant input of 1, which is a bias of the first layer as strong as all other
+    inputs together; with `normalize`, rows are scaled to unit norm, else the kernel is homogeneous.
     """
     scale = np.sqrt(np.mean(np.sum(samples.X**2, axis=1)))
     kernels: dict[str, Kernel] = {
@@ -136,9 +145,34 @@ def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples) -
     def prepared(X: Array) -> Array:
         return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
 
-    regression = KernelRegression(kernels[model], ridge=hyperparameters["ridge"])
-    regression.fit(prepared(samples.X), _standardised(samples))
-    return _unscaled(lambda X: regression.predict(prepared(X)), samples)
+    left, solutions = list(ridges), {}
+    regression = KernelRegression(kernels[model])
+    while left:
+        try:
+            for fitted in ridge_path(regression, prepared(samples.X), _standardised(samples), tuple(left)):
+                regression = fitted
+                solutions[left.pop(0)] = fitted.dual_coef_
+        except InputError as error:
+            if not isinstance(error.__context__, NotPositiveDefiniteError):
+                raise
+            log.warning("%s with %s: %s", model, hyperparameters | {"ridge": left.pop(0)}, error)
+
+    def outputs(X: Array) -> dict[float, Array]:
+        if not solutions:
+            return {}
+        # Side by side, so that the kernel is computed once for all ridges.
+        regression.dual_coef_ = np.hstack(list(solutions.values()))
+        parts = np.hsplit(regression.predict(prepared(X)), len(solutions))
+        return {ridge: _unscaled(part, samples) for ridge, part in zip(solutions, parts, strict=True)}
+
+    return outputs
+
+
+def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples) -> Predictor:
+    """Return `fit_ridges` with one ridge, `hyperparameters["ridge"]`."""
+    ridge = hyperparameters["ridge"]
+    outputs = fit_ridges(model, hyperparameters, [ridge], samples)
+    return lambda X: outputs(X)[ridge]
 
 
 def feature_machine(hyperparameters: Hyperparameters) -> RecursiveFeatureMachine:
@@ -162,7 +196,7 @@ def feature_machine_path(hyperparameters: Hyperparameters, samples: Samples) -> 
 
 def machine_predictor(machine: RecursiveFeatureMachine, samples: Samples) -> Predictor:
     """Return the function from inputs (n, d) to outputs of a machine that `fit_feature_machine` fitted to samples."""
-    return _unscaled(machine.predict, samples)
+    return lambda X: _unscaled(machine.predict(X), samples)
 
 
 def fit_along(direction: Array, hyperparameters: Hyperparameters, samples: Samples) -> Predictor:
@@ -177,7 +211,7 @@ def fit_along(direction: Array, hyperparameters: Hyperparameters, samples: Sampl
     along = (direction / scale)[:, np.newaxis]
     regression = KernelRegression("laplace", ridge=hyperparameters["direction_ridge"], L=hyperparameters["direction_L"])
     regression.fit(samples.X @ along, _standardised(samples))
-    return _unscaled(lambda X: regression.predict(X @ along), samples)
+    return lambda X: _unscaled(regression.predict(X @ along), samples)
 
 
 def train_network(
@@ -216,19 +250,17 @@ def network_predictor(network: FullyConnected, samples: Samples) -> Predictor:
 
     @torch.no_grad()
     def outputs(X: Array) -> Array:
-        predictions: Array = network(_tensor(X)).double().numpy()
-        return predictions
+        return _unscaled(network(_tensor(X)).double().numpy(), samples)
 
-    return _unscaled(outputs, samples)
+    return outputs
 
 
 def _standardised(samples: Samples) -> Array:
     return (samples.y - samples.y.mean(axis=0)) / _deviation(samples)
 
 
-def _unscaled(predictor: Predictor, samples: Samples) -> Predictor:
-    mean, scale = samples.y.mean(axis=0), _deviation(samples)
-    return lambda X: predictor(X).reshape(len(X), -1) * scale + mean
+def _unscaled(outputs: Array, samples: Samples) -> Array:
+    return outputs.reshape(len(outputs), -1) * _deviation(samples) + samples.y.mean(axis=0)
 
 
 def _deviation(samples: Samples) -> float:

@@ -14,12 +14,11 @@ CHALLENGE_NETWORKS = {
     for decay in CHALLENGE["weight_decays"]
     for part, rates in enumerate(pieces(CHALLENGE["learning_rates"], CHALLENGE["shard_size"]))
 }
+# For each kernel, the choices of its hyper-parameters but the ridge.
 CHALLENGE_KERNELS = {
-    "nngp": grid(ridge=CHALLENGE["ridges"], bias=CHALLENGE["nngp_bias"], normalize=CHALLENGE["nngp_normalize"]),
-    **{kernel: grid(ridge=CHALLENGE["ridges"]) for kernel in CHALLENGE["kernels"]},
+    "nngp": grid(bias=CHALLENGE["nngp_bias"], normalize=CHALLENGE["nngp_normalize"]),
+    **{kernel: grid(L=CHALLENGE["laplace_L"]) if kernel == "laplace" else [{}] for kernel in CHALLENGE["kernels"]},
 }
-if "laplace" in CHALLENGE_KERNELS:
-    CHALLENGE_KERNELS["laplace"] = grid(ridge=CHALLENGE["ridges"], L=CHALLENGE["laplace_L"])
 CHALLENGE_RFM = grid(
     bandwidth=CHALLENGE["rfm_bandwidths"], iterations=[CHALLENGE["rfm_iterations"]], ridge=CHALLENGE["rfm_ridges"]
 )
@@ -156,12 +155,13 @@ rule challenge_kernels:
         runtime=600,
     params:
         code=code("workflow/scripts/challenge_kernels.py"),
-        candidates=lambda wildcards: json.dumps(CHALLENGE_KERNELS[wildcards.kernel]),
+        choices=lambda wildcards: json.dumps(CHALLENGE_KERNELS[wildcards.kernel]),
+        ridges=lookup(dpath="challenge/ridges", within=config),
     message:
         "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.kernel}"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
-        " --kernel {wildcards.kernel} --candidates {params.candidates:q} --output {output.table:q}"
+        " --kernel {wildcards.kernel} --choices {params.choices:q} --ridges {params.ridges} --output {output.table:q}"
         " --cost {output.cost:q} --log {log:q}"
 
 

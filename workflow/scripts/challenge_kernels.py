@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,9 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import KERNELS, Cost, Selection, candidate_rows, fit_kernel, measure, read_selection
-from nngplab.errors import InputError
+from nngplab.challenge import KERNELS, Cost, Selection, candidate_rows, errors, fit_ridges, read_selection
 from nngplab.files import write_csv
 from nngplab.program import run
-
-log = logging.getLogger("nngplab")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -23,19 +19,28 @@ def main(arguments: argparse.Namespace) -> None:
     cost = Cost()
     with threadpool_limits(1, "blas"):
         selection = read_selection(arguments.selection)
-        rows = [row for candidate in arguments.candidates for row in fit_one(arguments.kernel, candidate, selection)]
+        rows = [row for choice in arguments.choices for row in fit_one(arguments, choice, selection)]
     write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
-    write_csv(cost.table(arguments.dataset, arguments.kernel, "selection", len(arguments.candidates)), arguments.cost)
+    write_csv(cost.table(arguments.dataset, arguments.kernel, "selection", len(rows) // 2), arguments.cost)
 
 
-def fit_one(kernel: str, hyperparameters: dict[str, Any], selection: Selection) -> list[dict[str, Any]]:
-    try:
-        predictor = fit_kernel(kernel, hyperparameters, selection.train)
-    except InputError as error:
-        # A singular Gram matrix is a result about this kernel and ridge, and no reason to stop.
-        log.warning("%s with %s: %s", kernel, hyperparameters, error)
-        return candidate_rows(kernel, hyperparameters, {"train": {}, "val": {}}, "singular")
-    return candidate_rows(kernel, hyperparameters, measure(predictor, selection), "fitted")
+def fit_one(arguments: argparse.Namespace, choice: dict[str, Any], selection: Selection) -> list[dict[str, Any]]:
+    """Return the rows of one choice of the other hyper-parameters, with each ridge.
+
+    A singular Gram matrix is a result about this kernel and ridge, and no reason to stop.
+    """
+    outputs = fit_ridges(arguments.kernel, choice, arguments.ridges, selection.train)
+    train, val = outputs(selection.train.X), outputs(selection.val.X)
+    rows = []
+    for ridge in arguments.ridges:
+        fitted = ridge in val
+        measured = {
+            "train": errors(train[ridge], selection.train) if fitted else {},
+            "val": errors(val[ridge], selection.val) if fitted else {},
+        }
+        named = {"ridge": ridge, **choice}
+        rows += candidate_rows(arguments.kernel, named, measured, "fitted" if fitted else "singular")
+    return rows
 
 
 if __name__ == "__main__":
@@ -43,7 +48,8 @@ if __name__ == "__main__":
     parser.add_argument("--selection", type=Path, required=True, help="samples for training and validation, NPZ")
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument("--kernel", choices=KERNELS, required=True)
-    parser.add_argument("--candidates", type=json.loads, required=True, help="hyper-parameters of each, a JSON list")
-    parser.add_argument("--output", type=Path, required=True, help="two rows a candidate, CSV")
+    parser.add_argument("--choices", type=json.loads, required=True, help="of its hyper-parameters, a JSON list")
+    parser.add_argument("--ridges", type=float, nargs="+", required=True, help="tried with each of them")
+    parser.add_argument("--output", type=Path, required=True, help="two rows a choice and ridge, CSV")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
     run(parser, main)
