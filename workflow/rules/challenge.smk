@@ -1,7 +1,6 @@
 # Problem 13: fully connected networks against kernel regression on the course challenge and on CIFAR-10.
 CHALLENGE = config["challenge"]
-CHALLENGE_FOLDER = "data/challenge"
-CHALLENGE_FILES = files_in(CHALLENGE_FOLDER)
+CHALLENGE_FILES = files_in("data/challenge")
 CHALLENGE_DATASETS = CHALLENGE["datasets"]
 CHALLENGE_RFM_DATASETS = [name for name in CHALLENGE_DATASETS if name in CHALLENGE["rfm_datasets"]]
 
@@ -55,7 +54,7 @@ rule challenge_course_data:
         code=code("workflow/scripts/challenge_course_data.py"),
         # Snakemake looks at the contents of inputs only where they are newer than the outputs.
         contents=contents(CHALLENGE_FILES),
-        folder=CHALLENGE_FOLDER,
+        folder=lambda wildcards, input: Path(input.files[0]).parent,
         seed=lookup(dpath="seed", within=config),
         n_train=option("--n-train", CHALLENGE["course_train"]),
     message:
