@@ -26,9 +26,11 @@ CHALLENGE_MODELS = {
     dataset: ["network", *CHALLENGE_KERNELS, *(["rfm"] if dataset in CHALLENGE_RFM_DATASETS else [])]
     for dataset in CHALLENGE_DATASETS
 }
-CHALLENGE_MB = {
-    "course": 1500 + square_mb(CHALLENGE["course_train"] or 5000),
-    "cifar10": 3000 + square_mb(CHALLENGE["cifar10_train"] or 50000),
+# Memory in MB: several copies of the samples in float64, and the lower triangle of their Gram matrix.
+CHALLENGE_SAMPLES_MB = {"course": 1500, "cifar10": 2000 + (CHALLENGE["cifar10_train"] or 50000) // 10}
+CHALLENGE_KERNEL_MB = {
+    "course": CHALLENGE_SAMPLES_MB["course"] + triangle_mb(CHALLENGE["course_train"] or 5000),
+    "cifar10": CHALLENGE_SAMPLES_MB["cifar10"] + triangle_mb(CHALLENGE["cifar10_train"] or 50000),
 }
 
 
@@ -116,7 +118,7 @@ rule challenge_networks:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards: CHALLENGE_MB[wildcards.dataset],
+        mem_mb=lambda wildcards: CHALLENGE_SAMPLES_MB[wildcards.dataset],
         runtime=240,
     params:
         code=code("workflow/scripts/challenge_networks.py"),
@@ -150,7 +152,7 @@ rule challenge_kernels:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards: CHALLENGE_MB[wildcards.dataset],
+        mem_mb=lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset],
         runtime=600,
     params:
         code=code("workflow/scripts/challenge_kernels.py"),
@@ -181,7 +183,7 @@ rule challenge_rfm:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards: CHALLENGE_MB[wildcards.dataset],
+        mem_mb=lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset],
         runtime=600,
     params:
         code=code("workflow/scripts/challenge_rfm.py"),
@@ -250,7 +252,7 @@ rule challenge_test:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards: CHALLENGE_MB[wildcards.dataset],
+        mem_mb=lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset],
         runtime=240,
     params:
         code=code("workflow/scripts/challenge_test.py"),

@@ -107,6 +107,6 @@ def pieces(values, size):
     return [values[start : start + size] for start in range(0, len(values), size)]
 
 
-def square_mb(n):
-    """The memory of two n x n matrices of float64, in MB."""
-    return 2 * 8 * n**2 // 10**6
+def triangle_mb(n):
+    """The memory of the lower triangle of an n x n matrix of float64, in MB."""
+    return 4 * n**2 // 10**6
