@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from nngplab.cholesky import NotPositiveDefiniteError
 from nngplab.errors import InputError
 from nngplab.feature_machine import RecursiveFeatureMachine, iteration_path
-from nngplab.kernels import Kernel, kernel_function, nngp
+from nngplab.kernels import Kernel, nngp
 from nngplab.networks import FullyConnected
 from nngplab.regression import KernelRegression, ridge_path
 from nngplab.training import Training, shuffled_batches, train
@@ -136,17 +136,16 @@ def fit_ridges(
     inputs together; with `normalize`, rows are scaled to unit norm, else the kernel is homogeneous.
     """
     scale = np.sqrt(np.mean(np.sum(samples.X**2, axis=1)))
-    kernels: dict[str, Kernel] = {
-        "nngp": partial(nngp, dual="relu", normalize=hyperparameters.get("normalize", True)),
-        "laplace": kernel_function("laplace", hyperparameters.get("L", 0.0)),
-        **{name: kernel_function(name) for name in PLAIN_KERNELS},
-    }
+    homogeneous = partial(nngp, dual="relu", normalize=False)
+    kernel: str | Kernel = model
+    if model == "nngp":
+        kernel = "relu" if hyperparameters.get("normalize", True) else homogeneous
 
     def prepared(X: Array) -> Array:
         return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
 
     left, solutions = list(ridges), {}
-    regression = KernelRegression(kernels[model])
+    regression = KernelRegression(kernel, L=hyperparameters.get("L", 0.0))
     while left:
         try:
             for fitted in ridge_path(regression, prepared(samples.X), _standardised(samples), tuple(left)):
