@@ -137,11 +137,13 @@ class TestWords:
         text = words(folder)
         assert "The network beats the ReLU NNGP: test R² 0.9000 against 0.7000, a difference of 0.2000" in text
         assert "95% interval of the network's lead 0.190 to 0.210" in text
+        assert "this many samples it pays to train the other layers as well" in text
         assert "Best of all on the test set is the recursive feature machine, with 0.9700" in text
 
     def test_the_nngp_beats_the_network(self, folder):
         text = words(folder)
         assert "The ReLU NNGP beats the network: test accuracy 50.0% against 48.0%" in text
+        assert "this many samples it does not pay to train the other layers as well" in text
         assert "a difference of 2.0 percentage points (95% interval of the network's lead −3.0 to −1.0)" in text
         assert "Best of all is the ReLU NNGP; next comes the network, with 48.0%" in text
 

@@ -78,7 +78,7 @@ _MODELS = {
     "rfm": "feature machine",
     "rfm_direction": "its direction alone",
 }
-_DATASETS = {"course": "course challenge", "cifar10": "CIFAR-10"}
+DATASETS = {"course": "course challenge", "cifar10": "CIFAR-10"}
 _SCORES = {"r2": "R²", "accuracy": "accuracy"}
 
 
@@ -493,7 +493,7 @@ def challenge_benchmark(benchmark: pd.DataFrame, scores: dict[str, str]) -> Figu
             axes.set_yticks(rows, [model_label(str(model)) for model in values.index])
             axes.invert_yaxis()
             axes.set_xlabel(_SCORES[score])
-            axes.set_title(_DATASETS[dataset])
+            axes.set_title(DATASETS[dataset])
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=9.5)
     return figure
@@ -529,7 +529,7 @@ def challenge_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure
             axes.set_xticks(list(places.values()), [f"{ridge:g}" for ridge in places])
             axes.set_xlabel("ridge")
             axes.set_ylabel(f"validation {_SCORES[score]}")
-            axes.set_title(_DATASETS[dataset])
+            axes.set_title(DATASETS[dataset])
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False, fontsize=9.5)
     return figure

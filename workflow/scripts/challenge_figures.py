@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.figures import challenge_benchmark, challenge_ridges, save
+from nngplab.figures import DATASETS, challenge_benchmark, challenge_ridges, save
 from nngplab.program import run
 
 
 def main(arguments: argparse.Namespace) -> None:
     records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.records}
     scores = {dataset: record["score"] for dataset, record in records.items()}
-    mark = "; ".join(record["label"] for record in records.values() if record["stand_in"])
+    stand_ins = {DATASETS[dataset]: record["label"] for dataset, record in records.items() if record["stand_in"]}
+    mark = "; ".join(f"{dataset}: {label}" for dataset, label in stand_ins.items())
     save(challenge_benchmark(pd.read_csv(arguments.benchmark), scores), arguments.benchmark_figure, mark)
     save(challenge_ridges(pd.read_csv(arguments.validation), scores), arguments.ridges, mark)
 
