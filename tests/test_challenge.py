@@ -430,6 +430,31 @@ class TestSubmission:
         assert (cost[["seconds", "cpu_seconds", "peak_memory_mib"]] > 0).all(axis=None)
 
 
+class TestFigures:
+    def draw(self, room: Path, folder: Path) -> dict[str, str]:
+        folder.mkdir()
+        options = ["--benchmark", room / "benchmark.csv", "--validation", room / "validation.csv"]
+        options += ["--records", room / "course.json", "--benchmark-figure", folder / "benchmark.svg"]
+        assert script("challenge_figures", *options, "--ridges", folder / "ridges.svg") == (0, "")
+        options = ["--directions", room / "directions.csv", "--outputs", room / "course/rfm.npz"]
+        options += ["--record", room / "course.json", "--output", folder / "direction.svg"]
+        assert script("challenge_direction", *options) == (0, "")
+        return {path.name: path.read_text() for path in folder.iterdir()}
+
+    def test_every_model_is_drawn_and_the_stand_in_is_marked(self, room, tmp_path):
+        drawn = self.draw(room, tmp_path / "a")
+        # Words are drawn as shapes, each after a comment that has them.
+        for words in ("network", "ReLU NNGP", "feature machine", "its direction alone", "course challenge: small data"):
+            assert f"<!-- {words} -->" in drawn["benchmark.svg"], words
+        for words in ("ReLU NNGP", "best network", "0.01", "validation R²"):
+            assert f"<!-- {words} -->" in drawn["ridges.svg"], words
+        for words in ("truth", "feature machine", "network", "small data"):
+            assert f"<!-- {words} -->" in drawn["direction.svg"], words
+
+    def test_the_same_bytes_again(self, room, tmp_path):
+        assert self.draw(room, tmp_path / "a") == self.draw(room, tmp_path / "b")
+
+
 JOBS = (
     "import json\n"
     "from workflow.doors.dag import dag_of_all\n"
