@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
+
+# On a busy machine any example can take long; no test asserts speed.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@localhost"]

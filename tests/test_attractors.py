@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_report import Reader, sentences
 
@@ -90,7 +90,6 @@ def orthonormal(n, seed=0) -> torch.Tensor:
 
 
 class TestHomogeneity:
-    @settings(deadline=None)
     @given(scale=st.floats(0, 1e6), seed=st.integers(0, 1000))
     def test_scaling_the_input_scales_the_output(self, scale, seed):
         net, x = network(seed=seed), vectors(3, seed)
@@ -100,7 +99,6 @@ class TestHomogeneity:
     def test_zeros_stay_zeros(self):
         assert not iterate(network(), torch.zeros(1, D).double(), 3).any()
 
-    @settings(deadline=None)
     @given(seed=st.integers(0, 1000))
     def test_the_jacobian_times_the_input_is_the_output(self, seed):
         net, x = network(seed=seed), vectors(1, seed)[0]
@@ -183,7 +181,6 @@ class TestDestinations:
         assert (found.nearest, found.outcome) == (nearest, outcome)
         assert (found.cosine, found.span_cosine) == pytest.approx((cosine, span_cosine))
 
-    @settings(deadline=None)
     @given(scale=st.floats(1e-3, 1e3), seed=st.integers(0, 100))
     def test_a_factor_changes_nothing(self, scale, seed):
         Z, X = vectors(3, seed).numpy(), vectors(4, seed + 1).numpy()
@@ -207,7 +204,6 @@ class TestTraining:
     def test_the_loss_is_half_the_square_summed_over_the_images(self):
         assert loss(torch.tensor([[1.0, 2], [3, 4]]), torch.zeros(2, 2)) == 15
 
-    @settings(deadline=None)
     @given(seed=st.integers(0, 200), n=st.integers(1, 4), width=st.integers(1, 15))
     def test_the_bound_is_one_on_the_curvature_of_gauss_and_newton(self, seed, n, width):
         net, Z = network(width, seed, d=5), vectors(n, seed, d=5)

@@ -16,7 +16,8 @@ from sklearn.metrics import r2_score
 from test_fc_net import data, script  # noqa: F401
 
 from nngplab import challenge, regression
-from nngplab.challenge import Samples, errors, fit_kernel, train_network
+from nngplab.challenge import Samples, errors, fit_kernel
+from nngplab.challenge_networks import train_network
 from nngplab.datasets.challenge import COURSE_SHAPES, course_standin
 from nngplab.datasets.cifar10 import FOLDER
 from nngplab.regression import KernelRegression
@@ -84,7 +85,7 @@ class TestKernels:
             np.testing.assert_allclose(outputs, alone, rtol=1e-12)
         assert list(together) == [0.0, 0.1, 1.0]
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(st.floats(0.01, 100), st.floats(-100, 100), st.floats(0.01, 100))
     def test_units_do_not_matter(self, stretch, shift, scale):
         """Other units of the targets give the same predictions in these; those of the inputs change nothing."""
@@ -242,7 +243,7 @@ def room(tmp_path_factory) -> Path:
 
 
 OF_NETWORKS = ["--epochs", NETWORK["epochs"], "--batch-size", NETWORK["batch_size"], "--seed", 88]
-NNGP = ["--choices", json.dumps([{"bias": False, "normalize": False}]), "--ridges", 0.0, 0.01, 10.0]
+NNGP = ["--choices", json.dumps([{"bias": False, "normalize": False}]), "--ridges", 0.0, 0.01, 10.0, "--threads", 2]
 
 
 def fit(folder: Path, name: str, model: str, *options: object) -> None:
@@ -259,7 +260,7 @@ def select(folder: Path) -> None:
 
 def test(folder: Path, model: str, samples: Path, to: Path) -> None:
     options = ["--selection", folder / "selection.npz", "--test", samples, "--selected", folder / "selected.json"]
-    options += ["--dataset", "course", "--model", model, "--seed", 88, "--table", to / f"{model}.csv"]
+    options += ["--dataset", "course", "--model", model, "--seed", 88, "--threads", 1, "--table", to / f"{model}.csv"]
     options += ["--outputs", to / f"{model}.npz", "--cost", folder / f"cost_test_{model}.csv"]
     assert script("challenge_test", *options) == (0, "")
 
@@ -305,7 +306,7 @@ class TestSelection:
         """More samples than features, and too many for the least-squares solution: ridge 0 cannot be had."""
         monkeypatch.setattr(regression, "EIGENVECTORS_UP_TO", 10)
         options = ["--selection", room / "selection.npz", "--dataset", "course", "--kernel", "linear"]
-        options += ["--choices", "[{}]", "--ridges", 0.5, 0.0, 1.0, "--output", tmp_path / "a.csv"]
+        options += ["--choices", "[{}]", "--ridges", 0.5, 0.0, 1.0, "--threads", 1, "--output", tmp_path / "a.csv"]
         status, said = script("challenge_kernels", *options, "--cost", tmp_path / "c.csv")
         assert status == 0
         assert "not positive definite" in said

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -71,7 +71,6 @@ class TestReading:
             assert (X.shape, y.shape, X.dtype, y.dtype) == ((n, 4), (n,), np.float64, np.float64)
         assert course.X_val[1, 2] == float((folder / "X_val.csv").read_text().splitlines()[1].split(",")[2])
 
-    @settings(deadline=None)
     @given(arrays(np.float64, (3, 2), elements=st.floats(allow_nan=False, allow_infinity=False)))
     def test_every_finite_number_is_read_to_the_last_bit(self, tmp_path_factory, X):
         folder = tmp_path_factory.mktemp("course")
@@ -135,7 +134,6 @@ class TestFaults:
             "mend it, or take the sample out of X and y alike"
         )
 
-    @settings(deadline=None)
     @given(st.sampled_from(FILES), st.data())
     def test_the_first_fault_is_the_one_told(self, tmp_path_factory, name, data):
         folder = tmp_path_factory.mktemp("course")

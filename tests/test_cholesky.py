@@ -42,7 +42,7 @@ def lower(factor):
 
 
 class TestFactor:
-    @settings(deadline=None, max_examples=20)
+    @settings(max_examples=20)
     @given(n=st.integers(1, 200), outputs=st.integers(1, 4), dtype=st.sampled_from([np.float64, np.float32]))
     def test_against_lapack(self, n, outputs, dtype):
         K = matrix(n, dtype=dtype)

@@ -121,7 +121,7 @@ def slope(function, t):
 
 @pytest.mark.parametrize("name", ALL)
 class TestEachDualAndFamily:
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(xi=correlations)
     def test_the_definition(self, name, xi):
         by_quadrature = dual_by_quadrature(ALL[name].activation, xi)
@@ -140,7 +140,7 @@ class TestEachDualAndFamily:
         xi = np.linspace(-0.8, 0.8, 17)
         np.testing.assert_allclose(ALL[name](xi), np.polynomial.polynomial.polyval(xi, coefficients**2), atol=1e-12)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.lists(correlations, min_size=1, max_size=20))
     def test_bounded_by_its_value_at_one_and_convex_from_zero_to_one(self, name, xi):
         values = ALL[name](np.array(xi))

@@ -174,7 +174,7 @@ seeds = st.integers(0, 2**31)
 
 
 class TestLaws:
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(seeds, seeds)
     def test_the_axes_do_not_matter(self, seed, other):
         """Rotations, reflections and shifts of the samples turn M with them, and change no prediction."""
@@ -187,7 +187,7 @@ class TestLaws:
         Z = random.standard_normal((5, 4))
         np.testing.assert_allclose(there.predict(Z @ Q + shift), here.predict(Z), atol=1e-6)
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(seeds, st.floats(1e-6, 1e6))
     def test_the_unit_of_the_target_does_not_matter(self, seed, unit):
         X, y = samples(seed)
@@ -195,7 +195,7 @@ class TestLaws:
         np.testing.assert_allclose(there.feature_matrix_, here.feature_matrix_, atol=1e-8)
         np.testing.assert_allclose(there.predict(X) / unit, here.predict(X), atol=1e-8)
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(seeds)
     def test_an_output_twice_is_as_once(self, seed):
         X, y = samples(seed)

@@ -131,7 +131,7 @@ class TestConventions:
 
 
 class TestCurvature:
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(st.integers(2, 5), st.integers(2, 4), st.integers(0, 100), st.integers(0, 40), st.floats(0.05, 1.5))
     def test_the_closed_form_against_the_whole_hessian(self, d, k, seed, steps, share):
         of = problem(d, k, seed, c=0.7)
@@ -173,7 +173,7 @@ class TestCurvature:
         alpha, gamma = of.after(40_000, 1e-3 * of.largest_stable_step)
         assert of.curvature(alpha, gamma) == pytest.approx(of.small_step_curvature, rel=2e-3)
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(st.integers(2, 5), st.integers(2, 4), st.integers(0, 1000))
     def test_no_minimum_is_flatter_than_the_flattest(self, d, k, seed):
         """Any minimum at all, A B z = z, not only those that training reaches."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nngplab import networks
@@ -39,7 +39,6 @@ class TestFormula:
     def test_there_are_no_other_weights(self):
         assert [name for name, _ in network("relu").named_parameters()] == ["first.weight", "last.weight"]
 
-    @settings(deadline=None)
     @given(st.floats(0, 1e3), st.integers(0, 1000))
     def test_relu_without_biases_is_homogeneous(self, c, seed):
         net, (X, _) = network("relu"), data(seed)
@@ -76,7 +75,6 @@ class TestInitialisation:
 
 
 class TestGradients:
-    @settings(deadline=None)
     @given(st.integers(0, 2**31))
     def test_linear_against_the_update_rules_of_problem_1(self, seed):
         """dL/dA = -(Y - ABX) Xᵀ Bᵀ and dL/dB = -Aᵀ (Y - ABX) Xᵀ, with samples in the columns of X and Y."""

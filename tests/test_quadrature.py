@@ -64,7 +64,7 @@ def piecewise(x, pieces):
 
 
 class TestTheBound:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(pieces, st.floats(-0.999, 0.999) | st.sampled_from([1 - 1e-5, 1e-5 - 1, 0.0]), st.booleans())
     def test_random_piecewise_functions(self, pieces, xi, told):
         """With the kinks told or not, the true error is within the bound, and the bound is small."""
@@ -170,7 +170,7 @@ class TestFindKinks:
 
 
 class TestDualByQuadrature:
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(xi=correlations)
     def test_a_jump(self, xi):
         """Cho and Saul 2009, degree 0: the step function has the dual (pi - arccos xi) / (2 pi)."""
@@ -178,7 +178,7 @@ class TestDualByQuadrature:
             dual_by_quadrature(lambda x: np.heaviside(x, 0.5), xi), np.arccos(-xi) / (2 * np.pi), rtol=0, atol=1e-14
         )
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(xi=correlations, threshold=st.floats(-2, 2))
     def test_a_kink_anywhere(self, xi, threshold):
         """max(x, h) - max(-x, -h) is x + h: the duals of both sides agree, by E[(phi + psi)(u) (phi + psi)(v)]."""

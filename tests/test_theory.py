@@ -269,7 +269,6 @@ class TestGaussianMeans:
 sizes = st.integers(1, 7)
 
 
-@settings(deadline=None)
 @given(k=sizes, d=sizes, n=sizes, seed=st.integers(0, 2**32 - 1))
 def test_the_update_rules_of_problem_1_for_any_shape(k, d, n, seed):
     random = np.random.default_rng(seed)
@@ -285,7 +284,7 @@ def test_the_update_rules_of_problem_1_for_any_shape(k, d, n, seed):
 thousandths = st.integers(-2000, 2000).map(lambda number: number / 1000)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(thousandths, min_size=1, max_size=5), thousandths)
 def test_a_dual_scales_by_the_square_and_is_convex_and_non_decreasing_on_0_to_1(coefficients, a):
     """Problem 8 for polynomials, from the definition."""

@@ -53,7 +53,7 @@ class TestSymbolicMeans:
 
 
 class TestQuadrantMean:
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(xi=correlations)
     def test_the_probability_of_the_quadrant(self, xi):
         expected = scipy.stats.multivariate_normal(cov=[[1, xi], [xi, 1]]).cdf([0, 0])
@@ -68,7 +68,7 @@ class TestQuadrantMean:
             assert abs(quadrant_mean(lambda u, _: u, xi) - expected) < mpmath.mpf(10) ** (2 - digits)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(coefficients=st.lists(numbers, min_size=2, max_size=5))
 def test_the_dual_of_any_polynomial_commutes_with_differentiation(coefficients):
     """(6.8): the dual is a polynomial of the same degree, so a few of its values determine its derivative."""
@@ -79,7 +79,7 @@ def test_the_dual_of_any_polynomial_commutes_with_differentiation(coefficients):
     np.testing.assert_allclose(dual.deriv()(xi), dual_by_quadrature(phi.deriv(), xi), rtol=1e-9, atol=1e-9 * scale)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(parts=st.lists(st.floats(-2, 2), min_size=4, max_size=4), xi=correlations)
 def test_the_mean_of_exponentials_for_any_complex_constants(parts, xi):
     """(7.4), against a Gauss-Hermite rule."""

@@ -17,16 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
-from torch import Tensor, nn
 
 from nngplab.cholesky import NotPositiveDefiniteError
 from nngplab.errors import InputError
 from nngplab.feature_machine import RecursiveFeatureMachine, iteration_path
 from nngplab.kernels import Kernel, nngp
-from nngplab.networks import FullyConnected
 from nngplab.regression import KernelRegression, ridge_path
-from nngplab.training import Training, shuffled_batches, train
 
 log = logging.getLogger("nngplab.challenge")
 
@@ -148,7 +144,7 @@ def fit_ridges(
     regression = KernelRegression(kernel, L=hyperparameters.get("L", 0.0))
     while left:
         try:
-            for fitted in ridge_path(regression, prepared(samples.X), _standardised(samples), tuple(left)):
+            for fitted in ridge_path(regression, prepared(samples.X), standardised(samples), tuple(left)):
                 regression = fitted
                 solutions[left.pop(0)] = fitted.dual_coef_
         except InputError as error:
@@ -162,7 +158,7 @@ def fit_ridges(
         # Side by side, so that the kernel is computed once for all ridges.
         regression.dual_coef_ = np.hstack(list(solutions.values()))
         parts = np.hsplit(regression.predict(prepared(X)), len(solutions))
-        return {ridge: _unscaled(part, samples) for ridge, part in zip(solutions, parts, strict=True)}
+        return {ridge: unscaled(part, samples) for ridge, part in zip(solutions, parts, strict=True)}
 
     return outputs
 
@@ -185,17 +181,17 @@ def feature_machine(hyperparameters: Hyperparameters) -> RecursiveFeatureMachine
 
 def fit_feature_machine(hyperparameters: Hyperparameters, samples: Samples) -> RecursiveFeatureMachine:
     """Return `feature_machine`, fitted to the samples."""
-    return feature_machine(hyperparameters).fit(samples.X, _standardised(samples))
+    return feature_machine(hyperparameters).fit(samples.X, standardised(samples))
 
 
 def feature_machine_path(hyperparameters: Hyperparameters, samples: Samples) -> Iterator[RecursiveFeatureMachine]:
     """Yield feature machines fitted with 0, 1, 2, ... iterations, up to those of `feature_machine`."""
-    return iteration_path(feature_machine(hyperparameters), samples.X, _standardised(samples))
+    return iteration_path(feature_machine(hyperparameters), samples.X, standardised(samples))
 
 
 def machine_predictor(machine: RecursiveFeatureMachine, samples: Samples) -> Predictor:
     """Return the function from inputs (n, d) to outputs of a machine that `fit_feature_machine` fitted to samples."""
-    return lambda X: _unscaled(machine.predict(X), samples)
+    return lambda X: unscaled(machine.predict(X), samples)
 
 
 def fit_along(direction: Array, hyperparameters: Hyperparameters, samples: Samples) -> Predictor:
@@ -209,62 +205,19 @@ def fit_along(direction: Array, hyperparameters: Hyperparameters, samples: Sampl
     scale = np.std(samples.X @ direction)
     along = (direction / scale)[:, np.newaxis]
     regression = KernelRegression("laplace", ridge=hyperparameters["direction_ridge"], L=hyperparameters["direction_L"])
-    regression.fit(samples.X @ along, _standardised(samples))
-    return lambda X: _unscaled(regression.predict(X @ along), samples)
+    regression.fit(samples.X @ along, standardised(samples))
+    return lambda X: unscaled(regression.predict(X @ along), samples)
 
 
-def train_network(
-    hyperparameters: Hyperparameters, samples: Samples, seed: int, val: Samples | None = None
-) -> tuple[FullyConnected, Training]:
-    """Train a ReLU network with biases by AdamW on the squared error, for `hyperparameters["epochs"]` epochs.
-
-    The same arguments give the same network after the same number of epochs, whether or not `val` is measured. The
-    history has, after each epoch, train_mse, train_r2 and train_accuracy, and the same for `val` where it is given.
-    """
-    X, y = _tensor(samples.X), _tensor(_standardised(samples))
-    network = FullyConnected(
-        X.shape[1], hyperparameters["k"], hyperparameters["depth"], y.shape[1], "relu", seed, bias=True
-    )
-    optimiser = torch.optim.AdamW(
-        network.parameters(),
-        lr=hyperparameters["learning_rate"],
-        weight_decay=hyperparameters["weight_decay"],
-        fused=True,
-    )
-    predictor = network_predictor(network, samples)
-    parts = {"train": samples} if val is None else {"train": samples, "val": val}
-
-    def measure() -> dict[str, float]:
-        measured = {split: errors(predictor(part.X), part) for split, part in parts.items()}
-        named = {f"{split}_{name}": value for split in parts for name, value in measured[split].items()}
-        return {"loss": named["train_mse"], **named}
-
-    batches = shuffled_batches(X, y, hyperparameters["batch_size"], seed)
-    training = train(network, nn.functional.mse_loss, batches, optimiser, hyperparameters["epochs"], measure)
-    return network, training
-
-
-def network_predictor(network: FullyConnected, samples: Samples) -> Predictor:
-    """Return the function from inputs (n, d) to outputs of a network trained on the standardised targets of samples."""
-
-    @torch.no_grad()
-    def outputs(X: Array) -> Array:
-        return _unscaled(network(_tensor(X)).double().numpy(), samples)
-
-    return outputs
-
-
-def _standardised(samples: Samples) -> Array:
+def standardised(samples: Samples) -> Array:
+    """Return the targets less their mean, in units of their standard deviation, (n, outputs)."""
     return (samples.y - samples.y.mean(axis=0)) / _deviation(samples)
 
 
-def _unscaled(outputs: Array, samples: Samples) -> Array:
+def unscaled(outputs: Array, samples: Samples) -> Array:
+    """Return outputs that fit `standardised` targets, (n,) or (n, outputs), as they fit the targets: (n, outputs)."""
     return outputs.reshape(len(outputs), -1) * _deviation(samples) + samples.y.mean(axis=0)
 
 
 def _deviation(samples: Samples) -> float:
     return float(samples.y.std()) or 1.0
-
-
-def _tensor(array: Array) -> Tensor:
-    return torch.from_numpy(array.astype(np.float32))

@@ -32,6 +32,8 @@ CHALLENGE_KERNEL_MB = {
     "course": CHALLENGE_SAMPLES_MB["course"] + triangle_mb(CHALLENGE["course_train"] or 5000),
     "cifar10": CHALLENGE_SAMPLES_MB["cifar10"] + triangle_mb(CHALLENGE["cifar10_train"] or 50000),
 }
+# A large Gram matrix is factorised by all cores; the result is the same for any number.
+CHALLENGE_THREADS = {"course": 1, "cifar10": 64 if (CHALLENGE["cifar10_train"] or 50000) > 10_000 else 1}
 
 
 rule challenge_course_data:
@@ -151,6 +153,7 @@ rule challenge_kernels:
         kernel="nngp|laplace|sine|erf|linear",
     conda:
         "../../environment.yml"
+    threads: lambda wildcards: CHALLENGE_THREADS[wildcards.dataset]
     resources:
         mem_mb=lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset],
         runtime=600,
@@ -162,8 +165,8 @@ rule challenge_kernels:
         "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.kernel}"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
-        " --kernel {wildcards.kernel} --choices {params.choices:q} --ridges {params.ridges} --output {output.table:q}"
-        " --cost {output.cost:q} --log {log:q}"
+        " --kernel {wildcards.kernel} --choices {params.choices:q} --ridges {params.ridges} --threads {threads}"
+        " --output {output.table:q} --cost {output.cost:q} --log {log:q}"
 
 
 rule challenge_rfm:
@@ -251,6 +254,7 @@ rule challenge_test:
         model="network|nngp|laplace|sine|erf|linear|rfm",
     conda:
         "../../environment.yml"
+    threads: lambda wildcards: CHALLENGE_THREADS[wildcards.dataset] if wildcards.model in CHALLENGE_KERNELS else 1
     resources:
         mem_mb=lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset],
         runtime=240,
@@ -261,7 +265,7 @@ rule challenge_test:
         "Test the selected model of Problem 13 on {wildcards.dataset}: {wildcards.model}"
     shell:
         "python {input.script:q} --selection {input.selection:q} --test {input.test:q} --selected {input.selected:q}"
-        " --dataset {wildcards.dataset} --model {wildcards.model} --seed {params.seed} --table {output.table:q}"
+        " --dataset {wildcards.dataset} --model {wildcards.model} --seed {params.seed} --threads {threads} --table {output.table:q}"
         " --outputs {output.outputs:q} --cost {output.cost:q} --log {log:q}"
 
 

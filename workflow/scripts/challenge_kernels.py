@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from threadpoolctl import threadpool_limits
 
 from nngplab.challenge import KERNELS, Cost, Selection, candidate_rows, errors, fit_ridges, read_selection
@@ -15,9 +14,8 @@ from nngplab.program import run
 
 
 def main(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(1)
     cost = Cost()
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(arguments.threads, "blas"):
         selection = read_selection(arguments.selection)
         rows = [row for choice in arguments.choices for row in fit_one(arguments, choice, selection)]
     write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
@@ -50,6 +48,7 @@ if __name__ == "__main__":
     parser.add_argument("--kernel", choices=KERNELS, required=True)
     parser.add_argument("--choices", type=json.loads, required=True, help="of its hyper-parameters, a JSON list")
     parser.add_argument("--ridges", type=float, nargs="+", required=True, help="tried with each of them")
+    parser.add_argument("--threads", type=int, required=True, help="for the factorisation of a large Gram matrix")
     parser.add_argument("--output", type=Path, required=True, help="two rows a choice and ridge, CSV")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
     run(parser, main)

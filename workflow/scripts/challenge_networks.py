@@ -9,7 +9,8 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import Cost, Selection, candidate_rows, read_selection, score, train_network
+from nngplab.challenge import Cost, Selection, candidate_rows, read_selection, score
+from nngplab.challenge_networks import train_network
 from nngplab.files import write_csv
 from nngplab.program import run
 from nngplab.seeds import integer_seed

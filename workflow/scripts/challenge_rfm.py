@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from threadpoolctl import threadpool_limits
 
 from nngplab.challenge import (
@@ -29,7 +28,6 @@ from nngplab.program import run
 
 
 def main(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(1)
     cost = Cost()
     with threadpool_limits(1, "blas"):
         selection = read_selection(arguments.selection)

@@ -20,11 +20,10 @@ from nngplab.challenge import (
     fit_feature_machine,
     fit_kernel,
     machine_predictor,
-    network_predictor,
     read_selection,
     read_test,
-    train_network,
 )
+from nngplab.challenge_networks import network_predictor, train_network
 from nngplab.files import write_csv, write_npz
 from nngplab.networks import average_gradient_outer_product
 from nngplab.program import run
@@ -35,7 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     cost = Cost()
     selected = json.loads(arguments.selected.read_text(encoding="utf-8"))[arguments.dataset]
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(arguments.threads, "blas"):
         train = read_selection(arguments.selection).train
         seed = integer_seed(arguments.seed, "challenge", arguments.dataset)
         predictors, learnt = fit_selected(arguments.model, selected, train, seed)
@@ -88,6 +87,7 @@ if __name__ == "__main__":
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument("--model", choices=["network", *KERNELS, "rfm"], required=True)
     parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
+    parser.add_argument("--threads", type=int, required=True, help="for the factorisation of a large Gram matrix")
     parser.add_argument("--table", type=Path, required=True, help="errors on the test samples, CSV")
     parser.add_argument("--outputs", type=Path, required=True, help="outputs for the test samples, NPZ")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
