@@ -17,7 +17,7 @@ from test_fc_net import data, script  # noqa: F401
 
 from nngplab import challenge, regression
 from nngplab.challenge import Samples, errors, fit_kernel
-from nngplab.challenge_networks import train_network
+from nngplab.challenge_networks import network_predictor, train_network
 from nngplab.datasets.challenge import COURSE_SHAPES, course_standin
 from nngplab.datasets.cifar10 import FOLDER
 from nngplab.regression import KernelRegression
@@ -104,7 +104,7 @@ class TestNetworks:
         _, training = train_network(NETWORK, train, seed=3, val=val)
         network, again = train_network(NETWORK | {"epochs": 4}, train, seed=3)
         assert again.losses == training.losses[:5]
-        predictor = challenge.network_predictor(network, train)
+        predictor = network_predictor(network, train)
         assert errors(predictor(val.X), val)["mse"] == training.history[4]["val_mse"]
 
     def test_it_learns_and_weight_decay_counts(self):
