@@ -14,7 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
     records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.records}
     scores = {dataset: record["score"] for dataset, record in records.items()}
     stand_ins = {DATASETS[dataset]: record["label"] for dataset, record in records.items() if record["stand_in"]}
-    mark = "; ".join(f"{dataset}: {label}" for dataset, label in stand_ins.items())
+    mark = "\n".join(f"{dataset}: {label}" for dataset, label in stand_ins.items())
     save(challenge_benchmark(pd.read_csv(arguments.benchmark), scores), arguments.benchmark_figure, mark)
     save(challenge_ridges(pd.read_csv(arguments.validation), scores), arguments.ridges, mark)
 
