@@ -237,7 +237,7 @@ def room(tmp_path_factory) -> Path:
     fit(folder, "rfm", "rfm", *common, "--candidates", json.dumps(machines), "--along", json.dumps([ALONG]))
     select(folder)
     for model in ("network", "nngp", "rfm"):
-        test(folder, model, folder / "test.npz", folder / "course")
+        final(folder, model, folder / "test.npz", folder / "course")
     summarise(folder)
     return folder
 
@@ -258,14 +258,11 @@ def select(folder: Path) -> None:
     assert script("challenge_selection", *tables, *options) == (0, "")
 
 
-def test(folder: Path, model: str, samples: Path, to: Path) -> None:
+def final(folder: Path, model: str, samples: Path, to: Path) -> None:
     options = ["--selection", folder / "selection.npz", "--test", samples, "--selected", folder / "selected.json"]
     options += ["--dataset", "course", "--model", model, "--seed", 88, "--threads", 1, "--table", to / f"{model}.csv"]
     options += ["--outputs", to / f"{model}.npz", "--cost", folder / f"cost_test_{model}.csv"]
     assert script("challenge_test", *options) == (0, "")
-
-
-test.__test__ = False  # type: ignore[attr-defined]
 
 
 def summarise(folder: Path) -> None:
@@ -345,7 +342,7 @@ class TestTheTest:
         """With the validation samples for the test samples, the errors are those by which it was selected."""
         with np.load(room / "selection.npz") as file:
             np.savez(tmp_path / "test.npz", X_test=file["X_val"], y_test=file["y_val"])
-        test(room, model, tmp_path / "test.npz", tmp_path)
+        final(room, model, tmp_path / "test.npz", tmp_path)
         validation = pd.read_csv(room / "validation.csv").query("split == 'val'")
         for row in pd.read_csv(tmp_path / f"{model}.csv").itertuples():
             chosen = validation.query("model == @row.model and hyperparameters == @row.hyperparameters").iloc[0]
