@@ -13,7 +13,7 @@ make report
 # A larger L in the Laplace kernel of Problem 11. Before anything runs, DVC shows what was changed and which stages that
 # makes stale, and Snakemake which jobs:
 
-perl -pi -e 's/laplace_L: .*/laplace_L: 0.5/' config/config.yaml
+perl -pi -e 's/laplace_L: 0.005/laplace_L: 0.5/' config/config.yaml
 dvc params diff
 dvc status
 snakemake --dry-run
