@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_report import PICTURE, TEMPLATES, Reader, look_up, sentences, write_cifar10
+from test_report import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
 
 from nngplab.report import Page, Results, as_yaml
 
@@ -72,17 +72,7 @@ class TestTracing:
     def test_every_number_is_in_the_file_that_it_names_or_follows_from_such(self, folder):
         page = render(folder)
         assert len(Reader(page).data) > 60
-        for entry, _ in Reader(page).data:
-            if "data-file" in entry:
-                text = look_up(folder, entry["data-file"], entry["data-row"], entry["data-column"])
-                assert text == entry["value"] or float(text) == float(entry["value"])
-            else:
-                formula = re.sub(
-                    r"([\w./]+)\[([^\]]*)\]\.(\w+)",
-                    lambda leaf: repr(float(look_up(folder, *leaf.groups()))),
-                    entry["data-formula"],
-                )
-                assert pd.eval(formula, engine="python") == float(entry["value"])
+        check_traces(folder, page)
 
     def test_no_number_is_typed_in(self, folder):
         typed = "".join(text for section, text in Reader(render(folder)).untraced if section == "fc_net")
