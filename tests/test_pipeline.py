@@ -166,7 +166,7 @@ def test_real_images_from_an_archive(run, checkout):
     assert ended.returncode == 0, ended.stdout
     page = (checkout / "results/report.html").read_text()
     assert "CIFAR-10, real subset" in page
-    assert "STAND-IN" not in page
+    assert "STAND-IN IMAGES" not in page
 
 
 class TestDvc:
