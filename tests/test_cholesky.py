@@ -220,7 +220,7 @@ class TestCheckpoint:
         assert asked < 20, "of 28 tiles"
         np.testing.assert_array_equal(lower(factor), lower(CholeskyFactor(tiles_of(K), 200, np.float64)))
 
-    @pytest.mark.parametrize("damage", ["truncated", "a wrong byte", "rubbish at the end", "no header"])
+    @pytest.mark.parametrize("damage", ["truncated", "a wrong byte", "rubbish at the end", "its header cut"])
     def test_a_damaged_file_is_used_as_far_as_it_is_good(self, tmp_path, damage):
         K, path = matrix(200), tmp_path / "factor"
         self.interrupted(path, K, 15)
@@ -229,13 +229,13 @@ class TestCheckpoint:
             content = content[:-5000]
         elif damage == "a wrong byte":
             content[len(content) // 2] ^= 1
-        elif damage == "no header":
-            content = content[3:]
+        elif damage == "its header cut":
+            content = content[:20]
         else:
             content += b"\x07" * 5000
         path.write_bytes(content)
         factor, asked = self.resumed(path, K)
-        assert asked == 28 if damage == "no header" else asked < 28
+        assert asked == 28 if damage == "its header cut" else asked < 28
         np.testing.assert_array_equal(lower(factor), lower(CholeskyFactor(tiles_of(K), 200, np.float64)))
 
     def test_a_file_of_another_factorisation_is_not_used(self, tmp_path):
@@ -243,6 +243,14 @@ class TestCheckpoint:
         self.interrupted(path, K, 15)
         _, asked = self.resumed(path, K, {"kernel": "erf", "n": 200})
         assert asked == 28
+
+    @pytest.mark.parametrize("content", [b"my thesis", b"\x00" * 5000, b"{}\nmore"])
+    def test_a_file_that_is_no_checkpoint_is_left_alone(self, tmp_path, content):
+        path = tmp_path / "factor"
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="factor holds something else than a factor: name another file"):
+            CholeskyFactor(tiles_of(matrix(64)), 64, np.float64, Checkpoint(path, self.settings))
+        assert path.read_bytes() == content
 
     def test_a_matrix_that_is_not_positive_definite_leaves_no_file(self, tmp_path):
         path = tmp_path / "factor"

@@ -38,6 +38,8 @@ Result = TypeVar("Result")
 # The BLAS libraries of NumPy and SciPy, which are loaded by now.
 _BLAS = ThreadpoolController().select(user_api="blas")
 
+_CHECKPOINT = b"nngplab factor "
+
 
 class NotPositiveDefiniteError(InputError):
     """A matrix has a pivot that is negative, or zero but for rounding.
@@ -85,8 +87,8 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> lis
 class Checkpoint:
     """A file that keeps the finished tiles of a factorisation, so that one that was killed goes on.
 
-    It holds a line of JSON, the settings, and then for each tile its place, a checksum and its numbers. What follows
-    the first damaged or unfinished tile is not used.
+    It holds a line that says what it is, with the settings in JSON, and then for each tile its place, a checksum and
+    its numbers. What follows the first damaged or unfinished tile is not used.
 
     Attributes:
         path: the file; removed when the factorisation has ended.
@@ -102,14 +104,18 @@ class Checkpoint:
         """Fill block rows (see `CholeskyFactor`) with the tiles in the file, and return how many tiles each then has.
 
         Raises:
-            InputError: if the disk has no room for the rest.
+            InputError: if the file is no checkpoint, or the disk has no room for the rest.
         """
-        header = json.dumps(self.settings, sort_keys=True).encode() + b"\n"
+        header = _CHECKPOINT + json.dumps(self.settings, sort_keys=True).encode() + b"\n"
         finished = [0] * len(rows)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("a+b")
         self._file.seek(0)
-        if self._file.readline() != header:
+        found = self._file.readline(2 * len(header))
+        if found and not found.startswith(_CHECKPOINT):
+            self.close(keep=True)
+            raise InputError(f"{self.path} holds something else than a factor: name another file, or remove it")
+        if found != header:
             self._file.truncate(0)
             self._file.write(header)
         end = self._file.tell()
