@@ -16,7 +16,8 @@ from sklearn.metrics import r2_score
 from test_fc_net import data, script  # noqa: F401
 
 from nngplab import challenge, regression
-from nngplab.challenge import Samples, errors, fit_kernel
+from nngplab.challenge import Samples, errors
+from nngplab.challenge_kernels import fit_kernel, fit_ridges
 from nngplab.challenge_networks import network_predictor, train_network
 from nngplab.datasets.challenge import COURSE_SHAPES, course_standin
 from nngplab.datasets.cifar10 import FOLDER
@@ -79,7 +80,7 @@ class TestKernels:
 
     def test_each_ridge_of_a_path_is_as_alone(self):
         train, other = samples(outputs=2), samples(seed=1).X
-        together = challenge.fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1, 1.0], train)(other)
+        together = fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1, 1.0], train)(other)
         for ridge, outputs in together.items():
             alone = fit_kernel("laplace", {"L": 0.3, "ridge": ridge}, train)(other)
             np.testing.assert_allclose(outputs, alone, rtol=1e-12)

@@ -1,7 +1,4 @@
-"""The networks of the course challenge (sheet, Problem 13).
-
-They stand apart from `nngplab.challenge`, so that jobs without networks do not load PyTorch, nor depend on this.
-"""
+"""Fully connected networks on the data of the course challenge (sheet, Problem 13)."""
 
 from typing import Any
 

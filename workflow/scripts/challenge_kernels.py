@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import KERNELS, Cost, Selection, candidate_rows, errors, fit_ridges, read_selection
+from nngplab.challenge import Cost, Selection, candidate_rows, errors, read_selection
+from nngplab.challenge_kernels import KERNELS, fit_ridges
 from nngplab.files import write_csv
 from nngplab.program import run
 

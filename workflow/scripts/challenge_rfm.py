@@ -11,17 +11,8 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import (
-    Cost,
-    Samples,
-    candidate_rows,
-    feature_machine_path,
-    fit_along,
-    machine_predictor,
-    measure,
-    read_selection,
-    score,
-)
+from nngplab.challenge import Cost, Samples, candidate_rows, measure, read_selection, score
+from nngplab.challenge_kernels import feature_machine_path, fit_along, machine_predictor
 from nngplab.feature_machine import RecursiveFeatureMachine
 from nngplab.files import write_csv
 from nngplab.program import run

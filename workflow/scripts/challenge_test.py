@@ -10,19 +10,8 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import (
-    KERNELS,
-    Cost,
-    Predictor,
-    Samples,
-    errors,
-    fit_along,
-    fit_feature_machine,
-    fit_kernel,
-    machine_predictor,
-    read_selection,
-    read_test,
-)
+from nngplab.challenge import Cost, Predictor, Samples, errors, read_selection, read_test
+from nngplab.challenge_kernels import KERNELS, fit_along, fit_feature_machine, fit_kernel, machine_predictor
 from nngplab.challenge_networks import network_predictor, train_network
 from nngplab.files import write_csv, write_npz
 from nngplab.networks import average_gradient_outer_product
