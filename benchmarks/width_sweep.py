@@ -44,7 +44,7 @@ def batched(data: SineTarget, seed: int, k: int, draws: int, threads: int) -> Ar
         return random_feature_errors(data.X, data.y, data.X_test, data.y_test, np.stack(layers))[1]
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(of_batch, batches(draws, k))))[:draws]
+        return np.concatenate(list(pool.map(of_batch, batches(0, draws - 1, k))))[:draws]
 
 
 def timed(function: Callable[..., Array], *arguments: Any) -> tuple[float, Array]:

@@ -103,13 +103,16 @@ class TestMinimumNorm:
         np.testing.assert_allclose(a, minimum_norm_fit(F, DATA.y)[0], rtol=1e-6, atol=1e-9)
 
 
-@given(st.integers(1, 3000), st.integers(1, 5000))
-def test_batches_hold_each_draw_once_and_are_all_of_one_size(draws, k):
-    cut = list(batches(draws, k))
+@given(st.integers(0, 3000), st.integers(0, 3000), st.integers(1, 5000))
+def test_batches_hold_each_draw_once_and_are_those_of_all_draws(first, more, k):
+    last = first + more
+    cut = list(batches(first, last, k))
+    assert cut == [batch for batch in batches(0, last, k) if batch[-1] >= first]
     held = [draw for batch in cut for draw in batch]
-    assert held == list(range(len(held)))
-    assert len(held) - len(cut[0]) < draws <= len(held)
-    assert {len(batch) for batch in cut} == {len(next(batches(1, k)))}
+    assert held == list(range(held[0], held[-1] + 1))
+    assert held[0] <= first < held[0] + len(cut[0])
+    assert held[-1] - len(cut[0]) < last <= held[-1]
+    assert {len(batch) for batch in cut} == {len(next(batches(0, 0, k)))}
     assert all(len(batch) == 1 or len(batch) * k <= 1600 for batch in cut)
 
 
@@ -125,15 +128,26 @@ def script(name: str, *options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=os.environ)
 
 
-def sweep(data: Path, output: Path, widths="1 5 40", extra="10", repeats=6, threads=1, activations="") -> pd.DataFrame:
+def shard(data: Path, folder: Path, k: int, first=0, last=5, activation="relu") -> Path:
+    output = folder / f"{activation}_k{k}_draws{first}-{last}.csv"
     ended = script(
         "width_sweep_fit",
-        *["--data", data, "--widths", *widths.split(), "--extra-widths", *extra.split()],
-        *["--extra-activations", *activations.split()],
-        *["--repeats", repeats, "--seed", 88, "--threads", threads, "--output", output],
+        *["--data", data, "--activation", activation, "--width", k, "--first", first, "--last", last],
+        *["--seed", 88, "--output", output],
     )
     assert ended.returncode == 0, ended.stderr
-    return read(output)
+    return output
+
+
+def summarise(data: Path, folder: Path, shards: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of all errors, and that with a row for each width."""
+    ended = script(
+        "width_sweep_summary",
+        *["--shards", *shards, "--widths", 1, 5, 40, "--data", data, "--test-mse", folder / "errors.csv"],
+        *["--output", folder / "summary.csv", "--metrics", folder / "metrics.json"],
+    )
+    assert ended.returncode == 0, ended.stderr
+    return read(folder / "errors.csv"), read(folder / "summary.csv")
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -142,27 +156,20 @@ def read(path: Path) -> pd.DataFrame:
 
 class TestFit:
     def test_the_table(self, data, tmp_path):
-        table = sweep(data, tmp_path / "a.csv")
+        table = read(shard(data, tmp_path, 5, 2, 9))
         assert list(table.columns) == [
-            *["k", "repeat", "train_mse", "test_mse", "activation", "on_sheet", "n", "d", "n_test", "seed"]
+            *["k", "repeat", "train_mse", "test_mse", "activation", "n", "d", "n_test", "seed"]
         ]
-        assert table["activation"].unique().tolist() == ["relu"]
-        assert table["k"].tolist() == [k for k in (1, 5, 10, 40) for _ in range(6)]
-        assert table["repeat"].tolist() == 4 * list(range(6))
-        assert table["on_sheet"].tolist() == (table["k"] != 10).tolist()
-        assert (table[["n", "d", "n_test", "seed"]] == [10, 8, 60, 88]).all(axis=None)
+        assert table["repeat"].tolist() == list(range(2, 10))
+        assert (table[["k", "activation", "n", "d", "n_test", "seed"]] == [5, "relu", 10, 8, 60, 88]).all(axis=None)
 
     def test_a_row_by_hand(self, data, tmp_path):
-        row = sweep(data, tmp_path / "a.csv").query("k == 5 and repeat == 3").iloc[0]
+        row = read(shard(data, tmp_path, 5)).query("repeat == 3").iloc[0]
         expected = by_hand(generator(88, "width_sweep", 5, 3).standard_normal((5, 8)))
         assert (row["train_mse"], row["test_mse"]) == pytest.approx(expected, rel=1e-9)
 
-    def test_further_activations_come_after_relu_on_the_same_draws(self, data, tmp_path):
-        relu = sweep(data, tmp_path / "a.csv")
-        table = sweep(data, tmp_path / "b.csv", activations="tanh relu sine")
-        assert table["activation"].unique().tolist() == ["relu", "tanh", "sine"]
-        pd.testing.assert_frame_equal(table[: len(relu)], relu, check_exact=True)
-        row = table.query("activation == 'tanh' and k == 5 and repeat == 3").iloc[0]
+    def test_another_activation_has_the_same_draws(self, data, tmp_path):
+        row = read(shard(data, tmp_path, 5, activation="tanh")).query("repeat == 3").iloc[0]
         B = generator(88, "width_sweep", 5, 3).standard_normal((5, 8))
         # The fit is by least squares: the scale of the activation does not matter.
         F, F_test = np.tanh(DATA.X @ B.T), np.tanh(DATA.X_test @ B.T)
@@ -172,39 +179,34 @@ class TestFit:
     def test_an_unknown_activation_is_one_line(self, data, tmp_path):
         ended = script(
             "width_sweep_fit",
-            *["--data", data, "--widths", 1, "--extra-activations", "swisch", "--repeats", 2, "--seed", 1],
+            *["--data", data, "--activation", "swisch", "--width", 1, "--first", 0, "--last", 1, "--seed", 1],
             *["--output", tmp_path / "a.csv"],
         )
         assert ended.returncode == 1
         assert ended.stderr.startswith("error: unknown activation 'swisch': choose one of identity, relu")
         assert ended.stderr.count("\n") == 1
 
-    def test_the_bytes_do_not_depend_on_the_number_of_threads(self, data, tmp_path):
-        for threads in (1, 2):
-            sweep(data, tmp_path / f"{threads}.csv", widths="1 40 300 700", threads=threads)
-        assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
-
-    def test_a_draw_depends_neither_on_the_other_widths_nor_on_the_number_of_draws(self, data, tmp_path):
-        many = sweep(data, tmp_path / "a.csv", widths="1 5 40 300")
-        few = sweep(data, tmp_path / "b.csv", widths="300 5", extra="", repeats=2)
-        chosen = many[many["k"].isin([5, 300]) & (many["repeat"] < 2)].reset_index(drop=True)
-        pd.testing.assert_frame_equal(few, chosen, check_exact=True)
-
-    def test_a_width_in_both_lists_is_the_sheets(self, data, tmp_path):
-        table = sweep(data, tmp_path / "a.csv", widths="5", extra="5 6")
-        assert table.groupby("k")["on_sheet"].agg(["size", "all"]).to_numpy().tolist() == [[6, True], [6, False]]
+    @pytest.mark.parametrize("k", [5, 40, 300])
+    def test_a_draw_does_not_depend_on_the_others_of_its_job(self, data, tmp_path, k):
+        whole = read(shard(data, tmp_path, k, 0, 29))
+        cut = [read(shard(data, tmp_path, k, *ends)) for ends in ((0, 3), (4, 26), (27, 29))]
+        pd.testing.assert_frame_equal(pd.concat(cut, ignore_index=True), whole, check_exact=True)
 
 
 class TestSummary:
+    def test_all_networks_are_put_together_to_the_last_digit(self, data, tmp_path):
+        shards = [shard(data, tmp_path, k, *ends) for k in (1, 10) for ends in ((0, 3), (4, 5))]
+        shards.append(shard(data, tmp_path, 1, activation="tanh"))
+        errors, _ = summarise(data, tmp_path, shards)
+        assert list(errors.columns) == [
+            *["k", "repeat", "train_mse", "test_mse", "activation", "on_sheet", "n", "d", "n_test", "seed"]
+        ]
+        parts = pd.concat([read(path) for path in shards], ignore_index=True)
+        pd.testing.assert_frame_equal(errors.drop(columns="on_sheet"), parts, check_exact=True)
+        assert errors["on_sheet"].tolist() == (parts["k"] == 1).tolist()
+
     def test_each_width(self, data, tmp_path):
-        table = sweep(data, tmp_path / "a.csv")
-        ended = script(
-            "width_sweep_summary",
-            *["--test-mse", tmp_path / "a.csv", "--data", data, "--output", tmp_path / "s.csv"],
-            *["--metrics", tmp_path / "m.json"],
-        )
-        assert ended.returncode == 0, ended.stderr
-        summary = read(tmp_path / "s.csv")
+        table, summary = summarise(data, tmp_path, [shard(data, tmp_path, k) for k in (1, 5, 10, 40)])
         assert list(summary.columns) == [
             *["k", "on_sheet", "repeats", "median_test_mse", "mean_test_mse", "q05", "q25", "q75", "q95"],
             *[
@@ -238,17 +240,12 @@ class TestSummary:
         for width in (peak, widest):
             width["ratio_to_nngp"] = pytest.approx(width["median_test_mse"] / nngp_test_mse, rel=1e-9)
         baselines = {"nngp_test_mse": pytest.approx(nngp_test_mse, rel=1e-9), "zero_test_mse": zero_test_mse}
-        assert json.loads((tmp_path / "m.json").read_text()) == {**baselines, "peak": peak, "widest": widest}
+        assert json.loads((tmp_path / "metrics.json").read_text()) == {**baselines, "peak": peak, "widest": widest}
 
     def test_each_activation_has_its_own_limit(self, data, tmp_path):
-        sweep(data, tmp_path / "a.csv", activations="tanh sine")
-        ended = script(
-            "width_sweep_summary",
-            *["--test-mse", tmp_path / "a.csv", "--data", data],
-            *["--output", tmp_path / "s.csv", "--metrics", tmp_path / "m.json"],
-        )
-        assert ended.returncode == 0, ended.stderr
-        limits = read(tmp_path / "s.csv").groupby("activation", sort=False)["nngp_test_mse"].unique()
+        shards = [shard(data, tmp_path, 5, activation=activation) for activation in ("relu", "tanh", "sine")]
+        _, summary = summarise(data, tmp_path, shards)
+        limits = summary.groupby("activation", sort=False)["nngp_test_mse"].unique()
         assert list(limits.index) == ["relu", "tanh", "sine"]
         for activation, dual in (("tanh", partial(dual_by_quadrature, np.tanh)), ("sine", DUALS["sine"])):
             cosines, test_cosines = linear(DATA.X), linear(DATA.X_test, DATA.X)

@@ -56,11 +56,11 @@ def random_feature_errors(
     return train_mse, squares / len(X_test)
 
 
-def batches(draws: int, k: int) -> Iterator[range]:
-    """Cut the draws 0, 1, 2, ... of width k into batches that fit in memory, until at least `draws` of them are there.
+def batches(first: int, last: int, k: int) -> Iterator[range]:
+    """Cut the draws 0, 1, 2, ... of width k into batches that fit in memory; yield those with draws `first` to `last`.
 
     A batch is always whole, and of a size that depends on k alone, so that the numbers of a draw are the same, to the
-    last bit, however many are asked for.
+    last bit, whichever others are asked for.
     """
     size = next((size for size in (25, 10, 5, 2) if size * k <= 1600), 1)
-    return (range(start, start + size) for start in range(0, draws, size))
+    return (range(start, start + size) for start in range(first - first % size, last + 1, size))

@@ -1,5 +1,7 @@
 # Problem 4: autoencoders on a few images, and what they make of others when iterated.
 ATTRACTORS = sorted({*config["attractors"]["n_images"], *config["attractors"]["extra_n_images"]})
+# Of a step with one image, forwards and backwards, through both layers.
+ATTRACTORS_OPERATIONS = 12 * 3072 * config["attractors"]["width"]
 
 
 rule attractors_train:
@@ -20,8 +22,13 @@ rule attractors_train:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(
+            lambda wildcards: minutes(
+                ATTRACTORS_OPERATIONS * int(wildcards.n_images) * config["attractors"]["max_steps"]
+            )
+        ),
+        gpu=gpus(),
     params:
         code=code("workflow/scripts/attractors_train.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
@@ -65,8 +72,8 @@ rule attractors_outcomes:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=code("workflow/scripts/attractors_outcomes.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
@@ -115,8 +122,8 @@ rule attractors_summary:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=growing(2000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/attractors_summary.py"),
         n_images=lookup(dpath="attractors/n_images", within=config),
@@ -160,8 +167,8 @@ rule attractors_pictures:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=growing(3000),
+        runtime=growing(10),
     params:
         code=code("workflow/scripts/attractors_pictures.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,

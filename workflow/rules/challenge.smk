@@ -26,14 +26,33 @@ CHALLENGE_MODELS = {
     dataset: ["network", *CHALLENGE_KERNELS, *(["rfm"] if dataset in CHALLENGE_RFM_DATASETS else [])]
     for dataset in CHALLENGE_DATASETS
 }
+CHALLENGE_D = {"course": 50, "cifar10": 3072}
+CHALLENGE_N = {"course": CHALLENGE["course_train"] or 5_000, "cifar10": CHALLENGE["cifar10_train"] or 50_000}
 # Memory in MB: several copies of the samples in float64, and the lower triangle of their Gram matrix.
-CHALLENGE_SAMPLES_MB = {"course": 1500, "cifar10": 2000 + (CHALLENGE["cifar10_train"] or 50000) // 10}
+CHALLENGE_SAMPLES_MB = {"course": 1500, "cifar10": 2000 + CHALLENGE_N["cifar10"] // 10}
 CHALLENGE_KERNEL_MB = {
-    "course": CHALLENGE_SAMPLES_MB["course"] + triangle_mb(CHALLENGE["course_train"] or 5000),
-    "cifar10": CHALLENGE_SAMPLES_MB["cifar10"] + triangle_mb(CHALLENGE["cifar10_train"] or 50000),
+    dataset: CHALLENGE_SAMPLES_MB[dataset] + triangle_mb(CHALLENGE_N[dataset]) for dataset in CHALLENGE_DATASETS
+}
+# Floating-point operations: of the networks of a job, forwards and backwards and once more to measure; of one kernel,
+# its Gram matrix, its factor and the outputs; of one feature machine, which is that in each iteration, and gradients.
+CHALLENGE_NETWORK_OPERATIONS = {
+    (dataset, shard): sum(8 * net["k"] * (CHALLENGE_D[dataset] + (net["depth"] - 1) * net["k"]) for net in networks)
+    * CHALLENGE_N[dataset]
+    * CHALLENGE[f"{dataset}_epochs"]
+    for dataset in CHALLENGE_DATASETS
+    for shard, networks in CHALLENGE_NETWORKS.items()
+}
+CHALLENGE_KERNEL_OPERATIONS = {
+    dataset: CHALLENGE_N[dataset] ** 3 / 3 + 4 * CHALLENGE_N[dataset] ** 2 * CHALLENGE_D[dataset]
+    for dataset in CHALLENGE_DATASETS
+}
+CHALLENGE_RFM_OPERATIONS = {
+    dataset: CHALLENGE["rfm_iterations"]
+    * (CHALLENGE_KERNEL_OPERATIONS[dataset] + 4 * CHALLENGE_N[dataset] * CHALLENGE_D[dataset] ** 2)
+    for dataset in CHALLENGE_DATASETS
 }
 # A large Gram matrix is factorised by all cores; the result is the same for any number.
-CHALLENGE_THREADS = {"course": 1, "cifar10": 64 if (CHALLENGE["cifar10_train"] or 50000) > 10_000 else 1}
+CHALLENGE_THREADS = {dataset: 64 if CHALLENGE_N[dataset] > 10_000 else 1 for dataset in CHALLENGE_DATASETS}
 
 
 rule challenge_course_data:
@@ -52,8 +71,8 @@ rule challenge_course_data:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/challenge_course_data.py"),
         # Snakemake looks at the contents of inputs only where they are newer than the outputs.
@@ -86,8 +105,8 @@ rule challenge_cifar10_data:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=growing(2000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/challenge_cifar10_data.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
@@ -120,8 +139,8 @@ rule challenge_networks:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards: CHALLENGE_SAMPLES_MB[wildcards.dataset],
-        runtime=240,
+        mem_mb=growing(lambda wildcards: CHALLENGE_SAMPLES_MB[wildcards.dataset]),
+        runtime=growing(lambda wildcards: minutes(CHALLENGE_NETWORK_OPERATIONS[wildcards.dataset, wildcards.shard])),
     params:
         code=code("workflow/scripts/challenge_networks.py"),
         seed=lookup(dpath="seed", within=config),
@@ -155,8 +174,14 @@ rule challenge_kernels:
         "../../environment.yml"
     threads: lambda wildcards: CHALLENGE_THREADS[wildcards.dataset]
     resources:
-        mem_mb=lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset],
-        runtime=600,
+        mem_mb=growing(lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset]),
+        runtime=growing(
+            lambda wildcards: minutes(
+                len(CHALLENGE["ridges"])
+                * len(CHALLENGE_KERNELS[wildcards.kernel])
+                * CHALLENGE_KERNEL_OPERATIONS[wildcards.dataset]
+            )
+        ),
     params:
         code=code("workflow/scripts/challenge_kernels.py"),
         choices=lambda wildcards: json.dumps(CHALLENGE_KERNELS[wildcards.kernel]),
@@ -186,8 +211,8 @@ rule challenge_rfm:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset],
-        runtime=600,
+        mem_mb=growing(lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset]),
+        runtime=growing(lambda wildcards: minutes(len(CHALLENGE_RFM) * CHALLENGE_RFM_OPERATIONS[wildcards.dataset])),
     params:
         code=code("workflow/scripts/challenge_rfm.py"),
         candidates=json.dumps(CHALLENGE_RFM),
@@ -221,8 +246,8 @@ rule challenge_selection:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/challenge_selection.py"),
     message:
@@ -256,8 +281,13 @@ rule challenge_test:
         "../../environment.yml"
     threads: lambda wildcards: CHALLENGE_THREADS[wildcards.dataset] if wildcards.model in CHALLENGE_KERNELS else 1
     resources:
-        mem_mb=lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset],
-        runtime=240,
+        mem_mb=growing(lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset]),
+        runtime=growing(
+            lambda wildcards: minutes(
+                CHALLENGE_RFM_OPERATIONS[wildcards.dataset]
+                + max(CHALLENGE_NETWORK_OPERATIONS[wildcards.dataset, shard] for shard in CHALLENGE_NETWORKS)
+            )
+        ),
     params:
         code=code("workflow/scripts/challenge_test.py"),
         seed=lookup(dpath="seed", within=config),
@@ -303,8 +333,8 @@ rule challenge_summary:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/challenge_summary.py"),
     message:
@@ -340,8 +370,8 @@ rule challenge_figures:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/challenge_figures.py"),
     message:
@@ -371,8 +401,8 @@ rule challenge_direction:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/challenge_direction.py"),
     message:
@@ -404,8 +434,8 @@ rule challenge_cost:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/challenge_cost.py"),
     message:
@@ -434,8 +464,8 @@ rule challenge_submission:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/challenge_submission.py", "workflow/report/challenge_submission.md.jinja"),
     message:

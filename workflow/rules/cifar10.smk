@@ -23,8 +23,8 @@ rule cifar10_fetch:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=3000,
-        runtime=180,
+        mem_mb=growing(3000),
+        runtime=growing(180),
     params:
         code=code("workflow/scripts/cifar10_fetch.py"),
         seed=lookup(dpath="seed", within=config),
@@ -64,8 +64,8 @@ rule cifar10_extract:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         code=code("workflow/scripts/cifar10_extract.py"),
         folder=lambda wildcards, output: Path(output.batches[0]).parent,
@@ -98,8 +98,8 @@ rule cifar10_check:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=growing(3000),
+        runtime=growing(10),
     params:
         code=code("workflow/scripts/cifar10_check.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
@@ -132,8 +132,8 @@ rule cifar10_samples:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=growing(3000),
+        runtime=growing(10),
     params:
         code=code("workflow/scripts/cifar10_samples.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,

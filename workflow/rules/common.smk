@@ -110,3 +110,18 @@ def pieces(values, size):
 def triangle_mb(n):
     """The memory of the lower triangle of an n x n matrix of float64, in MB."""
     return 4 * n**2 // 10**6
+
+
+def growing(amount):
+    """A resource of a rule, a number or a function of the wildcards: as much again with each attempt of a job."""
+    return lambda wildcards, attempt: attempt * int(amount(wildcards) if callable(amount) else amount)
+
+
+def minutes(operations):
+    """A run time for so many floating-point operations: ten minutes, and what they take on an old core, at 5e9/s."""
+    return 10 + operations / 3e11
+
+
+def gpus():
+    """The GPUs that a job asks for. Under `device: auto` it asks for none, and takes one where it is given one."""
+    return int(config["device"] == "cuda")

@@ -1,6 +1,11 @@
 # Problem 2b: a fully connected network with one hidden layer, trained on CIFAR-10.
 FC_NET_LOSSES = config["fc_net"]["losses"]
 FC_NET_SEEDS = range(config["fc_net"]["seeds"])
+# In single precision, twice: as they are and as inputs.
+FC_NET_IMAGES = (config["fc_net"]["n_train"] or 50_000) + 10_000
+FC_NET_IMAGES_MB = 2 * 4 * 3072 * FC_NET_IMAGES / 1e6
+# Forwards and backwards, and once more to measure.
+FC_NET_OPERATIONS = 8 * 3072 * config["fc_net"]["width"] * FC_NET_IMAGES * config["fc_net"]["epochs"]
 
 
 rule fc_net_train:
@@ -23,8 +28,9 @@ rule fc_net_train:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing(1500 + FC_NET_IMAGES_MB),
+        runtime=growing(minutes(FC_NET_OPERATIONS)),
+        gpu=gpus(),
     params:
         code=code("workflow/scripts/fc_net_train.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
@@ -76,8 +82,8 @@ rule fc_net_summary:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/fc_net_summary.py"),
     message:
@@ -127,8 +133,8 @@ rule fc_net_figures:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=growing(2000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/fc_net_figures.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,

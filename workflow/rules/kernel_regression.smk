@@ -1,4 +1,14 @@
 # Problem 11: kernel regression on the sine-target data, with NNGP kernels and the Laplace kernel.
+KERNEL_REGRESSION = config["kernel_regression"]
+KERNEL_REGRESSION_ROWS = KERNEL_REGRESSION["n"] + KERNEL_REGRESSION["n_test"]
+# The samples, and the products of a few kernels, in each of two threads.
+KERNEL_REGRESSION_MB = 64 * KERNEL_REGRESSION_ROWS * (KERNEL_REGRESSION["n"] + KERNEL_REGRESSION["d"]) / 1e6
+# The Gram matrices, their condition numbers and factors, of each kernel on each data set.
+KERNEL_REGRESSION_OPERATIONS = (
+    (KERNEL_REGRESSION["repeats"] + 1)
+    * (len(KERNEL_REGRESSION["kernels"]) + len(config["extra_activations"]))
+    * (2 * KERNEL_REGRESSION_ROWS * KERNEL_REGRESSION["n"] * KERNEL_REGRESSION["d"] + 10 * KERNEL_REGRESSION["n"] ** 3)
+)
 
 
 rule kernel_regression_data:
@@ -14,8 +24,8 @@ rule kernel_regression_data:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/kernel_regression_data.py"),
         seed=lookup(dpath="seed", within=config),
@@ -46,8 +56,8 @@ rule kernel_regression_fit:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(1000 + KERNEL_REGRESSION_MB),
+        runtime=growing(minutes(KERNEL_REGRESSION_OPERATIONS)),
     params:
         code=code("workflow/scripts/kernel_regression_fit.py"),
         kernels=lookup(dpath="kernel_regression/kernels", within=config),
@@ -82,8 +92,8 @@ rule kernel_regression_summary:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/kernel_regression_summary.py"),
     message:
@@ -112,8 +122,8 @@ rule kernel_regression_figure:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/kernel_regression_figure.py"),
     message:

@@ -18,8 +18,8 @@ rule linear_autoencoder_runs:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         code=code("workflow/scripts/linear_autoencoder_runs.py"),
         seed=lookup(dpath="seed", within=config),
@@ -64,8 +64,8 @@ rule linear_autoencoder_summary:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/linear_autoencoder_summary.py"),
     message:
@@ -100,8 +100,8 @@ rule linear_autoencoder_figures:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/linear_autoencoder_figures.py"),
         width=lookup(dpath="linear_autoencoder/width", within=config),
@@ -134,8 +134,8 @@ rule linear_autoencoder_image:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=3000,
-        runtime=20,
+        mem_mb=growing(3000),
+        runtime=growing(20),
     params:
         code=code("workflow/scripts/linear_autoencoder_image.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,

@@ -27,8 +27,8 @@ rule report:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/report.py", *TEMPLATES),
         sections=SECTIONS,

@@ -19,8 +19,8 @@ rule theory_checks:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         code=code("workflow/scripts/theory_checks.py"),
         seed=lookup(dpath="seed", within=config),
@@ -54,8 +54,8 @@ rule theory_summary:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/theory_summary.py", *THEORY_PAGES),
     message:
@@ -91,8 +91,8 @@ rule theory_duals:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/theory_duals.py"),
     message:

@@ -1,4 +1,23 @@
 # Problem 12: random-feature ReLU networks of growing width against the NNGP.
+WIDTH_SWEEP = config["width_sweep"]
+
+# The networks of a job are draws of one width. So a further activation or width makes new jobs and leaves the others as
+# they are, and so do further draws if those there were fill their last job.
+WIDTH_SWEEP_SHARDS = [
+    f"{activation}_k{k}_draws{draws[0]}-{draws[-1]}"
+    for activation in dict.fromkeys(["relu", *config["extra_activations"]])
+    for k in sorted({*WIDTH_SWEEP["widths"], *WIDTH_SWEEP["extra_widths"]})
+    for draws in pieces(range(WIDTH_SWEEP["repeats"]), WIDTH_SWEEP["shard_size"])
+]
+# What a unit of the hidden layer takes: its weights and its outputs in a batch, with their singular vectors; and its
+# products with all samples, in each draw.
+WIDTH_SWEEP_UNIT_MB = 8 * (config["kernel_regression"]["d"] + 4 * config["kernel_regression"]["n"]) / 1e6
+WIDTH_SWEEP_UNIT_OPERATIONS = (
+    2
+    * WIDTH_SWEEP["shard_size"]
+    * config["kernel_regression"]["d"]
+    * (config["kernel_regression"]["n"] + config["kernel_regression"]["n_test"])
+)
 
 
 rule width_sweep_fit:
@@ -7,40 +26,39 @@ rule width_sweep_fit:
         library=library("workflow/scripts/width_sweep_fit.py"),
         data=rules.kernel_regression_data.output.data,
     output:
-        test_mse="results/width_sweep/test_mse.csv",
+        shard="results/width_sweep/shards/{activation}_k{k}_draws{first}-{last}.csv",
     log:
-        "logs/width_sweep_fit.log",
+        "logs/width_sweep_fit_{activation}_k{k}_draws{first}-{last}.log",
     benchmark:
-        "logs/benchmarks/width_sweep_fit.tsv"
+        "logs/benchmarks/width_sweep_fit_{activation}_k{k}_draws{first}-{last}.tsv"
+    wildcard_constraints:
+        activation="[a-z][a-z0-9_]*",
+        k=r"\d+",
+        first=r"\d+",
+        last=r"\d+",
     conda:
         "../../environment.yml"
-    threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(lambda wildcards: 1000 + int(wildcards.k) * WIDTH_SWEEP_UNIT_MB),
+        runtime=growing(lambda wildcards: minutes(int(wildcards.k) * WIDTH_SWEEP_UNIT_OPERATIONS)),
     params:
         code=code("workflow/scripts/width_sweep_fit.py"),
         seed=lookup(dpath="seed", within=config),
-        widths=lookup(dpath="width_sweep/widths", within=config),
-        extra_widths=lookup(dpath="width_sweep/extra_widths", within=config),
-        repeats=lookup(dpath="width_sweep/repeats", within=config),
-        extra_activations=lookup(dpath="extra_activations", within=config),
     message:
-        "Train the last layer of the networks of Problem 12"
+        "Train the last layer of networks of Problem 12: {wildcards.activation}, k = {wildcards.k}, draws {wildcards.first} to {wildcards.last}"
     shell:
-        "python {input.script:q} --data {input.data:q} --seed {params.seed} --widths {params.widths}"
-        " --extra-widths {params.extra_widths} --extra-activations {params.extra_activations}"
-        " --repeats {params.repeats} --threads {threads}"
-        " --output {output.test_mse:q} --log {log:q}"
+        "python {input.script:q} --data {input.data:q} --seed {params.seed} --activation {wildcards.activation}"
+        " --width {wildcards.k} --first {wildcards.first} --last {wildcards.last} --output {output.shard:q} --log {log:q}"
 
 
 rule width_sweep_summary:
     input:
         script="workflow/scripts/width_sweep_summary.py",
         library=library("workflow/scripts/width_sweep_summary.py"),
-        test_mse=rules.width_sweep_fit.output.test_mse,
+        shards=expand("results/width_sweep/shards/{shard}.csv", shard=WIDTH_SWEEP_SHARDS),
         data=rules.kernel_regression_data.output.data,
     output:
+        test_mse="results/width_sweep/test_mse.csv",
         summary=report(
             "results/width_sweep/summary.csv",
             caption="../report/width_sweep_table.rst",
@@ -54,15 +72,18 @@ rule width_sweep_summary:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/width_sweep_summary.py"),
+        widths=lookup(dpath="width_sweep/widths", within=config),
+        # Decides on which shards there are; the stage in dvc.yaml gets to know of it here.
+        extra_activations=lookup(dpath="extra_activations", within=config),
     message:
         "Compare the networks of Problem 12 with the NNGP"
     shell:
-        "python {input.script:q} --test-mse {input.test_mse:q} --data {input.data:q}"
-        " --output {output.summary:q} --metrics {output.metrics:q} --log {log:q}"
+        "python {input.script:q} --shards {input.shards:q} --widths {params.widths} --data {input.data:q}"
+        " --test-mse {output.test_mse:q} --output {output.summary:q} --metrics {output.metrics:q} --log {log:q}"
 
 
 rule width_sweep_figure:
@@ -83,8 +104,8 @@ rule width_sweep_figure:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("workflow/scripts/width_sweep_figure.py"),
     message:
@@ -95,8 +116,8 @@ rule width_sweep_figure:
 
 rule width_sweep:
     input:
+        intermediate=rules.width_sweep_summary.input.shards,
         results=[
-            rules.width_sweep_fit.output,
             rules.width_sweep_summary.output,
             rules.width_sweep_figure.output,
         ],

@@ -1,4 +1,4 @@
-"""Summarise the networks of Problem 12 at each width, and set them against the NNGP with their activation."""
+"""Put the networks of Problem 12 together, and set them, at each width, against the NNGP with their activation."""
 
 import argparse
 from pathlib import Path
@@ -18,15 +18,24 @@ from nngplab.regression import KernelRegression
 def main(arguments: argparse.Namespace) -> None:
     data = read_sine_target(arguments.data)
     zero_test_mse = np.mean(data.y_test**2)
+    errors = together(arguments.shards, arguments.widths)
     tables = []
-    for activation, table in pd.read_csv(arguments.test_mse).groupby("activation", sort=False):
+    for activation, table in errors.groupby("activation", sort=False):
         with threadpool_limits(1, "blas"):
             nngp = KernelRegression(dual_named(str(activation))).fit(data.X, data.y)
             nngp_test_mse = np.mean((nngp.predict(data.X_test) - data.y_test) ** 2)
         tables.append(summarise(table, nngp_test_mse, zero_test_mse).assign(activation=activation))
     summary = pd.concat(tables)
+    write_csv(errors, arguments.test_mse)
     write_csv(summary, arguments.output)
     write_json(metrics(summary[summary["activation"] == "relu"]), arguments.metrics)
+
+
+def together(shards: list[Path], widths: list[int]) -> pd.DataFrame:
+    """Return the errors of all networks, with a column that says whether the sheet asks for their width."""
+    table = pd.concat(map(pd.read_csv, shards), ignore_index=True)
+    table.insert(list(table.columns).index("n"), "on_sheet", table["k"].isin(widths))
+    return table
 
 
 def summarise(table: pd.DataFrame, nngp_test_mse: float, zero_test_mse: float) -> pd.DataFrame:
@@ -66,8 +75,12 @@ def metrics(summary: pd.DataFrame) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--test-mse", type=Path, required=True, help="the table of errors, CSV")
+    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="tables of errors, CSV")
+    parser.add_argument(
+        "--widths", type=int, nargs="+", required=True, metavar="K", help="widths that the sheet asks for"
+    )
     parser.add_argument("--data", type=Path, required=True, help="the data set, NPZ, to which the NNGP is fitted too")
+    parser.add_argument("--test-mse", type=Path, required=True, help="the errors of all networks, CSV")
     parser.add_argument("--output", type=Path, required=True, help="the table with a row for each width, CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="the limit, the peak and the widest network, JSON")
     run(parser, main)
