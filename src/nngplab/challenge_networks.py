@@ -13,19 +13,25 @@ from nngplab.training import Training, shuffled_batches, train
 
 Array = npt.NDArray[Any]
 
+CPU = torch.device("cpu")
+
 
 def train_network(
-    hyperparameters: Hyperparameters, samples: Samples, seed: int, val: Samples | None = None
+    hyperparameters: Hyperparameters,
+    samples: Samples,
+    seed: int,
+    val: Samples | None = None,
+    device: torch.device = CPU,
 ) -> tuple[FullyConnected, Training]:
     """Train a ReLU network with biases by AdamW on the squared error, for `hyperparameters["epochs"]` epochs.
 
     The same arguments give the same network after the same number of epochs, whether or not `val` is measured. The
     history has, after each epoch, train_mse, train_r2 and train_accuracy, and the same for `val` where it is given.
     """
-    X, y = _tensor(samples.X), _tensor(standardised(samples))
+    X, y = _tensor(samples.X, device), _tensor(standardised(samples), device)
     network = FullyConnected(
         X.shape[1], hyperparameters["k"], hyperparameters["depth"], y.shape[1], "relu", seed, bias=True
-    )
+    ).to(device)
     optimiser = torch.optim.AdamW(
         network.parameters(),
         lr=hyperparameters["learning_rate"],
@@ -47,13 +53,14 @@ def train_network(
 
 def network_predictor(network: FullyConnected, samples: Samples) -> Predictor:
     """Return the function from inputs (n, d) to outputs of a network trained on the standardised targets of samples."""
+    device = next(network.parameters()).device
 
     @torch.no_grad()
     def outputs(X: Array) -> Array:
-        return unscaled(network(_tensor(X)).double().numpy(), samples)
+        return unscaled(network(_tensor(X, device)).double().cpu().numpy(), samples)
 
     return outputs
 
 
-def _tensor(array: Array) -> Tensor:
-    return torch.from_numpy(array.astype(np.float32))
+def _tensor(array: Array, device: torch.device) -> Tensor:
+    return torch.from_numpy(array.astype(np.float32)).to(device)

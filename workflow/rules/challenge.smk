@@ -141,8 +141,10 @@ rule challenge_networks:
     resources:
         mem_mb=growing(lambda wildcards: CHALLENGE_SAMPLES_MB[wildcards.dataset]),
         runtime=growing(lambda wildcards: minutes(CHALLENGE_NETWORK_OPERATIONS[wildcards.dataset, wildcards.shard])),
+        gpu=gpus(),
     params:
         code=code("workflow/scripts/challenge_networks.py"),
+        device=lookup(dpath="device", within=config),
         seed=lookup(dpath="seed", within=config),
         epochs=lambda wildcards: CHALLENGE[f"{wildcards.dataset}_epochs"],
         batch_size=lookup(dpath="challenge/batch_size", within=config),
@@ -152,7 +154,7 @@ rule challenge_networks:
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
         " --networks {params.networks:q} --epochs {params.epochs} --batch-size {params.batch_size}"
-        " --seed {params.seed} --output {output.table:q} --cost {output.cost:q} --log {log:q}"
+        " --device {params.device} --seed {params.seed} --output {output.table:q} --cost {output.cost:q} --log {log:q}"
 
 
 rule challenge_kernels:
@@ -288,15 +290,17 @@ rule challenge_test:
                 + max(CHALLENGE_NETWORK_OPERATIONS[wildcards.dataset, shard] for shard in CHALLENGE_NETWORKS)
             )
         ),
+        gpu=lambda wildcards: gpus() * (wildcards.model == "network"),
     params:
         code=code("workflow/scripts/challenge_test.py"),
+        device=lookup(dpath="device", within=config),
         seed=lookup(dpath="seed", within=config),
     message:
         "Test the selected model of Problem 13 on {wildcards.dataset}: {wildcards.model}"
     shell:
         "python {input.script:q} --selection {input.selection:q} --test {input.test:q} --selected {input.selected:q}"
-        " --dataset {wildcards.dataset} --model {wildcards.model} --seed {params.seed} --threads {threads} --table {output.table:q}"
-        " --outputs {output.outputs:q} --cost {output.cost:q} --log {log:q}"
+        " --dataset {wildcards.dataset} --model {wildcards.model} --device {params.device} --seed {params.seed}"
+        " --threads {threads} --table {output.table:q} --outputs {output.outputs:q} --cost {output.cost:q} --log {log:q}"
 
 
 rule challenge_summary:

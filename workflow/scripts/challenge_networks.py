@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from nngplab.challenge import Cost, Selection, candidate_rows, read_selection, score
 from nngplab.challenge_networks import train_network
 from nngplab.files import write_csv
+from nngplab.networks import resolve_device
 from nngplab.program import run
 from nngplab.seeds import integer_seed
 from nngplab.training import Outcome
@@ -22,19 +23,22 @@ RESULTS = ("mse", "r2", "accuracy")
 def main(arguments: argparse.Namespace) -> None:
     # The order of a sum, and with it its last digit, depends on the number of threads.
     torch.set_num_threads(1)
+    device = resolve_device(arguments.device)
     cost = Cost()
     with threadpool_limits(1, "blas"):
         selection = read_selection(arguments.selection)
         seed = integer_seed(arguments.seed, "challenge", arguments.dataset)
         common = {"batch_size": arguments.batch_size, "epochs": arguments.epochs}
-        rows = [row for network in arguments.networks for row in train_one(network | common, selection, seed)]
+        rows = [row for network in arguments.networks for row in train_one(network | common, selection, seed, device)]
     write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
     write_csv(cost.table(arguments.dataset, "network", "selection", len(arguments.networks)), arguments.cost)
 
 
-def train_one(hyperparameters: dict[str, Any], selection: Selection, seed: int) -> list[dict[str, Any]]:
+def train_one(
+    hyperparameters: dict[str, Any], selection: Selection, seed: int, device: torch.device
+) -> list[dict[str, Any]]:
     """Return the rows of one network, as it was after the epoch at which it did best on the validation samples."""
-    _, training = train_network(hyperparameters, selection.train, seed, selection.val)
+    _, training = train_network(hyperparameters, selection.train, seed, selection.val, device)
     epochs = range(1, training.epochs + 1)
     failed = training.outcome in (Outcome.DIVERGED, Outcome.DEAD)
     ranked_by = f"val_{score(selection.val)}"
@@ -54,6 +58,7 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, required=True, help="passes over the training samples")
     parser.add_argument("--batch-size", type=int, required=True, help="samples in a step")
     parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, help="two rows a network, CSV")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
     run(parser, main)

@@ -7,26 +7,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import Cost, Predictor, Samples, errors, read_selection, read_test
+from nngplab.challenge import Cost, Hyperparameters, Predictor, Samples, errors, read_selection, read_test
 from nngplab.challenge_kernels import KERNELS, fit_along, fit_feature_machine, fit_kernel, machine_predictor
-from nngplab.challenge_networks import network_predictor, train_network
 from nngplab.files import write_csv, write_npz
-from nngplab.networks import average_gradient_outer_product
 from nngplab.program import run
 from nngplab.seeds import integer_seed
 
 
 def main(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(1)
     cost = Cost()
     selected = json.loads(arguments.selected.read_text(encoding="utf-8"))[arguments.dataset]
     with threadpool_limits(arguments.threads, "blas"):
         train = read_selection(arguments.selection).train
         seed = integer_seed(arguments.seed, "challenge", arguments.dataset)
-        predictors, learnt = fit_selected(arguments.model, selected, train, seed)
+        predictors, learnt = fit_selected(arguments.model, selected, train, seed, arguments.device)
         test = read_test(arguments.test, arguments.selection)
         outputs = {name: predictor(test.X) for name, predictor in predictors.items()}
         if "direction" in learnt:
@@ -43,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def fit_selected(
-    model: str, selected: dict[str, Any], train: Samples, seed: int
+    model: str, selected: dict[str, Any], train: Samples, seed: int, device: str
 ) -> tuple[dict[str, Predictor], dict[str, np.ndarray]]:
     """Return the predictors of a model, by name, and what it has learnt of the inputs, where they have one target.
 
@@ -55,10 +51,7 @@ def fit_selected(
     if model in KERNELS:
         return {model: fit_kernel(model, selected[model], train)}, {}
     if model == "network":
-        network, _ = train_network(selected[model], train, seed)
-        inputs = torch.from_numpy(train.X.astype(np.float32))
-        matrix = {} if train.classes else {"feature_matrix": average_gradient_outer_product(network, inputs).numpy()}
-        return {model: network_predictor(network, train)}, matrix
+        return fit_network(selected[model], train, seed, device)
     machine = fit_feature_machine(selected["rfm"], train)
     direction = machine.leading_direction_
     predictors = {
@@ -66,6 +59,24 @@ def fit_selected(
         "rfm_direction": fit_along(direction, selected["rfm_direction"], train),
     }
     return predictors, {} if train.classes else {"feature_matrix": machine.feature_matrix_, "direction": direction}
+
+
+def fit_network(
+    hyperparameters: Hyperparameters, train: Samples, seed: int, device: str
+) -> tuple[dict[str, Predictor], dict[str, np.ndarray]]:
+    # Imported only now: the other models need not wait for PyTorch.
+    import torch
+
+    from nngplab.challenge_networks import network_predictor, train_network
+    from nngplab.networks import average_gradient_outer_product, resolve_device
+
+    torch.set_num_threads(1)
+    network, _ = train_network(hyperparameters, train, seed, device=resolve_device(device))
+    learnt = {}
+    if not train.classes:
+        inputs = torch.from_numpy(train.X.astype(np.float32)).to(resolve_device(device))
+        learnt = {"feature_matrix": average_gradient_outer_product(network, inputs).cpu().numpy()}
+    return {"network": network_predictor(network, train)}, learnt
 
 
 if __name__ == "__main__":
@@ -76,6 +87,7 @@ if __name__ == "__main__":
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument("--model", choices=["network", *KERNELS, "rfm"], required=True)
     parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--threads", type=int, required=True, help="for the factorisation of a large Gram matrix")
     parser.add_argument("--table", type=Path, required=True, help="errors on the test samples, CSV")
     parser.add_argument("--outputs", type=Path, required=True, help="outputs for the test samples, NPZ")
