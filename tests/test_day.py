@@ -44,7 +44,7 @@ KERNELS = [
     "Draw the test errors of Problem 11",
 ]
 SWEEP = [
-    "Train the last layer of the networks of Problem 12",
+    "Train the last layer of networks of Problem 12: relu, k = 128, draws 0 to 4",
     "Compare the networks of Problem 12 with the NNGP",
     "Draw test error against width for Problem 12",
 ]

@@ -32,6 +32,8 @@ FINDS_NOTHING = {
 }
 KERNELS = {"kernel_regression_fit", "kernel_regression_summary", "kernel_regression_figure"}
 SWEEP = {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure"}
+# The width of the sweep, and its draws for a job that takes a few seconds.
+K, LONG = 64, 5000
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -71,6 +73,8 @@ def small(tmp_path_factory, run) -> Path:
     folder = make_small(copy_checkout(tmp_path_factory.mktemp("doors") / "small"), ROOMS)
     # DVC writes this number as 1e-05, which is a text to YAML 1.1.
     configure(folder, "kernel_regression", laplace_L=1e-5)
+    # One width, and all its draws in one shard, whatever their number.
+    configure(folder, "width_sweep", widths=[K], extra_widths=[], shard_size=100_000)
     commit(folder)
     return folder
 
@@ -131,11 +135,22 @@ class Place:
             DOORS[self.door], cwd=self.folder, stdout=log, stderr=log, text=True, start_new_session=True
         )
         waited = time.monotonic() + 120
-        while not (self.folder / "logs/width_sweep_fit.log").exists():
+        while not (self.folder / f"logs/width_sweep_fit_{shard(self)}.log").exists():
             assert time.monotonic() < waited, Path(log.name).read_text()
             assert process.poll() is None, Path(log.name).read_text()
             time.sleep(0.05)
         return process
+
+
+def draw(place: Place, repeats: int) -> None:
+    """Ask for so many draws; `LONG` of them keep the job of the sweep going for a few seconds."""
+    configure(place.folder, "width_sweep", repeats=repeats)
+
+
+def shard(place: Place) -> str:
+    """The name of the one shard of the sweep."""
+    repeats = yaml.safe_load((place.folder / CONFIG).read_text())["width_sweep"]["repeats"]
+    return f"relu_k{K}_draws0-{repeats - 1}"
 
 
 # The changes. Each takes a finished checkout and returns it changed.
@@ -206,7 +221,7 @@ def a_result_deleted(place: Place) -> None:
 
 
 def an_intermediate_deleted(place: Place) -> None:
-    (place.folder / "results/width_sweep/test_mse.csv").unlink()
+    (place.folder / f"results/width_sweep/shards/{shard(place)}.csv").unlink()
 
 
 def all_results_deleted(place: Place) -> None:
@@ -265,8 +280,7 @@ def a_run_cache_restored_by_dvc(place: Place) -> None:
 
 
 def one_width_more(place: Place) -> None:
-    widths = yaml.safe_load((place.folder / CONFIG).read_text())["width_sweep"]["widths"]
-    configure(place.folder, "width_sweep", widths=[*widths, 2 * widths[-1]])
+    configure(place.folder, "width_sweep", widths=[K, 2 * K])
 
 
 def a_run_with_another_configuration(place: Place) -> None:
@@ -277,30 +291,26 @@ def a_run_with_another_configuration(place: Place) -> None:
 
 
 def a_run_killed_in_mid_job(place: Place) -> None:
-    configure(place.folder, "width_sweep", repeats=LONG)
-    (place.folder / "logs/width_sweep_fit.log").unlink()
+    draw(place, LONG)
     process = place.start()
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def the_config_edited_while_a_run_is_going(place: Place) -> None:
-    configure(place.folder, "width_sweep", repeats=LONG)
-    (place.folder / "logs/width_sweep_fit.log").unlink()
+    draw(place, LONG)
     process = place.start()
-    configure(place.folder, "width_sweep", repeats=3)
+    draw(place, 3)
     process.wait(timeout=300)
 
 
 def a_script_edited_while_a_run_is_going(place: Place) -> None:
-    configure(place.folder, "width_sweep", repeats=LONG)
-    (place.folder / "logs/width_sweep_fit.log").unlink()
+    draw(place, LONG)
     process = place.start()
     edit(place.folder / "workflow/scripts/width_sweep_fit.py")
     process.wait(timeout=300)
 
 
-LONG = 2000  # repeats that keep the sweep going for a few seconds
 ALL = KERNELS | SWEEP | {"kernel_regression_data"}
 
 # The table: what changes, and which jobs run then, by either door.
@@ -356,6 +366,7 @@ def test_table(run, finished, from_nothing, tmp_path, change, jobs, door):
     change(place)
     output = place.enter()
     assert jobs_run(output) == jobs, output
+    assert output.count("(Rule: width_sweep_fit)") == ("width_sweep_fit" in jobs), "only what is new is trained"
     config = yaml.safe_load((place.folder / CONFIG).read_text())
     assert results(place.folder) == from_nothing(config)
     command, nothing_to_do = FINDS_NOTHING[next(other for other in DOORS if other != door)]
@@ -435,8 +446,7 @@ class TestNothingStaleIsRecorded:
 @pytest.mark.parametrize("door", DOORS)
 def test_a_result_tampered_with_while_a_run_is_going_is_not_recorded(run, finished, tmp_path, door):
     place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, door)
-    configure(place.folder, "width_sweep", repeats=LONG)
-    (place.folder / "logs/width_sweep_fit.log").unlink()
+    draw(place, LONG)
     process = place.start()
     path = place.folder / "results/kernel_regression/summary.csv"
     path.write_text(path.read_text().replace("0", "1"))
@@ -448,9 +458,8 @@ def test_a_result_tampered_with_while_a_run_is_going_is_not_recorded(run, finish
 
 def test_a_config_broken_while_a_run_is_going_is_told_in_one_line(run, finished, tmp_path):
     place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
-    configure(place.folder, "width_sweep", repeats=LONG)
+    draw(place, LONG)
     whole = (place.folder / CONFIG).read_text()
-    (place.folder / "logs/width_sweep_fit.log").unlink()
     process = place.start()
     (place.folder / CONFIG).write_text(whole + " : [half\n")
     process.wait(timeout=300)
@@ -461,7 +470,7 @@ def test_a_config_broken_while_a_run_is_going_is_told_in_one_line(run, finished,
 
 def test_a_damaged_content_in_the_cache_is_not_put_back(run, finished, tmp_path):
     place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
-    path = place.folder / "results/width_sweep/test_mse.csv"
+    path = place.folder / f"results/width_sweep/shards/{shard(place)}.csv"
     whole = path.read_bytes()
     digest = hashlib.md5(whole, usedforsecurity=False).hexdigest()
     cached = place.folder / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
@@ -513,8 +522,7 @@ def test_what_a_killed_dvc_left_in_its_lock_file_holds_nobody_up(run, finished, 
 class TestTwoAtOnce:
     def test_a_second_run_waits_for_the_first_and_finds_nothing_to_do(self, run, finished, tmp_path):
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
-        configure(place.folder, "width_sweep", repeats=LONG)
-        (place.folder / "logs/width_sweep_fit.log").unlink()
+        draw(place, LONG)
         first = place.start()
         output = place.enter()
         assert f"dvc: waiting for process {first.pid} (snakemake --cores 2)" in output
@@ -523,8 +531,7 @@ class TestTwoAtOnce:
 
     def test_dvc_says_who_is_running_and_deletes_nothing(self, run, finished, tmp_path):
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
-        configure(place.folder, "width_sweep", repeats=LONG)
-        (place.folder / "logs/width_sweep_fit.log").unlink()
+        draw(place, LONG)
         first = place.start()
         ended = run(place.folder, "dvc", "repro")
         assert ended.returncode != 0
@@ -535,8 +542,7 @@ class TestTwoAtOnce:
 
     def test_snakemake_waits_for_a_stage_of_dvc(self, run, finished, tmp_path):
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "dvc")
-        configure(place.folder, "width_sweep", repeats=LONG)
-        (place.folder / "logs/width_sweep_fit.log").unlink()
+        draw(place, LONG)
         first = place.start()
         output = place(*DOORS["snakemake"])
         assert first.wait() == 0
@@ -545,8 +551,7 @@ class TestTwoAtOnce:
 
     def test_a_dry_run_beside_a_run_says_so_and_changes_nothing(self, run, finished, tmp_path):
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
-        configure(place.folder, "width_sweep", repeats=LONG)
-        (place.folder / "logs/width_sweep_fit.log").unlink()
+        draw(place, LONG)
         first = place.start()
         output = place("snakemake", "--dry-run")
         assert "is running in this folder" in output
@@ -555,12 +560,11 @@ class TestTwoAtOnce:
 
     def test_a_job_that_outlives_its_killed_run_is_waited_for(self, run, finished, tmp_path):
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
-        configure(place.folder, "width_sweep", repeats=10 * LONG)
-        (place.folder / "logs/width_sweep_fit.log").unlink()
+        draw(place, 10 * LONG)
         process = place.start()
         process.kill()
         process.wait()
-        configure(place.folder, "width_sweep", repeats=3)
+        draw(place, 3)
         output = place.enter()
         assert "a job left by a run that was killed" in output
         assert jobs_run(output) == SWEEP
