@@ -9,6 +9,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
@@ -21,6 +22,7 @@ from nngplab.errors import InputError
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
     monkeypatch.setattr(cholesky, "tile_size", lambda _: 32)
+    monkeypatch.setattr(cholesky, "BLOCK", 12)
 
 
 def matrix(n, seed=0, dtype=np.float64):
@@ -29,7 +31,7 @@ def matrix(n, seed=0, dtype=np.float64):
 
 
 def tiles_of(K):
-    return lambda rows, columns: K[rows, columns].copy()
+    return lambda rows, columns, out: np.copyto(out, K[rows, columns])
 
 
 def lower(factor):
@@ -58,12 +60,31 @@ class TestFactor:
             factor.inverse_diagonal(), np.diag(np.linalg.inv(K.astype(float))), rtol=100 * n * eps
         )
 
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_near_copies_cost_no_more_digits_than_with_lapack(self, dtype):
+        """The inverses of the diagonal blocks are ill-conditioned then; the residual is at rounding all the same."""
+        random = np.random.default_rng(4)
+        X = random.standard_normal((300, 400))
+        eps = np.finfo(dtype).eps
+        X[150:250] = X[:100] + 20 * np.sqrt(eps) * random.standard_normal((100, 400))
+        K = (X @ X.T / 400).astype(dtype)
+        y = random.standard_normal((300, 3)).astype(dtype)
+
+        def backward_error(a):
+            K64, a = K.astype(float), a.astype(float)
+            return np.linalg.norm(K64 @ a - y) / (np.linalg.norm(K64) * np.linalg.norm(a))
+
+        ours = backward_error(CholeskyFactor(tiles_of(K), 300, dtype).solve(y))
+        lapack = backward_error(scipy.linalg.cho_solve(scipy.linalg.cho_factor(K), y))
+        assert np.linalg.cond(K.astype(float)) > 1e-3 / eps
+        assert ours < 3 * lapack < 30 * eps
+
     def test_only_the_lower_tiles_are_asked_for_each_once(self):
         K, asked = matrix(100), []
 
-        def tiles(rows, columns):
+        def tiles(rows, columns, out):
             asked.append((rows.start, columns.start))
-            return K[rows, columns].copy()
+            out[:] = K[rows, columns]
 
         CholeskyFactor(tiles, 100, np.float64)
         assert sorted(asked) == [(i, k) for i in range(0, 100, 32) for k in range(0, i + 1, 32)]
@@ -85,9 +106,9 @@ class TestFactor:
         monkeypatch.setattr(cholesky, "blas_threads", lambda: 5)
         K, random = matrix(320), np.random.default_rng(0)
 
-        def tiles(rows, columns):
+        def tiles(rows, columns, out):
             time.sleep(random.exponential(0.003))
-            return K[rows, columns].copy()
+            out[:] = K[rows, columns]
 
         np.testing.assert_allclose(lower(CholeskyFactor(tiles, 320, np.float64)), np.linalg.cholesky(K), atol=1e-10)
 
@@ -137,10 +158,10 @@ class TestFailure:
         monkeypatch.setattr(cholesky, "blas_threads", lambda: 3)
         K, before = matrix(200), threading.active_count()
 
-        def tiles(rows, columns):
+        def tiles(rows, columns, out):
             if (rows.start, columns.start) == (96, 64):
                 raise OSError("the disk is gone")
-            return K[rows, columns].copy()
+            out[:] = K[rows, columns]
 
         with pytest.raises(OSError, match="the disk is gone"):
             CholeskyFactor(tiles, 200, np.float64)
@@ -150,9 +171,9 @@ class TestFailure:
         program = (
             "import signal, time, numpy as np; from nngplab import cholesky; cholesky.tile_size = lambda n: 32\n"
             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell ignores it in the background
-            "def tiles(rows, columns):\n"
+            "def tiles(rows, columns, out):\n"
             "    print(flush=True); time.sleep(.02)\n"
-            "    return np.eye(32) * (rows == columns)\n"
+            "    out[:] = np.eye(32) * (rows == columns)\n"
             "cholesky.CholeskyFactor(tiles, 3200, np.float64)"
         )
         process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -172,11 +193,11 @@ class TestCheckpoint:
         """Factorise until so many tiles are asked for."""
         asked = []
 
-        def tiles(rows, columns):
+        def tiles(rows, columns, out):
             if len(asked) == after:
                 raise KeyboardInterrupt
             asked.append((rows, columns))
-            return K[rows, columns].copy()
+            out[:] = K[rows, columns]
 
         with pytest.raises(KeyboardInterrupt):
             CholeskyFactor(tiles, len(K), K.dtype, Checkpoint(path, self.settings))
@@ -185,9 +206,9 @@ class TestCheckpoint:
         """Factorise from the file; return the factor and how many tiles were asked for."""
         asked = []
 
-        def tiles(rows, columns):
+        def tiles(rows, columns, out):
             asked.append((rows, columns))
-            return K[rows, columns].copy()
+            out[:] = K[rows, columns]
 
         factor = CholeskyFactor(tiles, len(K), K.dtype, Checkpoint(path, settings or self.settings))
         return factor, len(asked)
@@ -204,11 +225,12 @@ class TestCheckpoint:
     def test_after_a_kill(self, tmp_path):
         path = tmp_path / "factor"
         program = (
-            "import os, sys, pathlib, numpy as np; from nngplab import cholesky; cholesky.tile_size = lambda n: 32\n"
+            "import os, sys, pathlib, numpy as np; from nngplab import cholesky\n"
+            "cholesky.tile_size, cholesky.BLOCK = lambda n: 32, 12\n"
             "K = np.load(sys.argv[1])\n"
-            "def tiles(rows, columns):\n"
+            "def tiles(rows, columns, out):\n"
             "    if rows.start == 160 and columns.start == 64: os.kill(os.getpid(), 9)\n"
-            "    return K[rows, columns].copy()\n"
+            "    out[:] = K[rows, columns]\n"
             "checkpoint = cholesky.Checkpoint(pathlib.Path(sys.argv[2]), {'kernel': 'relu', 'n': 200})\n"
             "cholesky.CholeskyFactor(tiles, 200, np.float64, checkpoint)"
         )

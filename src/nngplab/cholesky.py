@@ -30,7 +30,7 @@ from nngplab.errors import InputError
 log = logging.getLogger("nngplab.cholesky")
 
 Array = npt.NDArray[Any]
-Tiles = Callable[[slice, slice], Array]
+Tiles = Callable[[slice, slice, Array], object]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -39,6 +39,9 @@ Result = TypeVar("Result")
 _BLAS = ThreadpoolController().select(user_api="blas")
 
 _CHECKPOINT = b"nngplab factor "
+
+# The rows of a diagonal block that is inverted. Below that, products lose speed; above, the inverse is more work.
+BLOCK = 128
 
 
 class NotPositiveDefiniteError(InputError):
@@ -163,8 +166,9 @@ class CholeskyFactor:
     """The lower triangular L with L L^T = K for a symmetric positive definite K (n, n).
 
     Args:
-        tiles: (rows, columns), both slices, -> K[rows, columns], a new array in row order of the dtype of the factor;
-            called once for each tile of the lower triangle, from several threads at once.
+        tiles: (rows, columns, out), the first two slices: writes K[rows, columns] to the array `out`, of the dtype of
+            the factor and with rows that are apart in memory; called once for each tile of the lower triangle, from
+            several threads at once.
         n: the number of rows.
         dtype: float64 or float32.
         checkpoint: where finished tiles are kept, and taken from.
@@ -186,16 +190,19 @@ class CholeskyFactor:
         # Of each block row the part up to its diagonal tile; it takes the finished tiles from left to right.
         self._rows = [np.empty((part.stop - part.start, part.stop), dtype) for part in self.slices]
         self._finished = checkpoint.open(self._rows, self.slices) if checkpoint else [0] * len(self.slices)
+        self._inverses = [self._inverted(k) if self._finished[k] > k else [] for k in range(len(self.slices))]
         self._changed = Condition()
         self._failure: BaseException | None = None
         blocks = len(self.slices)
         order = ((i, k) for k in range(blocks) for i in range(k, blocks))
 
         def work() -> None:
+            # Of each thread, and used again and again: to take new memory from the system costs more than to fill it.
+            scratch = np.empty(tile_size(n) ** 2, dtype)
             while task := self._next(order):
                 i, k = task
                 if self._finished[i] <= k:
-                    self._finish(i, k, tiles)
+                    self._finish(i, k, tiles, scratch)
                     if checkpoint:
                         checkpoint.add(i, k, self._rows[i][:, self.slices[k]])
                     with self._changed:
@@ -213,11 +220,11 @@ class CholeskyFactor:
     def solve(self, y: Array) -> Array:
         """Return the solution a of L L^T a = y for y (n, outputs), in the dtype of the factor."""
         a = np.array(y, self._rows[0].dtype, order="C")
-        for row, part in zip(self._rows, self.slices, strict=True):
+        for k, (row, part) in enumerate(zip(self._rows, self.slices, strict=True)):
             a[part] -= row[:, : part.start] @ a[: part.start]
-            a[part] = _solve(row[:, part.start :], a[part])
-        for row, part in zip(reversed(self._rows), reversed(self.slices), strict=True):
-            a[part] = _solve(row[:, part.start :], a[part], transposed=True)
+            self._solve(k, a[part].T)
+        for k, (row, part) in reversed(list(enumerate(zip(self._rows, self.slices, strict=True)))):
+            self._solve_transposed(k, a[part].T)
             a[: part.start] -= (a[part].T @ row[:, : part.start]).T
         return a
 
@@ -231,10 +238,11 @@ class CholeskyFactor:
             start = self.slices[k].start
             columns = np.zeros((self.slices[-1].stop - start, self.slices[k].stop - start), self._rows[0].dtype)
             np.fill_diagonal(columns, 1)
-            for row, part in zip(self._rows[k:], self.slices[k:], strict=True):
-                here = slice(part.start - start, part.stop - start)
-                columns[here] -= row[:, start : part.start] @ columns[: here.start]
-                columns[here] = _solve(row[:, part.start :], columns[here])
+            for i in range(k, len(self.slices)):
+                part = self.slices[i]
+                here = columns[part.start - start : part.stop - start]
+                here -= self._rows[i][:, start : part.start] @ columns[: part.start - start]
+                self._solve(i, here.T)
             squares: Array = np.einsum("ij,ij->j", columns, columns, dtype=np.float64)
             return squares
 
@@ -274,37 +282,58 @@ class CholeskyFactor:
             if self._failure:
                 raise self._failure
 
-    def _finish(self, i: int, k: int, tiles: Tiles) -> None:
-        """Replace tile (i, k) of K by that of L: L_ik L_kk^T = K_ik - sum over j < k of L_ij L_kj^T."""
+    def _finish(self, i: int, k: int, tiles: Tiles, scratch: Array) -> None:
+        """Make tile (i, k) that of L: L_ik L_kk^T = K_ik - sum over j < k of L_ij L_kj^T."""
         part = self.slices[k]
-        tile = tiles(self.slices[i], part)
+        tile = self._rows[i][:, part]
+        tiles(self.slices[i], part, tile)
         before = tile.diagonal().copy()
         self._wait_for(i, k)
         self._wait_for(k, k)
         # One product over all j. NumPy's, since SciPy's keeps the interpreter, and with it the other threads, waiting.
-        tile -= self._rows[i][:, : part.start] @ self._rows[k][:, : part.start].T
+        tile -= _product(self._rows[i][:, : part.start], self._rows[k][:, : part.start].T, scratch)
         if i == k:
-            tile = _factor(tile, before, part.start)
+            _factor(tile, before, part.start)
+            self._inverses[k] = self._inverted(k)
         else:
             self._wait_for(k, k + 1)
-            tile = _solve(self._rows[k][:, part.start :], tile.T).T
-        self._rows[i][:, part] = tile
+            self._solve(k, tile)
+
+    def _diagonal(self, k: int) -> Array:
+        return self._rows[k][:, self.slices[k]]
+
+    def _inverted(self, k: int) -> list[Array]:
+        """Return the inverses of the diagonal blocks of the diagonal tile k."""
+        L = self._diagonal(k)
+        (trtri,) = scipy.linalg.get_lapack_funcs(("trtri",), (L,))
+        return [np.ascontiguousarray(trtri(L[block, block], lower=1)[0]) for block in slices(len(L), BLOCK)]
+
+    def _solve(self, k: int, b: Array) -> None:
+        """Replace b (m, t) by the solution x of x L^T = b for the diagonal tile L (t, t) of block row k.
+
+        Nearly all of it is products, which are faster than LAPACK's solution, and keep no other thread waiting.
+        """
+        L = self._diagonal(k)
+        for block, inverse in zip(slices(len(L), BLOCK), self._inverses[k], strict=True):
+            rest = b[:, block] - b[:, : block.start] @ L[block, : block.start].T
+            np.matmul(rest, inverse.T, out=b[:, block])
+
+    def _solve_transposed(self, k: int, b: Array) -> None:
+        """Replace b (m, t) by the solution x of x L = b for the diagonal tile L (t, t) of block row k."""
+        L = self._diagonal(k)
+        blocks = slices(len(L), BLOCK)
+        for block, inverse in zip(reversed(blocks), reversed(self._inverses[k]), strict=True):
+            rest = b[:, block] - b[:, block.stop :] @ L[block.stop :, block]
+            np.matmul(rest, inverse, out=b[:, block])
 
 
-def _solve(L: Array, b: Array, transposed: bool = False) -> Array:
-    """Return the solution x of L x = b, or L^T x = b, for b (n, m), whose memory it takes where it can."""
-    # In the order of memory that BLAS expects, a copy of L by rows is L^T, and much cheaper than one by columns.
-    U = np.ascontiguousarray(L).T
-    (trsm,) = scipy.linalg.get_blas_funcs(("trsm",), (b,))
-    if b.flags.f_contiguous:
-        x = trsm(1.0, U, b, lower=0, trans_a=not transposed, overwrite_b=1)
-    else:
-        x = trsm(1.0, U, b.T, side=1, lower=0, trans_a=transposed, overwrite_b=1).T
-    return np.asarray(x)
+def _product(A: Array, B: Array, scratch: Array) -> Array:
+    """Return A B (n, m), in the memory of `scratch`."""
+    return np.matmul(A, B, out=scratch[: len(A) * B.shape[1]].reshape(len(A), -1))
 
 
-def _factor(tile: Array, before: Array, start: int) -> Array:
-    """Return the factor of a diagonal tile, whose entries on the diagonal were `before` in the matrix itself."""
+def _factor(tile: Array, before: Array, start: int) -> None:
+    """Replace a diagonal tile, whose entries on the diagonal were `before` in the matrix itself, by its factor."""
     (potrf,) = scipy.linalg.get_lapack_funcs(("potrf",), (tile,))
     factor, info = potrf(tile.T, lower=1, clean=1)
     if info > 0:
@@ -316,4 +345,4 @@ def _factor(tile: Array, before: Array, start: int) -> Array:
     lost = np.flatnonzero(pivots <= 8 * np.finfo(tile.dtype).eps * before)
     if len(lost):
         raise NotPositiveDefiniteError(start + int(lost[0]), float(pivots[lost[0]]))
-    return np.asarray(factor)
+    tile[:] = factor

@@ -180,8 +180,8 @@ class TileKernel:
             squares = _squared_norms(X)
         return Rows(X, 1 / np.sqrt(np.where(squares > 0, squares, 1)))
 
-    def __call__(self, A: Rows, B: Rows) -> Array:
-        """Return the Gram matrix (n, m) of n rows against m, in their dtype.
+    def __call__(self, A: Rows, B: Rows, out: Array | None = None) -> Array:
+        """Return the Gram matrix (n, m) of n rows against m, in their dtype; in the array `out` if it is given.
 
         Raises:
             InputError: if a function returns a matrix of another shape.
@@ -191,8 +191,10 @@ class TileKernel:
             if K.shape != (len(A), len(B)):
                 raise InputError(f"the kernel returns shape {K.shape} for {len(A)} against {len(B)} samples")
             # A function may return what is its own, in any order and type.
-            return np.array(K, A.values.dtype, order="C")
-        K = A.values @ B.values.T
+            out = np.empty(K.shape, A.values.dtype) if out is None else out
+            out[:] = K
+            return out
+        K = np.matmul(A.values, B.values.T, out=out)
         for block in row_blocks(len(A), len(B), _IN_CACHE):
             K[block] *= A.scales[block, np.newaxis]
             K[block] *= B.scales

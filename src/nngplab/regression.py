@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm import tqdm
 
 from nngplab.cholesky import (
+    BLOCK,
     Checkpoint,
     CholeskyFactor,
     NotPositiveDefiniteError,
@@ -149,11 +150,10 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Solve a problem whose Gram matrix, without the ridge, is `gram`."""
         y = problem.y.reshape(len(problem.y), -1)
 
-        def regularised(rows: slice, columns: slice) -> Array:
-            tile = gram(rows, columns)
+        def regularised(rows: slice, columns: slice, out: Array) -> None:
+            gram(rows, columns, out)
             if rows == columns:
-                tile.flat[:: len(tile) + 1] += self.ridge
-            return tile
+                out[np.diag_indices_from(out)] += self.ridge
 
         try:
             with tqdm(total=1, desc=f"factorising {len(y):,} rows", bar_format=_BAR, disable=not self.verbose) as bar:
@@ -196,7 +196,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise InputError(f"{case} is not positive definite, {where}: {remedy}")
         K = np.empty((n, n), dtype)
         for rows, columns in problem.lower_tiles():
-            K[rows, columns] = tiles(rows, columns)
+            tiles(rows, columns, K[rows, columns])
         eigenvalues, eigenvectors = scipy.linalg.eigh(K, lower=True, overwrite_a=True, check_finite=False)
         largest, eps = eigenvalues[-1], np.finfo(dtype).eps
         if eigenvalues[0] < -np.sqrt(eps) * abs(largest):
@@ -227,7 +227,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             "ridge": self.ridge,
             "precision": self.precision,
             "shape": problem.X.shape,
-            "tile": tile_size(len(problem.y)),
+            "tile": [tile_size(len(problem.y)), BLOCK],
             "samples": hashlib.sha256(np.ascontiguousarray(problem.X).tobytes()).hexdigest(),
             "versions": [np.__version__, scipy.__version__],
         }
@@ -251,11 +251,11 @@ def ridge_path(model: KernelRegression, X: Array, y: Array, ridges: Iterable[flo
         fitted = clone(model).set_params(ridge=ridge)
         problem = fitted._problem(X, y)
 
-        def gram(rows: slice, columns: slice, problem: _Problem = problem) -> Array:
+        def gram(rows: slice, columns: slice, out: Array, problem: _Problem = problem) -> None:
             place = (rows.start, columns.start)
             if place not in known:
                 known[place] = problem.tile(rows, columns)
-            return known[place].copy()
+            out[:] = known[place]
 
         yield fitted._fit(problem, gram if keep else problem.tile)
 
@@ -263,12 +263,13 @@ def ridge_path(model: KernelRegression, X: Array, y: Array, ridges: Iterable[flo
 def memory_needed(n: int, d: int, precision: str = "double", loo: bool = False, copied: bool = True) -> int:
     """Return the bytes that a fit of n samples with d features takes beside the data, in all its threads.
 
-    These are the triangle of the Gram matrix with the other halves of its diagonal tiles, a copy of the samples if
-    their precision is another (`copied`), and for each thread some tiles to work on; with `loo`, a tile's columns more.
+    These are the triangle of the Gram matrix with the other halves of its diagonal tiles, the inverses of the blocks on
+    its diagonal, a copy of the samples if their precision is another (`copied`), and for each thread some tiles to work
+    on; with `loo`, a tile's columns more.
     """
     itemsize, t, threads = np.dtype(PRECISIONS[precision]).itemsize, min(n, tile_size(n)), blas_threads()
     of_thread = 4 * t * t + (n * t if loo else 0)
-    return _triangle_bytes(n, itemsize) + itemsize * (n * d * copied + threads * of_thread)
+    return _triangle_bytes(n, itemsize) + itemsize * (n * BLOCK + n * d * copied + threads * of_thread)
 
 
 def condition_number(K: Array) -> float:
@@ -287,11 +288,11 @@ class _Problem:
     rows: Rows
     y: Array
 
-    def tile(self, rows: slice, columns: slice) -> Array:
-        """Return a tile of the Gram matrix, a new array in row order."""
+    def tile(self, rows: slice, columns: slice, out: Array | None = None) -> Array:
+        """Return a tile of the Gram matrix, in `out` if it is given."""
         # The same object where they are the same, which is how a kernel knows its diagonal.
         A = self.rows[rows]
-        return self.kernel(A, A if rows == columns else self.rows[columns])
+        return self.kernel(A, A if rows == columns else self.rows[columns], out)
 
     def lower_tiles(self) -> Iterator[tuple[slice, slice]]:
         """Yield the places of the tiles of the lower triangle, row by row."""
@@ -349,8 +350,10 @@ def _products(kernel: TileKernel, A: Rows, B: Callable[[slice], Rows], coef: Arr
 
     def of_block(block: slice) -> Array:
         total = np.zeros((block.stop - block.start, coef.shape[1]))
+        scratch = np.empty((len(total), tile_size(len(coef))), A.values.dtype)
         for part in parts:
-            total += kernel(A[block], B(part)).astype(np.float64, copy=False) @ coef[part]
+            K = kernel(A[block], B(part), scratch[:, : part.stop - part.start])
+            total += K.astype(np.float64, copy=False) @ coef[part]
         return total
 
     return np.concatenate(in_threads(of_block, slices(len(A), PREDICT_ROWS)))
