@@ -20,7 +20,8 @@ from torchvision import transforms
 
 from nngplab.datasets.cifar10 import CLASSES, PIXELS
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, as_inputs, channel_statistics, in_memory
-from nngplab.networks import OneHiddenLayer, resolve_device
+from nngplab.devices import resolve_device
+from nngplab.networks import OneHiddenLayer
 from nngplab.training import Batches, mirrored, shuffled_batches, train
 
 

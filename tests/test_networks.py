@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nngplab import networks
+from nngplab.devices import resolve_device
 from nngplab.errors import InputError
-from nngplab.networks import FullyConnected, OneHiddenLayer, average_gradient_outer_product, resolve_device
+from nngplab.networks import FullyConnected, OneHiddenLayer, average_gradient_outer_product
 
 D_IN, K, D_OUT, N = 7, 5, 3, 11
 

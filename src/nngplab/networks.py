@@ -115,16 +115,3 @@ def average_gradient_outer_product(network: nn.Module, X: Tensor) -> Tensor:
             (gradients,) = torch.autograd.grad(total, inputs, retain_graph=True)
             products += gradients.mT @ gradients
     return products / len(X)
-
-
-def resolve_device(device: str) -> torch.device:
-    """Return the device that a configuration names; "auto" is the GPU where there is one, else the CPU.
-
-    Raises:
-        InputError: if the device named is not on this machine.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device is {device}, but PyTorch sees no CUDA device here; set device to auto or cpu")
-    return torch.device(device)

@@ -8,9 +8,9 @@ import torch
 
 from nngplab.attractors import Attempt, curvature_bound, descend, fit, new_network, save_network, shuffled
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
+from nngplab.devices import resolve_device
 from nngplab.errors import InputError
 from nngplab.files import write_csv
-from nngplab.networks import resolve_device
 from nngplab.program import run
 
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from nngplab.datasets.cifar10 import CLASSES, PIXELS
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, as_inputs, channel_statistics, in_memory
 from nngplab.datasets.download import sha256_of
+from nngplab.devices import resolve_device
 from nngplab.errors import InputError
 from nngplab.files import write_csv, write_npz
-from nngplab.networks import OneHiddenLayer, resolve_device
+from nngplab.networks import OneHiddenLayer
 from nngplab.program import run
 from nngplab.seeds import integer_seed
 from nngplab.training import Checkpoint, Loss, Outcome, Training, mirrored, save_torch, shuffled_batches, train
