@@ -479,10 +479,10 @@ class TestCheckpoint:
         model = KernelRegression("relu", checkpoint=tmp_path / "factor")
         calls = iter(range(100))
 
-        def tile(problem, rows, columns, out, real=regression._Problem.tile):
+        def tile(problem, *place, real=regression._Problem.tile):
             if next(calls) == 9:
                 raise KeyboardInterrupt
-            return real(problem, rows, columns, out)
+            return real(problem, *place)
 
         with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
             context.setattr(regression._Problem, "tile", tile)

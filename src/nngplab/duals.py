@@ -7,6 +7,7 @@ has those with a closed form by name; `leaky_relu`, `exponential`, `monomial` an
 """
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -57,6 +58,8 @@ class Dual:
     def __call__(self, xi: npt.ArrayLike) -> Array:
         """Return the dual at the correlations xi, elementwise, in the dtype of xi (float64 for integers).
 
+        Of a tensor of PyTorch it is a tensor on the same device, unless the dual is from a table.
+
         Rounding takes the product of two unit vectors outside [-1, 1], so xi is clipped to that interval. The absolute
         error is a few units of rounding, at the ends of the interval too.
         """
@@ -70,21 +73,28 @@ class Dual:
         return self._at_unit_variance(self.derivative_moment, xi)
 
     @staticmethod
-    def _at_unit_variance(moment: Moment, xi: npt.ArrayLike) -> Array:
-        xi = np.asarray(xi)
-        if not np.issubdtype(xi.dtype, np.floating):
-            xi = xi.astype(np.float64)
-        one = xi.dtype.type(1)
-        return moment(np.clip(xi, -one, one), one, one)
+    def _at_unit_variance(moment: Moment, xi: Any) -> Array:
+        xp = _namespace(xi)
+        if xp is np:
+            xi = np.asarray(xi)
+            xi = xi if np.issubdtype(xi.dtype, np.floating) else xi.astype(np.float64)
+        one = xp.ones((), dtype=xi.dtype, device=xi.device)
+        return moment(xp.clip(xi, -one, one), one, one)
+
+
+def _namespace(x: Any) -> Any:
+    """Return the module whose functions take x: torch for its tensors, and otherwise NumPy, in the names of both."""
+    return sys.modules["torch"] if type(x).__module__ == "torch" else np
 
 
 def _length_and_cosine(c: Array, a: Array, b: Array) -> tuple[Array, Array]:
     """Return sqrt(a b) and the correlation c / sqrt(a b), which counts as 0 where a or b is 0."""
+    xp = _namespace(c)
     if np.ndim(a) == 0 == np.ndim(b) and a == 1 == b:
-        return a, np.clip(c, -1, 1)
+        return a, xp.clip(c, -1, 1)
     # Of the same vector the correlation is 1 to the last bit: near 1, some duals change by the root of a change.
-    s = np.where(a == b, a, np.sqrt(a) * np.sqrt(b))
-    return s, np.clip(c / np.where(s > 0, s, 1), -1, 1)
+    s = xp.where(a == b, a, xp.sqrt(a) * xp.sqrt(b))
+    return s, xp.clip(c / xp.where(s > 0, s, 1), -1, 1)
 
 
 def _identity(x: Array) -> Array:
@@ -93,7 +103,8 @@ def _identity(x: Array) -> Array:
 
 def _identity_moment(c: Array, a: Array, b: Array) -> Array:
     """Problem 5."""
-    return c * np.ones_like(a * b)
+    xp = _namespace(c)
+    return c * xp.ones_like(a * b)
 
 
 def _identity_derivative(c: Array, a: Array, b: Array) -> Array:
@@ -110,8 +121,9 @@ def _relu_moment(c: Array, a: Array, b: Array) -> Array:
     pi - arccos(t) is arccos(-t) and 1 - t^2 is (1 - t)(1 + t): neither loses digits near |t| = 1. There the two terms
     cancel to first order in sqrt(1 - t), so both must be of the very same t.
     """
+    xp = _namespace(c)
     s, t = _length_and_cosine(c, a, b)
-    return s * (t * np.arccos(-t) + np.sqrt((1 - t) * (1 + t))) / np.pi
+    return s * (t * xp.arccos(-t) + xp.sqrt((1 - t) * (1 + t))) / math.pi
 
 
 def _step(x: Array) -> Array:
@@ -120,8 +132,9 @@ def _step(x: Array) -> Array:
 
 def _step_moment(c: Array, a: Array, b: Array) -> Array:
     """Cho and Saul 2009, degree 0 (Sheppard 1899); scaled, the step is the derivative of the scaled ReLU."""
+    xp = _namespace(c)
     _, t = _length_and_cosine(c, a, b)
-    return np.arccos(-t) / np.pi
+    return xp.arccos(-t) / math.pi
 
 
 def _step_derivative(c: Array, a: Array, b: Array) -> Array:
@@ -137,8 +150,9 @@ def _leaky_relu(x: Array, slope: float) -> Array:
 
 def _leaky_relu_moment(c: Array, a: Array, b: Array, share: float) -> Array:
     """As (1 + slope) x / 2 + (1 - slope) |x| / 2, whose parts are odd and even: uncorrelated. |x| as for the ReLU."""
+    xp = _namespace(c)
     s, t = _length_and_cosine(c, a, b)
-    of_absolute_value = s * (t * np.arcsin(t) + np.sqrt((1 - t) * (1 + t))) * 2 / np.pi
+    of_absolute_value = s * (t * xp.arcsin(t) + xp.sqrt((1 - t) * (1 + t))) * 2 / math.pi
     return c + share * (of_absolute_value - c)
 
 
@@ -174,7 +188,8 @@ _COSINE_SECOND_MOMENT = (1 + math.exp(-2)) / 2
 
 def _sine_moment(c: Array, a: Array, b: Array) -> Array:
     """exp(-(a + b) / 2) sinh(c), over its value at one (Problem 7); as |c| <= (a + b) / 2, nothing here overflows."""
-    return np.sign(c) * np.exp(np.abs(c) - (a + b) / 2) * (np.expm1(-2 * np.abs(c)) / math.expm1(-2))
+    xp = _namespace(c)
+    return xp.sign(c) * xp.exp(xp.abs(c) - (a + b) / 2) * (xp.expm1(-2 * xp.abs(c)) / math.expm1(-2))
 
 
 def _sine_derivative(c: Array, a: Array, b: Array) -> Array:
@@ -183,7 +198,8 @@ def _sine_derivative(c: Array, a: Array, b: Array) -> Array:
 
 def _cosine_moment(c: Array, a: Array, b: Array) -> Array:
     """exp(-(a + b) / 2) cosh(c) over its value at one (Problem 9), in the same form as the sine."""
-    return np.exp(np.abs(c) - (a + b) / 2) * ((1 + np.exp(-2 * np.abs(c))) / (1 + math.exp(-2)))
+    xp = _namespace(c)
+    return xp.exp(xp.abs(c) - (a + b) / 2) * ((1 + xp.exp(-2 * xp.abs(c))) / (1 + math.exp(-2)))
 
 
 def _cosine_derivative(c: Array, a: Array, b: Array) -> Array:
@@ -192,7 +208,8 @@ def _cosine_derivative(c: Array, a: Array, b: Array) -> Array:
 
 def _erf_moment(c: Array, a: Array, b: Array) -> Array:
     """Williams 1997, "Computing with infinite networks"; Problem 11."""
-    return np.arcsin(2 * c / np.sqrt((1 + 2 * a) * (1 + 2 * b))) / float(np.arcsin(2 / 3))
+    xp = _namespace(c)
+    return xp.arcsin(2 * c / xp.sqrt((1 + 2 * a) * (1 + 2 * b))) / float(np.arcsin(2 / 3))
 
 
 def _erf_derivative(c: Array, a: Array, b: Array) -> Array:
@@ -201,7 +218,8 @@ def _erf_derivative(c: Array, a: Array, b: Array) -> Array:
 
 def _determinant(c: Array, a: Array, b: Array, rate: float) -> Array:
     """Return the determinant of I + rate [[a, c], [c, b]]: (1 + rate a)(1 + rate b) - (rate c)^2."""
-    return 1 + rate * (a + b) + rate**2 * np.maximum(a * b - c * c, 0)
+    xp = _namespace(c)
+    return 1 + rate * (a + b) + rate**2 * xp.clip(a * b - c * c, 0, None)
 
 
 def _exponential(x: Array, C: float) -> Array:
@@ -209,7 +227,8 @@ def _exponential(x: Array, C: float) -> Array:
 
 
 def _exponential_moment(c: Array, a: Array, b: Array, C: float) -> Array:
-    return np.exp(C**2 * (c + (a + b) / 2 - 2))
+    xp = _namespace(c)
+    return xp.exp(C**2 * (c + (a + b) / 2 - 2))
 
 
 def _exponential_derivative(c: Array, a: Array, b: Array, C: float) -> Array:
@@ -233,7 +252,8 @@ def _gaussian(x: Array) -> Array:
 
 def _gaussian_moment(c: Array, a: Array, b: Array) -> Array:
     """E[exp(-|z|^2)] = det(I + 2 Cov(z))^(-1/2) of a Gaussian z (Williams 1997), here z = (u, v)."""
-    return math.sqrt(5) / np.sqrt(_determinant(c, a, b, 2))
+    xp = _namespace(c)
+    return math.sqrt(5) / xp.sqrt(_determinant(c, a, b, 2))
 
 
 def _gaussian_derivative(c: Array, a: Array, b: Array) -> Array:
@@ -266,11 +286,13 @@ def _gelu_derivative(c: Array, a: Array, b: Array) -> Array:
 
 def _product_of_distributions(c: Array, a: Array, b: Array) -> Array:
     """E[Phi(u) Phi(v)] of the standard normal distribution function Phi, as of erf(x) = 2 Phi(sqrt(2) x) - 1."""
-    return 0.25 + np.arcsin(c / np.sqrt((1 + a) * (1 + b))) / (2 * np.pi)
+    xp = _namespace(c)
+    return 0.25 + xp.arcsin(c / xp.sqrt((1 + a) * (1 + b))) / (2 * math.pi)
 
 
 def _product_of_densities(c: Array, a: Array, b: Array) -> Array:
-    return 1 / (2 * np.pi * np.sqrt(_determinant(c, a, b, 1)))
+    xp = _namespace(c)
+    return 1 / (2 * math.pi * xp.sqrt(_determinant(c, a, b, 1)))
 
 
 _GELU_SECOND_MOMENT = float(_gelu_product(*np.ones((3, 1)))[0])
@@ -335,7 +357,8 @@ def _paired(degree: int, c: Array, within: Array, factor: Fraction) -> Array:
 
     A pair between contributes c, the two pairs within u and within v together `within`.
     """
-    total = np.zeros_like(c * within)
+    xp = _namespace(c)
+    total = xp.zeros_like(c * within)
     for i in range(degree // 2 + 1):
         ways = Fraction(math.factorial(degree) ** 2, math.factorial(i) ** 2 * 4**i * math.factorial(degree - 2 * i))
         total = total + float(ways * factor) * within**i * c ** (degree - 2 * i)
@@ -502,6 +525,8 @@ def _series(table: Array, xi: Array) -> Array:
 
 
 def _tabulated_moment(c: Array, a: Array, b: Array, name: str, table: Array, second_moment: float) -> Array:
+    if _namespace(c) is not np:
+        raise InputError(f"{name} is tabulated, and a table is for NumPy's arrays: set device to cpu")
     if not (np.all(a == 1) and np.all(b == 1)):
         raise InputError(f"{name} is tabulated for unit variances only: normalise the rows (normalize=True)")
     return _series(table, c) / second_moment

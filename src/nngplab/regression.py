@@ -3,10 +3,11 @@
 import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,6 @@ from nngplab.cholesky import (
     Checkpoint,
     CholeskyFactor,
     NotPositiveDefiniteError,
-    Tiles,
     blas_threads,
     in_threads,
     slices,
@@ -32,6 +32,10 @@ from nngplab.duals import Dual
 from nngplab.errors import InputError
 from nngplab.kernels import Kernel, Rows, TileKernel
 from nngplab.memory import available_memory
+
+if TYPE_CHECKING:
+    # Imported where a GPU is asked for only: PyTorch takes seconds to start.
+    from nngplab.dense import DenseFactor, DenseKernel
 
 Array = npt.NDArray[Any]
 
@@ -74,13 +78,16 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         tol: the relative residual that `refine` aims at.
         loo: compute `loo_residuals_`, which takes about as long as the factorisation.
         checkpoint: a file where the factor grows, so that a fit that was killed goes on from it; it is removed at the
-            end. Not for a kernel that is a function, whose name says nothing of what it computes.
+            end. Not for a kernel that is a function, whose name says nothing of what it computes, and not on a GPU.
         verbose: show the progress of the factorisation, with the remaining time, on the standard error stream.
+        device: "cpu"; "cuda", a GPU, which keeps the whole Gram matrix in its memory, and takes kernels with a name or
+            a closed form; or "auto", a GPU where there is one. On a GPU, the last digits differ from those of the CPU.
 
     Attributes:
         dual_coef_: the solution of (K + ridge I) a = y, of the shape of y, in float64.
         residual_: |(K + ridge I) a - y| / |y|, in float64 whatever the precision, with K computed anew; beyond
-            `EXACT_RESIDUAL_UP_TO` rows estimated from `RESIDUAL_ROWS` of them, spread evenly, unless `refine` has all.
+            `EXACT_RESIDUAL_UP_TO` rows estimated from `RESIDUAL_ROWS` of them, spread evenly, unless `refine` or a GPU
+            has all.
         loo_residuals_: y minus the prediction of the model fitted without that sample, of the shape of y; with `loo`.
         X_fit_: the training samples.
         n_features_in_: their number of columns.
@@ -97,6 +104,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         loo: bool = False,
         checkpoint: str | PathLike[str] | None = None,
         verbose: bool = False,
+        device: str = "cpu",
     ) -> None:
         self.kernel = kernel
         self.ridge = ridge
@@ -107,6 +115,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.loo = loo
         self.checkpoint = checkpoint
         self.verbose = verbose
+        self.device = device
 
     def fit(self, X: Array, y: Array) -> Self:
         """Solve for the samples X (n, d) and the targets y, (n,) or (n, outputs).
@@ -118,11 +127,10 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             LinAlgWarning: if the solution is that of least norm.
 
         Raises:
-            InputError: for a parameter out of its range, if the memory does not suffice, for a Gram matrix with
-                negative eigenvalues, or a singular one of more than `EIGENVECTORS_UP_TO` rows.
+            InputError: for a parameter out of its range, a device that is not there, if the memory does not suffice,
+                for a Gram matrix with negative eigenvalues, or a singular one of more than `EIGENVECTORS_UP_TO` rows.
         """
-        problem = self._problem(X, y)
-        return self._fit(problem, problem.tile)
+        return self._fit(self._problem(X, y))
 
     def predict(self, X: Array) -> Array:
         """Return the predictions for the rows of X (m, d), of shape (m,) or (m, outputs)."""
@@ -130,7 +138,11 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         kernel, dtype = TileKernel(self.kernel, self.L), np.float64 if self.refine else PRECISIONS[self.precision]
         rows, rows_fit = (kernel.rows(samples.astype(dtype, copy=False)) for samples in (X, self.X_fit_))
-        predictions = _products(kernel, rows, rows_fit.__getitem__, self.dual_coef_.reshape(len(rows_fit), -1))
+        coef = self.dual_coef_.reshape(len(rows_fit), -1)
+        dense = self._dense()
+        predictions = (
+            dense.product(rows, rows_fit, coef) if dense else _products(kernel, rows, rows_fit.__getitem__, coef)
+        )
         return predictions.reshape(len(X), *self.dual_coef_.shape[1:])
 
     def _problem(self, X: Array, y: Array) -> "_Problem":
@@ -141,26 +153,32 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         kernel = TileKernel(self.kernel, self.L)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
         dtype = PRECISIONS[self.precision]
-        _check_memory(X, self.precision, self.loo)
+        dense = self._dense()
+        if dense:
+            dense.check_memory(X.shape[0], X.shape[1], dtype)
+        else:
+            _check_memory(X, self.precision, self.loo)
         self.X_fit_ = X
-        rows = kernel.rows(X.astype(dtype, copy=False))
-        return _Problem(kernel, X, rows, y.astype(np.float64, copy=False))
+        rows, y = kernel.rows(X.astype(dtype, copy=False)), y.astype(np.float64, copy=False)
+        return _DenseProblem(kernel, X, rows, y, dense=dense) if dense else _Problem(kernel, X, rows, y)
 
-    def _fit(self, problem: "_Problem", gram: Tiles) -> Self:
-        """Solve a problem whose Gram matrix, without the ridge, is `gram`."""
+    def _dense(self) -> "DenseKernel | None":
+        """Return the kernel on the GPU, if it shall be there."""
+        if self.device == "cpu":
+            return None
+        from nngplab.dense import DenseKernel
+        from nngplab.devices import resolve_device
+
+        device = resolve_device(self.device)
+        return None if device.type == "cpu" else DenseKernel(self.kernel, self.L, device)
+
+    def _fit(self, problem: "_Problem") -> Self:
         y = problem.y.reshape(len(problem.y), -1)
-
-        def regularised(rows: slice, columns: slice, out: Array) -> None:
-            gram(rows, columns, out)
-            if rows == columns:
-                out[np.diag_indices_from(out)] += self.ridge
-
         try:
             with tqdm(total=1, desc=f"factorising {len(y):,} rows", bar_format=_BAR, disable=not self.verbose) as bar:
-                dtype = problem.rows.values.dtype
-                factor = CholeskyFactor(regularised, len(y), dtype, self._kept(problem), bar.update)
+                factor = problem.factor(self.ridge, self._kept(problem), bar.update)
         except NotPositiveDefiniteError as error:
-            a = self._solve_singular(problem, regularised, error)
+            a = self._solve_singular(problem, error)
             self.residual_ = problem.residual(a, self.ridge)
         else:
             a = factor.solve(y).astype(np.float64, copy=False)
@@ -181,7 +199,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         return self
 
-    def _solve_singular(self, problem: "_Problem", tiles: Tiles, failure: NotPositiveDefiniteError) -> Array:
+    def _solve_singular(self, problem: "_Problem", failure: NotPositiveDefiniteError) -> Array:
         """Solve in the eigenvectors of K, without those whose eigenvalue is zero but for rounding."""
         n, dtype = len(problem.y), problem.rows.values.dtype
         case = (
@@ -194,9 +212,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         where = f"the pivot of row {failure.row} is {failure.pivot:.3g}{problem.twin(failure.row)}"
         if n > EIGENVECTORS_UP_TO or self.loo:
             raise InputError(f"{case} is not positive definite, {where}: {remedy}")
-        K = np.empty((n, n), dtype)
-        for rows, columns in problem.lower_tiles():
-            tiles(rows, columns, K[rows, columns])
+        K = problem.lower_triangle(self.ridge)
         eigenvalues, eigenvectors = scipy.linalg.eigh(K, lower=True, overwrite_a=True, check_finite=False)
         largest, eps = eigenvalues[-1], np.finfo(dtype).eps
         if eigenvalues[0] < -np.sqrt(eps) * abs(largest):
@@ -221,6 +237,8 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             return None
         if not isinstance(self.kernel, str):
             raise InputError(f"checkpoint: kernel {self.kernel!r} has no name that says what it computes: name one")
+        if isinstance(problem, _DenseProblem):
+            raise InputError("checkpoint: a fit on a GPU keeps none: leave it out, or set device to cpu")
         settings = {
             "kernel": self.kernel,
             "L": self.L,
@@ -237,8 +255,8 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 def ridge_path(model: KernelRegression, X: Array, y: Array, ridges: Iterable[float]) -> Iterator[KernelRegression]:
     """Yield the model fitted with one ridge after another: a factorisation for each, but the Gram matrix only once.
 
-    Its tiles are kept where the memory suffices for a second triangle. Otherwise they are computed each time, which
-    takes about 3 d / n of the time of a factorisation.
+    Its tiles are kept where the memory suffices for a second triangle. Otherwise, and on a GPU, they are computed each
+    time, which takes about 3 d / n of the time of a factorisation.
 
     Raises:
         InputError: as `KernelRegression.fit`.
@@ -246,18 +264,10 @@ def ridge_path(model: KernelRegression, X: Array, y: Array, ridges: Iterable[flo
     n, d = np.shape(X)
     triangle = _triangle_bytes(n, np.dtype(PRECISIONS[model.precision]).itemsize)
     keep = memory_needed(n, d, model.precision, model.loo) + triangle <= available_memory()
-    known: dict[tuple[int, int], Array] = {}
+    known: dict[tuple[int, int], Array] | None = {} if keep else None
     for ridge in ridges:
         fitted = clone(model).set_params(ridge=ridge)
-        problem = fitted._problem(X, y)
-
-        def gram(rows: slice, columns: slice, out: Array, problem: _Problem = problem) -> None:
-            place = (rows.start, columns.start)
-            if place not in known:
-                known[place] = problem.tile(rows, columns)
-            out[:] = known[place]
-
-        yield fitted._fit(problem, gram if keep else problem.tile)
+        yield fitted._fit(replace(fitted._problem(X, y), known=known))
 
 
 def memory_needed(n: int, d: int, precision: str = "double", loo: bool = False, copied: bool = True) -> int:
@@ -281,23 +291,46 @@ def condition_number(K: Array) -> float:
 
 @dataclass(frozen=True)
 class _Problem:
-    """Samples X (n, d), as given and as the kernel takes them in the working precision, and targets y, in float64."""
+    """Samples X (n, d), as given and as the kernel takes them in the working precision, and targets y, in float64.
+
+    Where `known` is a dictionary, it keeps the tiles of the Gram matrix for a further problem of the same samples.
+    """
 
     kernel: TileKernel
     X: Array
     rows: Rows
     y: Array
+    known: dict[tuple[int, int], Array] | None = None
 
-    def tile(self, rows: slice, columns: slice, out: Array | None = None) -> Array:
-        """Return a tile of the Gram matrix, in `out` if it is given."""
-        # The same object where they are the same, which is how a kernel knows its diagonal.
-        A = self.rows[rows]
-        return self.kernel(A, A if rows == columns else self.rows[columns], out)
+    def factor(
+        self, ridge: float, checkpoint: Checkpoint | None, progress: Callable[[float], object]
+    ) -> "CholeskyFactor | DenseFactor":
+        """Return the factor of K + ridge I."""
+        tiles = partial(self.tile, ridge)
+        return CholeskyFactor(tiles, len(self.y), self.rows.values.dtype, checkpoint, progress)
 
-    def lower_tiles(self) -> Iterator[tuple[slice, slice]]:
-        """Yield the places of the tiles of the lower triangle, row by row."""
+    def lower_triangle(self, ridge: float) -> Array:
+        """Return K + ridge I (n, n), of which what is above the diagonal need not be set."""
         parts = slices(len(self.y), tile_size(len(self.y)))
-        return ((rows, columns) for i, rows in enumerate(parts) for columns in parts[: i + 1])
+        K = np.empty((len(self.y), len(self.y)), self.rows.values.dtype)
+        for i, rows in enumerate(parts):
+            for columns in parts[: i + 1]:
+                self.tile(ridge, rows, columns, K[rows, columns])
+        return K
+
+    def tile(self, ridge: float, rows: slice, columns: slice, out: Array) -> None:
+        """Write a tile of K + ridge I to `out`."""
+        place = (rows.start, columns.start)
+        if self.known is not None and place in self.known:
+            out[:] = self.known[place]
+        else:
+            # The same object where they are the same, which is how a kernel knows its diagonal.
+            A = self.rows[rows]
+            self.kernel(A, A if rows == columns else self.rows[columns], out)
+            if self.known is not None:
+                self.known[place] = out.copy()
+        if rows == columns:
+            out[np.diag_indices_from(out)] += ridge
 
     def exact(self, chosen: slice | Array) -> Rows:
         """Return some of the samples in float64."""
@@ -344,6 +377,34 @@ class _Problem:
         return f" (its sample has the direction of that of row {same[0]})" if len(same) else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _DenseProblem(_Problem):
+    """A problem whose whole Gram matrix is in the memory of a GPU."""
+
+    dense: "DenseKernel"
+
+    def factor(
+        self,
+        ridge: float,
+        checkpoint: Checkpoint | None,  # noqa: ARG002 (there is none, see _kept)
+        progress: Callable[[float], object],
+    ) -> "CholeskyFactor | DenseFactor":
+        factor = self.dense.factor(self.rows, ridge)
+        progress(1)
+        return factor
+
+    def lower_triangle(self, ridge: float) -> Array:
+        return self.dense.matrix(self.rows, ridge)
+
+    def residual(self, a: Array, ridge: float) -> float:
+        y = self.y.reshape(len(self.y), -1)
+        return float(np.linalg.norm(self.product(a, ridge) - y) / (np.linalg.norm(y) or 1))
+
+    def product(self, a: Array, ridge: float) -> Array:
+        rows = self.exact(slice(None))
+        return self.dense.product(rows, rows, a) + ridge * a
+
+
 def _products(kernel: TileKernel, A: Rows, B: Callable[[slice], Rows], coef: Array) -> Array:
     """Return K coef (m, outputs), where K (m, n) is the Gram matrix of A against the n rows of which B gives slices."""
     parts = slices(len(coef), tile_size(len(coef)))
@@ -359,7 +420,9 @@ def _products(kernel: TileKernel, A: Rows, B: Callable[[slice], Rows], coef: Arr
     return np.concatenate(in_threads(of_block, slices(len(A), PREDICT_ROWS)))
 
 
-def _refined(problem: _Problem, factor: CholeskyFactor, a: Array, ridge: float, tol: float) -> tuple[Array, float]:
+def _refined(
+    problem: _Problem, factor: "CholeskyFactor | DenseFactor", a: Array, ridge: float, tol: float
+) -> tuple[Array, float]:
     """Return a solution of relative residual `tol`, or the best that REFINE_STEPS steps find, and its residual.
 
     Conjugate gradients, preconditioned with the factor, for the correction of a (n, outputs), each output by itself.
@@ -382,7 +445,7 @@ def _refined(problem: _Problem, factor: CholeskyFactor, a: Array, ridge: float, 
 
 
 def _conjugate_gradients(
-    problem: _Problem, factor: CholeskyFactor, r: Array, ridge: float, wanted: float, steps: int
+    problem: _Problem, factor: "CholeskyFactor | DenseFactor", r: Array, ridge: float, wanted: float, steps: int
 ) -> tuple[Array, int]:
     """Return x with |(K + ridge I) x - r| <= wanted, as far as `steps` steps go, and how many steps are left."""
 
