@@ -13,7 +13,7 @@ VISDOM := $(VENV)/.visdom
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 help: ## Say what there is to make
-	@sed -nE 's/^([a-z./]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z./-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 report: $(INSTALLED) ## Run the pipeline and write results/report.html
 	snakemake --cores $(CORES)
@@ -21,6 +21,10 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 
 test: $(INSTALLED) $(VISDOM) lint ## Check the code and run the tests
 	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test-gpu: $(INSTALLED) ## Run the tests that need a GPU; an error where there is none
+	@python -c 'import sys, torch; sys.exit(not torch.cuda.is_available() and "there is no GPU here that PyTorch sees: nothing is tested")'
+	pytest -m gpu
 
 visdom: $(VISDOM) ## Install visdom, which shows pictures live in a browser
 
@@ -73,4 +77,4 @@ $(VISDOM): $(INSTALLED) requirements-visdom.lock
 	    python -m pip install --quiet --no-deps --require-hashes --requirement requirements-visdom.lock
 	touch $@
 
-.PHONY: help report test visdom lint format dvc.yaml docs/configuration.md sessions lock clean
+.PHONY: help report test test-gpu visdom lint format dvc.yaml docs/configuration.md sessions lock clean

@@ -62,6 +62,13 @@ def ours(ridge: float, **options: Any) -> Solve:
     return solve
 
 
+def ours_on_gpu(ridge: float, **options: Any) -> Solve:
+    import torch
+
+    torch.zeros(1, device="cuda") @ torch.zeros(1, device="cuda")  # the start of CUDA is no part of a fit
+    return ours(ridge, device="cuda", **options)
+
+
 def numpy_solve(ridge: float) -> Solve:
     """Solve Problem 11 as the course does. In single precision NumPy converts, computes in double and rounds."""
 
@@ -191,6 +198,7 @@ ROUTES = {
     ("ours", "double"): Route(partial(ours, precision="double"), 0.5),
     ("ours", "single"): Route(partial(ours, precision="single"), 0.5),
     ("ours, refined", "single"): Route(partial(ours, precision="single", refine=True), 0.5),
+    **{("ours, GPU", precision): Route(partial(ours_on_gpu, precision=precision), 0) for precision in DTYPES},
     **{
         (name, precision): Route(prepare, squares)
         for name, prepare, squares in (
@@ -359,6 +367,8 @@ def in_own_process(job: str, folder: Path) -> dict[str, Any]:
 
 def obstacle(route: tuple[str, str], case: dict[str, Any]) -> str | None:
     """Return why a route need not even be started, if so."""
+    if "GPU" in route[0] and not has_gpu():
+        return "not run: PyTorch sees no GPU here"
     package = EXTRA.get(route[0])
     if package and not importlib.util.find_spec(package):
         return f"{package} is not installed: python -m pip install --editable '.[benchmarks]'"
@@ -367,6 +377,12 @@ def obstacle(route: tuple[str, str], case: dict[str, Any]) -> str | None:
         free = f"{SHARE:.0%} of the {available / GIB:.1f} GiB free"
         return f"not run: it needs about {needs / GIB:.1f} GiB, more than {free}"
     return None
+
+
+def has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def samples(arguments: argparse.Namespace) -> tuple[Array, Array, Array, Array, str]:
