@@ -23,7 +23,7 @@ KERNELS = ("nngp", "laplace", "sine", "erf", "linear")
 
 
 def fit_ridges(
-    model: str, hyperparameters: Hyperparameters, ridges: Iterable[float], samples: Samples
+    model: str, hyperparameters: Hyperparameters, ridges: Iterable[float], samples: Samples, device: str = "cpu"
 ) -> Callable[[Array], dict[float, Array]]:
     """Return kernel regression with one of `KERNELS` as a function from inputs (n, d) to outputs, ridge by ridge.
 
@@ -32,7 +32,8 @@ def fit_ridges(
     The kernel sees inputs in units of their root mean square norm. So ridges and rates mean the same for every data
     set: the mean squared norm of a row is 1, and with it the mean diagonal of each Gram matrix. The "nngp" is that of a
     ReLU network. With `bias`, it gets a constant input of 1, which is a bias of the first layer as strong as all other
-    inputs together; with `normalize`, rows are scaled to unit norm, else the kernel is homogeneous.
+    inputs together; with `normalize`, rows are scaled to unit norm, else the kernel is homogeneous, and computed on the
+    CPU whatever the `device` for the others (see `KernelRegression`).
     """
     scale = np.sqrt(np.mean(np.sum(samples.X**2, axis=1)))
     homogeneous = partial(nngp, dual="relu", normalize=False)
@@ -44,7 +45,9 @@ def fit_ridges(
         return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
 
     left, solutions = list(ridges), {}
-    regression = KernelRegression(kernel, L=hyperparameters.get("L", 0.0))
+    regression = KernelRegression(
+        kernel, L=hyperparameters.get("L", 0.0), device="cpu" if kernel is homogeneous else device
+    )
     while left:
         try:
             for fitted in ridge_path(regression, prepared(samples.X), standardised(samples), tuple(left)):
@@ -66,10 +69,10 @@ def fit_ridges(
     return outputs
 
 
-def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples) -> Predictor:
+def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples, device: str = "cpu") -> Predictor:
     """Return `fit_ridges` with one ridge, `hyperparameters["ridge"]`."""
     ridge = hyperparameters["ridge"]
-    outputs = fit_ridges(model, hyperparameters, [ridge], samples)
+    outputs = fit_ridges(model, hyperparameters, [ridge], samples, device)
     return lambda X: outputs(X)[ridge]
 
 

@@ -51,8 +51,12 @@ CHALLENGE_RFM_OPERATIONS = {
     * (CHALLENGE_KERNEL_OPERATIONS[dataset] + 4 * CHALLENGE_N[dataset] * CHALLENGE_D[dataset] ** 2)
     for dataset in CHALLENGE_DATASETS
 }
-# A large Gram matrix is factorised by all cores; the result is the same for any number.
-CHALLENGE_THREADS = {dataset: 64 if CHALLENGE_N[dataset] > 10_000 else 1 for dataset in CHALLENGE_DATASETS}
+# A large Gram matrix is factorised by a GPU where there is one, or by all cores, with the same result for any number.
+CHALLENGE_LARGE = [dataset for dataset in CHALLENGE_DATASETS if CHALLENGE_N[dataset] > 10_000]
+CHALLENGE_THREADS = {dataset: 64 if dataset in CHALLENGE_LARGE else 1 for dataset in CHALLENGE_DATASETS}
+CHALLENGE_DEVICE = {
+    dataset: config["device"] if dataset in CHALLENGE_LARGE else "cpu" for dataset in CHALLENGE_DATASETS
+}
 
 
 rule challenge_course_data:
@@ -184,16 +188,18 @@ rule challenge_kernels:
                 * CHALLENGE_KERNEL_OPERATIONS[wildcards.dataset]
             )
         ),
+        gpu=lambda wildcards: gpus() * (wildcards.dataset in CHALLENGE_LARGE),
     params:
         code=code("workflow/scripts/challenge_kernels.py"),
+        device=lambda wildcards: CHALLENGE_DEVICE[wildcards.dataset],
         choices=lambda wildcards: json.dumps(CHALLENGE_KERNELS[wildcards.kernel]),
         ridges=lookup(dpath="challenge/ridges", within=config),
     message:
         "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.kernel}"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
-        " --kernel {wildcards.kernel} --choices {params.choices:q} --ridges {params.ridges} --threads {threads}"
-        " --output {output.table:q} --cost {output.cost:q} --log {log:q}"
+        " --kernel {wildcards.kernel} --choices {params.choices:q} --ridges {params.ridges}"
+        " --device {params.device} --threads {threads} --output {output.table:q} --cost {output.cost:q} --log {log:q}"
 
 
 rule challenge_rfm:
@@ -290,10 +296,12 @@ rule challenge_test:
                 + max(CHALLENGE_NETWORK_OPERATIONS[wildcards.dataset, shard] for shard in CHALLENGE_NETWORKS)
             )
         ),
-        gpu=lambda wildcards: gpus() * (wildcards.model == "network"),
+        gpu=lambda wildcards: gpus() * (wildcards.model == "network" or wildcards.dataset in CHALLENGE_LARGE),
     params:
         code=code("workflow/scripts/challenge_test.py"),
-        device=lookup(dpath="device", within=config),
+        device=lambda wildcards: (
+            config["device"] if wildcards.model == "network" else CHALLENGE_DEVICE[wildcards.dataset]
+        ),
         seed=lookup(dpath="seed", within=config),
     message:
         "Test the selected model of Problem 13 on {wildcards.dataset}: {wildcards.model}"

@@ -28,7 +28,7 @@ def fit_one(arguments: argparse.Namespace, choice: dict[str, Any], selection: Se
 
     A singular Gram matrix is a result about this kernel and ridge, and no reason to stop.
     """
-    outputs = fit_ridges(arguments.kernel, choice, arguments.ridges, selection.train)
+    outputs = fit_ridges(arguments.kernel, choice, arguments.ridges, selection.train, arguments.device)
     train, val = outputs(selection.train.X), outputs(selection.val.X)
     rows = []
     for ridge in arguments.ridges:
@@ -49,6 +49,7 @@ if __name__ == "__main__":
     parser.add_argument("--kernel", choices=KERNELS, required=True)
     parser.add_argument("--choices", type=json.loads, required=True, help="of its hyper-parameters, a JSON list")
     parser.add_argument("--ridges", type=float, nargs="+", required=True, help="tried with each of them")
+    parser.add_argument("--device", default="cpu", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--threads", type=int, required=True, help="for the factorisation of a large Gram matrix")
     parser.add_argument("--output", type=Path, required=True, help="two rows a choice and ridge, CSV")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")

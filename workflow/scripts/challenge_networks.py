@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.challenge import Cost, Selection, candidate_rows, read_selection, score
 from nngplab.challenge_networks import train_network
+from nngplab.devices import resolve_device
 from nngplab.files import write_csv
-from nngplab.networks import resolve_device
 from nngplab.program import run
 from nngplab.seeds import integer_seed
 from nngplab.training import Outcome

@@ -49,7 +49,7 @@ def fit_selected(
     if model not in selected:
         return {}, {}
     if model in KERNELS:
-        return {model: fit_kernel(model, selected[model], train)}, {}
+        return {model: fit_kernel(model, selected[model], train, device)}, {}
     if model == "network":
         return fit_network(selected[model], train, seed, device)
     machine = fit_feature_machine(selected["rfm"], train)
@@ -68,7 +68,8 @@ def fit_network(
     import torch
 
     from nngplab.challenge_networks import network_predictor, train_network
-    from nngplab.networks import average_gradient_outer_product, resolve_device
+    from nngplab.devices import resolve_device
+    from nngplab.networks import average_gradient_outer_product
 
     torch.set_num_threads(1)
     network, _ = train_network(hyperparameters, train, seed, device=resolve_device(device))
