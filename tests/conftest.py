@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 from hypothesis import settings
 
 # On a busy machine any example can take long; no test asserts speed.
@@ -18,6 +19,8 @@ settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+# The options with which the pipeline takes its small values.
+TINY = ("--configfile", "config/tiny.yaml")
 
 
 def project_files() -> list[str]:
@@ -101,9 +104,27 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 def done(run) -> Callable[..., str]:
     """Run a program, which must end well; return what it said."""
 
-    def run_well(folder: Path, *command: str | Path) -> str:
-        ended = run(folder, *command)
+    def run_well(folder: Path, *command: str | Path, timeout: float = 600) -> str:
+        ended = run(folder, *command, timeout=timeout)
         assert ended.returncode == 0, ended.stdout
         return str(ended.stdout)
 
     return run_well
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, worker_id, done) -> Path:
+    """A checkout in which the tiny pipeline has run from nothing, on two cores; to be read or copied, never changed.
+
+    All workers of pytest-xdist share it: the first that asks makes it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+    folder = base / "finished"
+    with FileLock(base / "finished.lock"):
+        if not folder.exists():
+            # A run that failed leaves nothing that another worker could take for finished.
+            made = copy_checkout(tmp_path_factory.mktemp("unfinished") / "checkout")
+            done(made, "snakemake", "--cores", "2", *TINY, timeout=1200)
+            made.rename(folder)
+    return folder

@@ -9,10 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, copy_checkout
+from conftest import ROOT, TINY
 
 MEASURED = re.compile(r"results/challenge/(cost|submission/README)")
-TINY = ("--configfile", "config/tiny.yaml")
 SUBSET = ROOT.parent / "shared/cifar10/cifar-10-real-subset.tar.gz"
 SUBSET_SHA256 = "ff1e276ce5a83fb90d8957c1cc19a44b81f4dadf4333dd0345d225d3e9192b55"
 
@@ -31,18 +30,9 @@ def jobs(run, folder: Path, *arguments: str) -> set[str]:
     return {line.split()[0] for line in table.splitlines()[2:]} - {"all"}
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, run) -> Path:
-    """A checkout in which the tiny pipeline has run from nothing, on two cores."""
-    folder = copy_checkout(tmp_path_factory.mktemp("finished") / "checkout")
-    ended = run(folder, "snakemake", "--cores", "2", *TINY)
-    assert ended.returncode == 0, ended.stdout
-    return folder
-
-
 @pytest.fixture
 def after(finished, tmp_path) -> Path:
-    """A copy of that checkout, to change."""
+    """A copy of the checkout in which the tiny pipeline has run, to change."""
     return shutil.copytree(finished, tmp_path / "after", symlinks=True)
 
 
@@ -158,13 +148,13 @@ def test_one_room_can_be_asked_for(run, checkout):
 
 
 @pytest.mark.skipif(not SUBSET.is_file(), reason=f"the real images of {SUBSET.name} are not on this machine")
-def test_real_images_from_an_archive(run, checkout):
+def test_real_images_from_an_archive(run, after):
     """An archive with fewer images is taken, and the report says how many there are."""
     section = {"source": "archive", "archive": str(SUBSET), "sha256": SUBSET_SHA256, "label": "CIFAR-10, real subset"}
-    (checkout / "overlay.yaml").write_text(yaml.safe_dump({"cifar10": section}))
-    ended = run(checkout, "snakemake", "--cores", "2", *TINY, "overlay.yaml")
+    (after / "overlay.yaml").write_text(yaml.safe_dump({"cifar10": section}))
+    ended = run(after, "snakemake", "--cores", "2", *TINY, "overlay.yaml")
     assert ended.returncode == 0, ended.stdout
-    page = (checkout / "results/report.html").read_text()
+    page = (after / "results/report.html").read_text()
     assert "CIFAR-10, real subset" in page
     assert "STAND-IN IMAGES" not in page
 
