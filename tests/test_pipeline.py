@@ -126,8 +126,12 @@ def test_a_failing_job_tells_one_line_and_leaves_no_result(run, after):
     assert ended.returncode != 0
     assert [line for line in ended.stdout.splitlines() if line.startswith("error: ") and "none.npz" in line]
     assert "Traceback" not in ended.stdout
-    assert "Traceback" in (after / "logs/width_sweep_fit.log").read_text()
-    assert not (after / "results/width_sweep/test_mse.csv").exists()
+    failed = [log for log in (after / "logs").glob("width_sweep_fit_*.log") if "none.npz" in log.read_text()]
+    assert failed
+    for log in failed:
+        assert "Traceback" in log.read_text()
+        shard = log.stem.removeprefix("width_sweep_fit_")
+        assert not (after / f"results/width_sweep/shards/{shard}.csv").exists()
 
 
 def test_snakemake_makes_its_own_report(run, after):
