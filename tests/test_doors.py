@@ -13,7 +13,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,14 @@ class Place:
             assert process.poll() is None, Path(log.name).read_text()
             time.sleep(0.05)
         return process
+
+
+@contextmanager
+def suspended(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Hold a door and its jobs still, so that what is done meanwhile meets it in the middle of its job."""
+    os.killpg(process.pid, signal.SIGSTOP)
+    yield
+    os.killpg(process.pid, signal.SIGCONT)
 
 
 def draw(place: Place, repeats: int) -> None:
@@ -533,7 +542,8 @@ class TestTwoAtOnce:
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
         draw(place, LONG)
         first = place.start()
-        ended = run(place.folder, "dvc", "repro")
+        with suspended(first):
+            ended = run(place.folder, "dvc", "repro")
         assert ended.returncode != 0
         assert f"(PID {first.pid})" in ended.stdout
         assert (place.folder / "results/width_sweep/curve.svg").exists()
@@ -553,7 +563,8 @@ class TestTwoAtOnce:
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
         draw(place, LONG)
         first = place.start()
-        output = place("snakemake", "--dry-run")
+        with suspended(first):
+            output = place("snakemake", "--dry-run")
         assert "is running in this folder" in output
         assert first.wait() == 0
         assert "up to date" in place("dvc", "status")

@@ -27,7 +27,10 @@ def hold(waits: bool) -> bool:
         file.seek(0)
         holder = file.read().strip() or "another process"
         if not waits:
-            say(f"{holder} is running in this folder: what follows is how things stand in the middle of it")
+            say(
+                f"{holder} is running in this folder: what follows is how things stand in the middle of it "
+                "(and a result called write-protected is being replaced: ask again)"
+            )
             return False
         say(f"waiting for {holder}, which is running in this folder")
         fcntl.flock(file, fcntl.LOCK_EX)
