@@ -147,8 +147,10 @@ class Place:
 def suspended(process: subprocess.Popen[str]) -> Iterator[None]:
     """Hold a door and its jobs still, so that what is done meanwhile meets it in the middle of its job."""
     os.killpg(process.pid, signal.SIGSTOP)
-    yield
-    os.killpg(process.pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
 
 
 def draw(place: Place, repeats: int) -> None:
