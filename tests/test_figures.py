@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from nngplab.duals import DUALS
 from nngplab.errors import InputError
-from nngplab.figures import image_grid, kernel_label, kernel_regression_repeats, save, width_sweep_curve
+from nngplab.figures import image_grid, kernel_regression_repeats, save, width_sweep_curve
+from nngplab.labels import kernel_label
 
 REPEATS = 7
 ALL_KERNELS = [*DUALS, "swish", "laplace", "linear", "zero"]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from nngplab.duals import DUALS
 from nngplab.errors import InputError
-from nngplab.figures import kernel_label
+from nngplab.labels import kernel_label
 from nngplab.report import Number, Origin, Page, Results, as_yaml, fixed, interval, provenance, significant, words
 
 ROOT = Path(__file__).resolve().parents[1]

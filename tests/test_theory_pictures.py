@@ -12,8 +12,9 @@ from conftest import ROOT
 
 from nngplab.datasets.sine_target import sine_target, write_sine_target
 from nngplab.duals import DUALS
-from nngplab.figures import activation_label, duals_gallery, kernel_spectra
+from nngplab.figures import duals_gallery, kernel_spectra
 from nngplab.kernels import nngp
+from nngplab.labels import activation_label
 
 DATA = sine_target(12, 20, 5, seed=3)
 NAMES = ("duals.csv", "duals.svg", "spectra.csv", "spectra.svg")

@@ -21,22 +21,11 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 
 from nngplab.errors import InputError
 from nngplab.files import written_whole
+from nngplab.labels import DATASETS, activation_label, kernel_label, model_label
 
 _COLOURS = seaborn.color_palette("colorblind").as_hex()
 
-# Names in words, and the colours of what is drawn most; further activations take further colours, in their order.
-_ACTIVATIONS = {
-    "relu": "ReLU",
-    "leaky_relu": "leaky ReLU",
-    "absolute": "absolute value",
-    "gaussian": "Gaussian",
-    "gelu": "GELU",
-    "monomial_2": "square",
-    "monomial_3": "cube",
-    "hermite_2": "Hermite 2",
-    "hermite_3": "Hermite 3",
-}
-_NO_ACTIVATIONS = {"laplace": "Laplace kernel", "linear": "linear kernel", "zero": "zero predictor"}
+# The colours of what is drawn most; further activations take further colours, in their order.
 _KNOWN_COLOURS = {
     "relu": _COLOURS[0],
     "sine": _COLOURS[1],
@@ -70,31 +59,7 @@ _LOSSES = {
 _LOSS_SHOWN = (1e-33, 1e8)
 _DIVERGED_SHOWN = 1e7
 
-
-# The models of Problem 13 that are no kernels.
-_MODELS = {
-    "network": "network",
-    "nngp": "ReLU NNGP",
-    "rfm": "feature machine",
-    "rfm_direction": "its direction alone",
-}
-DATASETS = {"course": "course challenge", "cifar10": "CIFAR-10"}
 _SCORES = {"r2": "R²", "accuracy": "accuracy"}
-
-
-def activation_label(activation: str) -> str:
-    """Return the name in words of an activation."""
-    return _ACTIVATIONS.get(activation, activation.replace("_", " "))
-
-
-def kernel_label(kernel: str) -> str:
-    """Return the name in words of a kernel or baseline: "relu" is the ReLU NNGP."""
-    return _NO_ACTIVATIONS.get(kernel, f"{activation_label(kernel)} NNGP")
-
-
-def model_label(model: str) -> str:
-    """Return the name in words of a model of Problem 13."""
-    return _MODELS.get(model) or kernel_label(model)
 
 
 def save(figure: Figure, path: str | os.PathLike[str], mark: str | None = None) -> None:

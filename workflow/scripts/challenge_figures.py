@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.figures import DATASETS, challenge_benchmark, challenge_ridges, save
+from nngplab.figures import challenge_benchmark, challenge_ridges, save
+from nngplab.labels import DATASETS
 from nngplab.program import run
 
 

@@ -9,8 +9,8 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from nngplab.figures import model_label
 from nngplab.files import written_whole
+from nngplab.labels import model_label
 from nngplab.program import run
 
 DATASET = "course"

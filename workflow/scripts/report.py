@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from nngplab.errors import InputError
-from nngplab.figures import kernel_label
 from nngplab.files import written_whole
+from nngplab.labels import kernel_label
 from nngplab.program import run
 from nngplab.report import Page, Results, as_yaml, provenance
 
