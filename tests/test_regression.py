@@ -400,6 +400,12 @@ class TestLeaveOneOut:
             prediction = KernelRegression("erf", 0.01).fit(X[others], y[others]).predict(X[[left]])
             np.testing.assert_allclose(model.loo_residuals_[[left]], y[[left]] - prediction, atol=tolerance)
 
+    def test_a_fit_without_it_leaves_none_of_an_earlier_one(self, many):
+        X, y, _ = many
+        model = KernelRegression("erf", 0.01, loo=True).fit(X, y)
+        model.set_params(loo=False).fit(X, y)
+        assert not hasattr(model, "loo_residuals_")
+
     def test_there_is_none_for_a_singular_matrix(self, many):
         X, y, _ = many
         with pytest.raises(InputError, match="is not positive definite"):
@@ -435,6 +441,16 @@ class TestRidgePath:
         assert sum(asked) == 15 * times
 
 
+def peak_memory(function) -> int:
+    """The bytes that a call takes at most."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 class TestMemory:
     def test_too_little_is_refused_with_the_way_out(self, data, monkeypatch):
         monkeypatch.setattr(regression, "available_memory", lambda: 100_000)
@@ -452,14 +468,16 @@ class TestMemory:
     def test_a_fit_takes_what_is_said(self, precision, loo):
         X = np.random.default_rng(0).standard_normal((3000, 20))
         KernelRegression("erf", 1.0).fit(X[:10], X[:10])
-        tracemalloc.start()
-        try:
-            KernelRegression("erf", 1.0, precision, loo=loo).fit(X, X[:, 0])
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+        peak = peak_memory(lambda: KernelRegression("erf", 1.0, precision, loo=loo).fit(X, X[:, 0]))
         said = memory_needed(3000, 20, precision, loo, copied=precision == "single")
         assert 0.7 * said < peak < 1.05 * said
+
+    @pytest.mark.parametrize(("ridges", "triangles"), [([1.0], 1), ([1.0, 2.0], 2)])
+    def test_a_path_takes_a_second_triangle_only_for_several_ridges(self, ridges, triangles):
+        X = np.random.default_rng(0).standard_normal((3000, 20))
+        peak = peak_memory(lambda: [None for _ in ridge_path(KernelRegression("erf"), X, X[:, 0], ridges)])
+        said = memory_needed(3000, 20, copied=False) + (triangles - 1) * 4 * 3000**2
+        assert 0.8 * said < peak < 1.15 * said
 
     def test_many_blocks_of_rows_predict_as_one(self):
         random = np.random.default_rng(0)

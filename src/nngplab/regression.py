@@ -173,6 +173,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return None if device.type == "cpu" else DenseKernel(self.kernel, self.L, device)
 
     def _fit(self, problem: "_Problem") -> Self:
+        self.__dict__.pop("loo_residuals_", None)  # of an earlier fit, whose `loo` may have been another
         y = problem.y.reshape(len(problem.y), -1)
         try:
             with tqdm(total=1, desc=f"factorising {len(y):,} rows", bar_format=_BAR, disable=not self.verbose) as bar:
@@ -255,15 +256,15 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 def ridge_path(model: KernelRegression, X: Array, y: Array, ridges: Iterable[float]) -> Iterator[KernelRegression]:
     """Yield the model fitted with one ridge after another: a factorisation for each, but the Gram matrix only once.
 
-    Its tiles are kept where the memory suffices for a second triangle. Otherwise, and on a GPU, they are computed each
-    time, which takes about 3 d / n of the time of a factorisation.
+    For several ridges its tiles are kept where the memory suffices for a second triangle. Otherwise, and on a GPU, they
+    are computed each time, which takes about 3 d / n of the time of a factorisation.
 
     Raises:
         InputError: as `KernelRegression.fit`.
     """
-    n, d = np.shape(X)
+    (n, d), ridges = np.shape(X), list(ridges)
     triangle = _triangle_bytes(n, np.dtype(PRECISIONS[model.precision]).itemsize)
-    keep = memory_needed(n, d, model.precision, model.loo) + triangle <= available_memory()
+    keep = len(ridges) > 1 and memory_needed(n, d, model.precision, model.loo) + triangle <= available_memory()
     known: dict[tuple[int, int], Array] | None = {} if keep else None
     for ridge in ridges:
         fitted = clone(model).set_params(ridge=ridge)
