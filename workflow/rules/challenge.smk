@@ -27,7 +27,10 @@ CHALLENGE_MODELS = {
     for dataset in CHALLENGE_DATASETS
 }
 CHALLENGE_D = {"course": 50, "cifar10": 3072}
-CHALLENGE_N = {"course": CHALLENGE["course_train"] or 5_000, "cifar10": CHALLENGE["cifar10_train"] or 50_000}
+CHALLENGE_N = {
+    "course": CHALLENGE["course_train"] or 5_000,
+    "cifar10": CHALLENGE["cifar10_train"] or 50_000 - CHALLENGE["cifar10_val"],
+}
 # Memory in MB: several copies of the samples in float64, and the lower triangle of their Gram matrix.
 CHALLENGE_SAMPLES_MB = {"course": 1500, "cifar10": 2000 + CHALLENGE_N["cifar10"] // 10}
 CHALLENGE_KERNEL_MB = {
@@ -180,7 +183,11 @@ rule challenge_kernels:
         "../../environment.yml"
     threads: lambda wildcards: CHALLENGE_THREADS[wildcards.dataset]
     resources:
-        mem_mb=growing(lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset]),
+        # With several ridges, the Gram matrix is kept beside its factor.
+        mem_mb=growing(
+            lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset]
+            + (len(CHALLENGE["ridges"]) > 1) * triangle_mb(CHALLENGE_N[wildcards.dataset])
+        ),
         runtime=growing(
             lambda wildcards: minutes(
                 len(CHALLENGE["ridges"])
@@ -515,6 +522,7 @@ rule challenge:
 
 localrules:
     challenge,
+    challenge_course_data,
     challenge_selection,
     challenge_summary,
     challenge_figures,
