@@ -388,6 +388,19 @@ class TestRefine:
             model = KernelRegression("relu", precision="single", refine=True, tol=1e-15).fit(X, y)
         assert model.residual_ < KernelRegression("relu", precision="single").fit(X, y).residual_ / 10
 
+    @pytest.mark.parametrize(("precision", "tol", "products"), [("double", 1e-10, 0), ("single", 1e-8, 1)])
+    def test_refinement_computes_the_gram_matrix_no_more_often_than_it_must(
+        self, many, monkeypatch, precision, tol, products
+    ):
+        """Neither where the solution is good enough, nor to check one that a single step has made so."""
+        X, y, _ = many
+        asked = []
+        product = regression._Problem.product
+        monkeypatch.setattr(regression._Problem, "product", lambda *given: asked.append(1) or product(*given))
+        model = KernelRegression("erf", 0.01, precision, refine=True, tol=tol).fit(X, y)
+        assert model.residual_ <= tol / 2
+        assert len(asked) == products
+
 
 @pytest.mark.usefixtures("small_tiles")
 class TestLeaveOneOut:
