@@ -10,6 +10,7 @@ CORES ?= all
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 VISDOM := $(VENV)/.visdom
+CLUSTER := $(VENV)/cluster
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 help: ## Say what there is to make
@@ -19,7 +20,7 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 	snakemake --cores $(CORES)
 	@echo 'The report is in results/report.html'
 
-test: $(INSTALLED) $(VISDOM) lint ## Check the code and run the tests
+test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed lint ## Check the code and run the tests
 	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-gpu: $(INSTALLED) ## Run the tests that need a GPU; an error where there is none
@@ -27,6 +28,9 @@ test-gpu: $(INSTALLED) ## Run the tests that need a GPU; an error where there is
 	pytest -m gpu
 
 visdom: $(VISDOM) ## Install visdom, which shows pictures live in a browser
+
+cluster: $(CLUSTER)/.installed ## Install what lets Snakemake submit its jobs to a cluster
+	@echo 'Now tell Snakemake of it, in each shell: export PYTHONPATH=$$PWD/$(CLUSTER)'
 
 lint: $(INSTALLED) ## Check the form of the code, changing nothing
 	ruff check
@@ -57,6 +61,10 @@ lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs 
 	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
 	    --build-constraints <(echo 'setuptools<81') --output-file requirements-visdom.lock
+	sed -nE 's/^cluster = \["(.*)"\]/\1/p' pyproject.toml | sed 's/", "/\n/g' | uv pip compile - --universal \
+	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
+	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
+	    --output-file requirements-cluster.lock
 
 clean: ## Remove what the pipeline made, but for data/
 	git clean -dfqx results logs .snakemake
@@ -77,4 +85,10 @@ $(VISDOM): $(INSTALLED) requirements-visdom.lock
 	    python -m pip install --quiet --no-deps --require-hashes --requirement requirements-visdom.lock
 	touch $@
 
-.PHONY: help report test test-gpu visdom lint format dvc.yaml docs/configuration.md sessions lock clean
+# Apart from the rest: each start of Snakemake loads every executor that it finds, and that of Slurm asks the cluster.
+$(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
+	rm -rf $(CLUSTER)
+	python -m pip install --quiet --no-deps --require-hashes --target $(CLUSTER) --requirement requirements-cluster.lock
+	touch $@
+
+.PHONY: help report test test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean

@@ -72,7 +72,7 @@ def make_small(folder: Path, rooms: Sequence[str]) -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the runs of the pipeline: they take one worker each as long as all other tests take the rest."""
-    items.sort(key=lambda item: item.path.name not in ("test_pipeline.py", "test_doors.py"))
+    items.sort(key=lambda item: item.path.name not in ("test_pipeline.py", "test_doors.py", "test_cluster.py"))
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ class TestPins:
     PINS = pins_of("requirements.lock")
     CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch", "seaborn-base": "seaborn"}
 
-    @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-visdom.lock"])
+    @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-visdom.lock", "requirements-cluster.lock"])
     def test_the_lock_has_hashes_and_no_addresses(self, lock):
         text = (ROOT / lock).read_text().strip()
         assert "://" not in text
@@ -127,7 +127,7 @@ class TestPins:
             assert "--hash=sha256:" in requirement, requirement.splitlines()[0]
 
     def test_every_dependency_is_locked_within_its_range(self):
-        pins = self.PINS | pins_of("requirements-visdom.lock")
+        pins = self.PINS | pins_of("requirements-visdom.lock") | pins_of("requirements-cluster.lock")
         from importlib.metadata import requires
 
         from packaging.requirements import Requirement

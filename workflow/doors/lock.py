@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 
+from workflow.doors.cluster import cancel_left_jobs
 from workflow.doors.contents import FOLDER
 from workflow.doors.tell import say
 
@@ -51,7 +52,8 @@ def let_go() -> None:
 
 
 def _after_a_killed_run() -> None:
-    """Wait for jobs that a killed run has left behind, and remove its locks: with our lock held, no run is going."""
+    """End or wait for jobs that a killed run has left, and remove its locks: with our lock held, no run is going."""
+    cancel_left_jobs()
     ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
         words = " ".join(process.info["cmdline"] or [])

@@ -7,9 +7,9 @@ import sys
 from workflow.doors.view import VIEW
 
 
-def say(line: str) -> None:
+def say(line: str, of: str = "dvc") -> None:
     """Tell the user one line, where Snakemake tells its own."""
-    print(f"dvc: {line}", file=sys.stderr, flush=True)
+    print(f"{of}: {line}", file=sys.stderr, flush=True)
 
 
 def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
