@@ -197,10 +197,7 @@ class Route:
 ROUTES = {
     ("ours", "double"): Route(partial(ours, precision="double"), 0.5),
     ("ours", "single"): Route(partial(ours, precision="single"), 0.5),
-    **{
-        ("ours, refined", precision): Route(partial(ours, precision=precision, refine=True), 0.5)
-        for precision in DTYPES
-    },
+    **{("ours, refined", name): Route(partial(ours, precision=name, refine=True), 0.5) for name in DTYPES},
     **{("ours, GPU", precision): Route(partial(ours_on_gpu, precision=precision), 0) for precision in DTYPES},
     **{
         (name, precision): Route(prepare, squares)

@@ -347,6 +347,47 @@ class TestRefine:
         np.testing.assert_allclose(refined.dual_coef_, double.dual_coef_, rtol=1e-8, atol=1e-9)
         np.testing.assert_allclose(refined.predict(X_test), double.predict(X_test), atol=1e-10)
 
+    @pytest.mark.parametrize(("precision", "products"), [("double", 0), ("single", 1)], ids=["no step", "a plain step"])
+    def test_it_takes_the_fewest_products_with_the_gram_matrix(self, many, monkeypatch, precision, products):
+        X, y, _ = many
+        monkeypatch.setattr(regression, "EXACT_RESIDUAL_UP_TO", 200)
+        asked = []
+
+        def product(problem, *parameters, real=regression._Problem.product):
+            asked.append(parameters)
+            return real(problem, *parameters)
+
+        monkeypatch.setattr(regression._Problem, "product", product)
+        model = KernelRegression("relu", 0.1, precision, refine=True).fit(X, y)
+        assert len(asked) == products
+        residual = nngp(X) @ model.dual_coef_ + 0.1 * model.dual_coef_ - y
+        assert np.linalg.norm(residual) / np.linalg.norm(y) < 1e-10
+
+    def test_a_residual_of_large_coefficients_keeps_its_digits(self, many):
+        X = 5 + many[0]
+        problem = KernelRegression("relu")._problem(X, X[:, 0])
+        a = 1e9 * np.random.default_rng(0).standard_normal((300, 2))
+        K = problem.lower_triangle(0)
+        K = np.tril(K) + np.tril(K, -1).T
+        exact = (K.astype(np.longdouble)[:, :, np.newaxis] * a).sum(axis=1)
+        error, of_numpy = (np.linalg.norm((found - exact).astype(float)) for found in (problem.product(a, 0), K @ a))
+        assert 0 < error < of_numpy / 2
+
+    def test_a_step_that_leads_away_is_dropped(self, many, monkeypatch):
+        X, y, _ = many
+        start = KernelRegression("relu", 1e-4, "single").fit(X, y)
+
+        def too_far(factor, r, real=regression._solved):
+            return 10 * real(factor, r)
+
+        monkeypatch.setattr(regression, "_solved", too_far)
+        assert KernelRegression("relu", 1e-4, "single", refine=True).fit(X, y).residual_ <= 1e-10
+        monkeypatch.setattr(regression, "REFINE_STEPS", 0)
+        with pytest.warns(ConvergenceWarning):
+            model = KernelRegression("relu", 1e-4, "single", refine=True).fit(X, y)
+        np.testing.assert_array_equal(model.dual_coef_, start.dual_coef_)
+        assert model.residual_ == pytest.approx(start.residual_, rel=1e-6)
+
     def test_its_residual_is_the_true_one(self, many):
         X, y, _ = many
         model = KernelRegression("erf", 0.01, "single", refine=True, tol=1e-8).fit(X, y)
@@ -387,19 +428,6 @@ class TestRefine:
         with pytest.warns(ConvergenceWarning):
             model = KernelRegression("relu", precision="single", refine=True, tol=1e-15).fit(X, y)
         assert model.residual_ < KernelRegression("relu", precision="single").fit(X, y).residual_ / 10
-
-    @pytest.mark.parametrize(("precision", "tol", "products"), [("double", 1e-10, 0), ("single", 1e-8, 1)])
-    def test_refinement_computes_the_gram_matrix_no_more_often_than_it_must(
-        self, many, monkeypatch, precision, tol, products
-    ):
-        """Neither where the solution is good enough, nor to check one that a single step has made so."""
-        X, y, _ = many
-        asked = []
-        product = regression._Problem.product
-        monkeypatch.setattr(regression._Problem, "product", lambda *given: asked.append(1) or product(*given))
-        model = KernelRegression("erf", 0.01, precision, refine=True, tol=tol).fit(X, y)
-        assert model.residual_ <= tol / 2
-        assert len(asked) == products
 
 
 @pytest.mark.usefixtures("small_tiles")

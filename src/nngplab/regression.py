@@ -73,9 +73,9 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         precision: that of the Gram matrix and its factor, and of that for predictions: "double", or "single", which
             takes half of the memory and of the time; `residual_` says what it costs.
         L: the rate of the Laplace kernel exp(-L |x - z|).
-        refine: bring the solution to a relative residual of `tol`, in float64, by a step of iterative refinement, and
-            where that does not do by conjugate gradients with the factor as preconditioner; each step computes the Gram
-            matrix anew. Predictions are then in float64 too.
+        refine: bring the solution to a relative residual of `tol`, in float64: by a step of iterative refinement, which
+            computes the Gram matrix once more, and, where that is not enough, by conjugate gradients with the factor as
+            preconditioner, which do so in each step. Predictions are then in float64 too.
         tol: the relative residual that `refine` aims at.
         loo: compute `loo_residuals_`, which takes about as long as the factorisation.
         checkpoint: a file where the factor grows, so that a fit that was killed goes on from it; it is removed at the
@@ -87,8 +87,8 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     Attributes:
         dual_coef_: the solution of (K + ridge I) a = y, of the shape of y, in float64.
         residual_: |(K + ridge I) a - y| / |y|, in float64 whatever the precision, with K computed anew; beyond
-            `EXACT_RESIDUAL_UP_TO` rows estimated from `RESIDUAL_ROWS` of them, spread evenly, unless conjugate
-            gradients or a GPU have all.
+            `EXACT_RESIDUAL_UP_TO` rows estimated from `RESIDUAL_ROWS` of them, spread evenly, unless a GPU or the
+            conjugate gradients of `refine` have all.
         loo_residuals_: y minus the prediction of the model fitted without that sample, of the shape of y; with `loo`.
         X_fit_: the training samples.
         n_features_in_: their number of columns.
@@ -357,19 +357,21 @@ class _Problem:
         parts = slices(len(self.y), tile_size(len(self.y)))
 
         def of_block_row(i: int) -> Array:
-            rows, total = parts[i], np.zeros((parts[i].stop, a.shape[1]))
+            rows, total = parts[i], np.zeros((parts[i].stop, a.shape[1]), np.longdouble)
             A = self.exact(rows)
             for columns in parts[:i]:
                 K = self.kernel(A, self.exact(columns))
-                total[rows] += K @ a[columns]
-                total[columns] += K.T @ a[rows]
-            total[rows] += self.kernel(A, A) @ a[rows]
+                level = _centre(K)
+                total[rows] += _times(K, level, a[columns])
+                total[columns] += _times(K.T, level, a[rows])
+            K = self.kernel(A, A)
+            total[rows] += _times(K, _centre(K), a[rows])
             return total
 
-        product = ridge * a
+        product = (ridge * a).astype(np.longdouble)
         for part in in_threads(of_block_row, range(len(parts))):
             product[: len(part)] += part
-        return product
+        return product.astype(np.float64)
 
     def twin(self, row: int) -> str:
         """Say which earlier sample has the direction of this one, if one has."""
@@ -412,14 +414,31 @@ def _products(kernel: TileKernel, A: Rows, B: Callable[[slice], Rows], coef: Arr
     parts = slices(len(coef), tile_size(len(coef)))
 
     def of_block(block: slice) -> Array:
-        total = np.zeros((block.stop - block.start, coef.shape[1]))
+        total = np.zeros((block.stop - block.start, coef.shape[1]), np.longdouble)
         scratch = np.empty((len(total), tile_size(len(coef))), A.values.dtype)
         for part in parts:
             K = kernel(A[block], B(part), scratch[:, : part.stop - part.start])
-            total += K.astype(np.float64, copy=False) @ coef[part]
-        return total
+            total += _times(K, _centre(K), coef[part])
+        return total.astype(np.float64)
 
     return np.concatenate(in_threads(of_block, slices(len(A), PREDICT_ROWS)))
+
+
+def _centre(K: Array) -> float:
+    """Subtract the mean of a block of a Gram matrix from it, and return that mean.
+
+    Without a ridge the coefficients are large and of both signs. The sums of a product with them are far smaller than
+    their terms, and so lose digits; the less, the smaller the entries are. Those of a Gram matrix are much alike.
+    """
+    mean = K.mean()
+    K -= mean
+    return float(mean)
+
+
+def _times(K: Array, mean: float, a: Array) -> Array:
+    """Return (K + mean) a (n, outputs), for a block of a Gram matrix without its mean; in the longest floats."""
+    product: Array = K.astype(np.float64, copy=False) @ a + mean * a.sum(axis=0, dtype=np.longdouble)
+    return product
 
 
 def _refined(
@@ -427,11 +446,12 @@ def _refined(
 ) -> tuple[Array, float]:
     """Return a solution of relative residual `tol`, or the best that REFINE_STEPS steps find, and its residual.
 
-    A product with the whole Gram matrix is what costs, so that the fewest are tried first: none where a (n, outputs)
-    does already, and one for a plain step of iterative refinement. Either is taken if its estimated residual is at most
-    `tol` / 2. An estimate below half of the truth has a probability of at most exp(-36 / kurtosis), with the kurtosis
-    of the residual's entries (the tail of a mean of RESIDUAL_ROWS non-negative numbers: Maurer 2003, "A bound on the
-    deviation probability for sums of non-negative random variables"): 6e-6 for normal ones.
+    What costs is the product with the whole Gram matrix. None is needed where a (n, outputs) will do as it is; one, for
+    a plain step of iterative refinement, in most other cases. Either solution is taken if its estimated residual is at
+    most `tol` / 2. That an estimate is below half of the truth has a probability of at most exp(-36 / k), where k is
+    the mean square of the rows' squared residuals over the square of their mean: 6e-6 for normal residuals of one
+    output, less for more (Maurer 2003, "A bound on the deviation probability for sums of non-negative random
+    variables", with RESIDUAL_ROWS of them).
 
     Otherwise come conjugate gradients, preconditioned with the factor, for the correction of a, each output by itself.
     Their own residual drifts from the true one, which is computed in the end, and decides whether another round follows
@@ -447,7 +467,8 @@ def _refined(
     estimate = problem.residual(stepped, ridge)
     if estimate <= tol / 2:
         return stepped, estimate
-    # The plain step is dropped, for it may lead away; the first of the conjugate gradients is it in the best length.
+    # A plain step may lead away. So it is dropped: the first of the conjugate gradients goes the same way, so far as is
+    # best, at the price of the product that would judge it.
     best, smallest, steps = a, np.inf, REFINE_STEPS
     while True:
         before, now = smallest, float(np.linalg.norm(r)) / size
