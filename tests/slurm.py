@@ -50,7 +50,7 @@ KillWait=3
 MinJobAge=300
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2 RealMemory=8000
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2 RealMemory=8000
-PartitionName=debug Nodes=n[1-2] Default=YES MaxTime=01:00:00 DefMemPerCPU=100 State=UP
+PartitionName=debug Nodes=n[1-2] Default=YES MaxTime=12:00:00 DefMemPerCPU=100 State=UP
 """
 
 
