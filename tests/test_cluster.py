@@ -32,7 +32,7 @@ def slurm(tmp_path_factory) -> Iterator[Slurm]:
     cluster.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def environment(slurm) -> dict[str, str]:
     """That of a user of the cluster, after `make cluster`."""
     return {**slurm.environment, "PYTHONPATH": str(PLUGINS), "COLUMNS": "200"}
@@ -82,13 +82,12 @@ def wait_for(found: Callable[[], Any], run: subprocess.Popen[str], seconds: floa
 
 
 @pytest.fixture(scope="module")
-def by_slurm(slurm, tmp_path_factory, done) -> tuple[Path, str]:
+def by_slurm(environment, tmp_path_factory, done) -> tuple[Path, str]:
     """A checkout in which the tiny pipeline has run on the cluster from nothing, and what the run said."""
     folder = copy_checkout(tmp_path_factory.mktemp("by_slurm") / "checkout")
     edit_profile(folder)
     # The report tells of changes that are not committed, of this one too.
     done(folder, "git", "update-index", "--assume-unchanged", "profiles/slurm/profile.yaml")
-    environment = {**slurm.environment, "PYTHONPATH": str(PLUGINS), "COLUMNS": "200"}
     return folder, end_of(submit(folder, environment, *TINY), seconds=1500)
 
 
@@ -162,8 +161,6 @@ class TestFaults:
         left = wait_for(lambda: next(running(FIT, held), None), first)
         first.send_signal(signal.SIGKILL)
         first.wait()
-        (held / "hold").unlink()
-        (held / "hold").touch()
         second = submit(held, environment)
         again = wait_for(lambda: next((p for p in running(FIT, held) if p.pid != left.pid), None), second)
         assert [process.pid for process in running(FIT, held)] == [again.pid]
@@ -193,7 +190,7 @@ class TestFaults:
 
 class TestProfiles:
     @pytest.fixture
-    def planned(self, slurm, environment, checkout, run) -> Callable[..., str]:
+    def planned(self, environment, checkout) -> Callable[..., str]:
         def plan(*arguments: str) -> str:
             ended = subprocess.run(
                 ["snakemake", "--dry-run", *TINY, *arguments],
