@@ -141,9 +141,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         rows, rows_fit = (kernel.rows(samples.astype(dtype, copy=False)) for samples in (X, self.X_fit_))
         coef = self.dual_coef_.reshape(len(rows_fit), -1)
         dense = self._dense()
-        predictions = (
-            dense.product(rows, rows_fit, coef) if dense else _products(kernel, rows, rows_fit.__getitem__, coef)
-        )
+        predictions = dense.product(rows, rows_fit, coef) if dense else _products(kernel, rows, rows_fit, coef)
         return predictions.reshape(len(X), *self.dual_coef_.shape[1:])
 
     def _problem(self, X: Array, y: Array) -> "_Problem":
@@ -348,7 +346,14 @@ class _Problem:
             edges = np.linspace(0, n, RESIDUAL_ROWS + 1).astype(int)
             chosen = np.random.default_rng(0).integers(edges[:-1], edges[1:])
         y = self.y.reshape(n, -1)
-        difference = _products(self.kernel, self.exact(chosen), self.exact, a) + ridge * a[chosen] - y[chosen]
+        A = self.exact(chosen)
+
+        def of_columns(columns: slice) -> Array:
+            K = self.kernel(A, self.exact(columns))
+            return _times(K, _centre(K), a[columns])
+
+        product = np.sum(in_threads(of_columns, slices(n, tile_size(n))), axis=0).astype(np.float64)
+        difference = product + ridge * a[chosen] - y[chosen]
         share = np.sqrt(n / len(chosen))
         return float(share * np.linalg.norm(difference) / (np.linalg.norm(y) or 1))
 
@@ -409,15 +414,15 @@ class _DenseProblem(_Problem):
         return self.dense.product(rows, rows, a) + ridge * a
 
 
-def _products(kernel: TileKernel, A: Rows, B: Callable[[slice], Rows], coef: Array) -> Array:
-    """Return K coef (m, outputs), where K (m, n) is the Gram matrix of A against the n rows of which B gives slices."""
+def _products(kernel: TileKernel, A: Rows, B: Rows, coef: Array) -> Array:
+    """Return K coef (m, outputs), where K (m, n) is the Gram matrix of A against B."""
     parts = slices(len(coef), tile_size(len(coef)))
 
     def of_block(block: slice) -> Array:
         total = np.zeros((block.stop - block.start, coef.shape[1]), np.longdouble)
         scratch = np.empty((len(total), tile_size(len(coef))), A.values.dtype)
         for part in parts:
-            K = kernel(A[block], B(part), scratch[:, : part.stop - part.start])
+            K = kernel(A[block], B[part], scratch[:, : part.stop - part.start])
             total += _times(K, _centre(K), coef[part])
         return total.astype(np.float64)
 
