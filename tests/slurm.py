@@ -99,10 +99,7 @@ class Slurm:
     def start_node(self, node: str) -> None:
         """Start a node, and wait until it takes jobs."""
         self._daemon(node, "slurmd", "-D", "-f", str(self.folder / "slurm.conf"), "-N", node)
-        # Slurm marks with a star a node that does not answer.
-        _wait_until(
-            lambda: not re.search(r"down|unk|\*", self.ask("sinfo", "--noheader", "--nodes", node, "--format=%T"))
-        )
+        _wait_until(lambda: self._is_up(node))
 
     def kill_node(self, node: str) -> None:
         """Kill a node with all that runs on it, as a power cut does."""
