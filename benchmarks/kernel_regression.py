@@ -46,7 +46,7 @@ DTYPES = {"double": "float64", "single": "float32"}
 GIB = 2**30
 # Rates hardly rise beyond this size, and OpenBLAS, as the wheels bring it, crashes with two threads beyond 16,000 rows.
 RATE_ROWS = 10_000
-# Of so many rows of the Gram matrix the residuals are computed, so that they are right to some 4%.
+# Of so many rows of the Gram matrix the residuals are computed, so that they are right to a few percent.
 RESIDUAL_ROWS = 128
 # The share of the memory at hand that a route may take: the system and the rest of the machine need some too.
 SHARE = 0.9
@@ -266,8 +266,8 @@ def route_job(route: tuple[str, str], folder: Path) -> dict[str, Any]:
 def residuals_job(folder: Path) -> dict[str, Any]:
     """Return the relative residual of each route that ended, estimated from some rows of the Gram matrix.
 
-    They are computed in extended precision, without the package: without a ridge, what a product in float64 loses is as
-    large as the residuals.
+    They are computed in extended precision, and not by the package's kernels: without a ridge, what a product in
+    float64 loses is as large as the residuals.
     """
     case = read_case(folder)
     X, y = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("X", "y"))

@@ -219,6 +219,13 @@ class TestProfiles:
         path.write_text(text)
         planned("--profile", f"profiles/{profile}")
 
+    @pytest.mark.parametrize("profile", PROFILES)
+    def test_the_rules_and_groups_that_it_names_are_there(self, profile):
+        settings = yaml.safe_load((ROOT / f"profiles/{profile}/profile.yaml").read_text())
+        rules = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+        assert settings["groups"].keys() <= set(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE))
+        assert settings["group-components"].keys() == set(settings["groups"].values())
+
     def test_the_generic_one_runs_with_any_command_that_takes_a_script(self, held, environment):
         (held / "hold").unlink()
         command = held / "submit"
