@@ -274,6 +274,8 @@ def residuals_job(folder: Path) -> dict[str, Any]:
     n = len(X)
     rows = np.sort(generator(0, "residuals").choice(n, min(n, RESIDUAL_ROWS), replace=False))
     ended = {" ".join(route): file_name(route) for route in ROUTES if (folder / file_name(route)).exists()}
+    if not ended:
+        return {}
     a = np.concatenate([np.load(folder / name)["a"] for name in ended.values()], axis=1).astype(np.longdouble)
     A = unit_rows(X[rows].astype(np.longdouble))
     difference = case["ridge"] * a[rows] - np.tile(y[rows], len(ended))
