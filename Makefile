@@ -6,6 +6,7 @@ SHELL := bash
 
 PYTHON ?= python3
 CORES ?= all
+FUZZ_SECONDS ?= 3600
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -22,6 +23,10 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 
 test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed lint ## Check the code and run the tests
 	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	cd packages/snakemake-dvc && pytest --numprocesses auto --dist loadfile
+
+fuzz: $(INSTALLED) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)
+	cd packages/snakemake-dvc && FUZZ_SECONDS=$(FUZZ_SECONDS) pytest -s tests/test_fuzz.py
 
 test-gpu: $(INSTALLED) ## Run the tests that need a GPU; an error where there is none
 	@python -c 'import sys, torch; sys.exit(not torch.cuda.is_available() and "there is no GPU here that PyTorch sees: nothing is tested")'
@@ -37,6 +42,7 @@ lint: $(INSTALLED) ## Check the form of the code, changing nothing
 	ruff format --check
 	snakefmt --check Snakefile workflow/rules
 	mypy
+	cd packages/snakemake-dvc && mypy
 	lint-imports
 	snakemake --lint
 
@@ -46,7 +52,7 @@ format: $(INSTALLED) ## Put the code into form
 	snakefmt Snakefile workflow/rules
 
 dvc.yaml: $(INSTALLED) ## Write dvc.yaml anew from the Snakemake rules
-	python workflow/dvc_stages.py
+	PYTHONPATH=packages/snakemake-dvc/src python -m snakemake_dvc stages
 
 docs/configuration.md: $(INSTALLED) ## Write the page on the configuration anew from its schema
 	python workflow/config_page.py
@@ -75,7 +81,7 @@ $(INSTALLED): requirements.lock
 	@echo 'Making $(VENV) from requirements.lock (once; a few minutes, about 6 GB)'
 	$(PYTHON) -m venv --clear $(VENV)
 	python -m pip install --quiet --require-hashes --requirement requirements.lock
-	python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc
 	touch $@
 
 # Beside the rest, so that it is never in their way: visdom comes as source, which only setuptools before 81 can build.
@@ -91,4 +97,4 @@ $(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
 	python -m pip install --quiet --no-deps --require-hashes --target $(CLUSTER) --requirement requirements-cluster.lock
 	touch $@
 
-.PHONY: help report test test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
+.PHONY: help report test fuzz test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean

@@ -4,7 +4,7 @@ configfile: "config/config.yaml"
 include: "workflow/rules/common.smk"
 
 
-checked(config)
+validate_config(config)
 
 
 include: "workflow/rules/cifar10.smk"
@@ -30,6 +30,3 @@ rule all:
         rules.width_sweep.input,
         rules.challenge.input,
         rules.report.output,
-
-
-agreed(rules.all.input)

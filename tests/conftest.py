@@ -58,21 +58,21 @@ def make_small(folder: Path, rooms: Sequence[str]) -> Path:
     line = re.compile(rf'^(include: ".*/({others})\.smk"| +rules\.({others})\..*|    "({others})",)\n', re.MULTILINE)
     for path in (folder / "Snakefile", folder / "workflow/rules/report.smk"):
         path.write_text(line.sub("", path.read_text()))
-    plots = yaml.safe_load((folder / "workflow/plots.yaml").read_text())
-    kept = [plot for plot in plots if not re.search(f"results/({others})/", str(plot))]
-    (folder / "workflow/plots.yaml").write_text(yaml.safe_dump(kept, sort_keys=False))
+    pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
+    pipeline["plots"] = [plot for plot in pipeline["plots"] if not re.search(f"results/({others})/", str(plot))]
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
     for room, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
         config[room].update(section)
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False, default_flow_style=None))
     (folder / "dvc.lock").unlink(missing_ok=True)
-    subprocess.run([sys.executable, "workflow/dvc_stages.py"], cwd=folder, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "snakemake_dvc", "stages"], cwd=folder, check=True, capture_output=True)
     subprocess.run(["git", *IDENTITY, "commit", "--quiet", "--all", "--message=small"], cwd=folder, check=True)
     return folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the runs of the pipeline: they take one worker each as long as all other tests take the rest."""
-    items.sort(key=lambda item: item.path.name not in ("test_pipeline.py", "test_doors.py", "test_cluster.py"))
+    items.sort(key=lambda item: item.path.name not in ("test_pipeline.py", "test_staleness.py", "test_cluster.py"))
 
 
 @pytest.fixture

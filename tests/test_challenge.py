@@ -456,7 +456,7 @@ class TestFigures:
 
 JOBS = (
     "import json\n"
-    "from workflow.doors.dag import dag_of_all\n"
+    "from snakemake_dvc._snakemake import dag_of_all\n"
     "jobs = [(job.rule.name, [str(path) for path in job.input], [str(path) for path in job.output],"
     " job.params.get('networks')) for job in dag_of_all().jobs]\n"
     "print(json.dumps(jobs))"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT, project_files
 
-from workflow.doors.stages import load
+from snakemake_dvc._dvc import load
 
 NAMES = sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk") if path.stem != "common")
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
@@ -55,7 +55,7 @@ class TestOneNameOneRoom:
             text = rule_text(name, rule)
             assert "message:" in text, rule
             if "shell:" in text:
-                wanted = ["log:", "benchmark:", "mem_mb=", "runtime=", "conda:", "script=", "library=", "code="]
+                wanted = ["log:", "benchmark:", "mem_mb=", "runtime=", "conda:", "script="]
                 assert [word for word in wanted if word not in text] == [], rule
 
 

@@ -69,7 +69,7 @@ def test_every_result_is_on_the_page(finished):
 def test_every_output_is_a_target(run, checkout):
     """Snakemake does not miss an intermediate that nobody asks for; so `rule all` asks for each of them."""
     program = (
-        "from workflow.doors.dag import dag_of_all\n"
+        "from snakemake_dvc._snakemake import dag_of_all\n"
         "jobs = list(dag_of_all().jobs)\n"
         "made = {str(path) for job in jobs for path in job.output}\n"
         "wanted = {str(path) for job in jobs if job.rule.name == 'all' for path in job.input}\n"
@@ -160,7 +160,7 @@ def test_real_images_from_an_archive(run, after):
 
 class TestDvc:
     def test_the_stages_are_those_of_the_snakemake_rules(self, run, checkout):
-        ended = run(checkout, "python", "workflow/dvc_stages.py", "--output", "made.yaml")
+        ended = run(checkout, "python", "-m", "snakemake_dvc", "stages", "--output", "made.yaml")
         assert ended.returncode == 0, ended.stdout
         assert (checkout / "made.yaml").read_text() == (ROOT / "dvc.yaml").read_text(), "run `make dvc.yaml`"
 

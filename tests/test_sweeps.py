@@ -12,7 +12,7 @@ from conftest import copy_checkout
 # What each job of some rules would do, as Snakemake knows it: a job runs again if this changes.
 PROGRAM = """
 import json
-from workflow.doors.dag import dag_of_all
+from snakemake_dvc._snakemake import dag_of_all
 for job in dag_of_all().jobs:
     if job.rule.name in ("width_sweep_fit", "challenge_networks"):
         params = {name: str(value) for name, value in job.params.items()}

@@ -7,7 +7,6 @@ ATTRACTORS_OPERATIONS = 12 * 3072 * config["attractors"]["width"]
 rule attractors_train:
     input:
         script="workflow/scripts/attractors_train.py",
-        library=library("workflow/scripts/attractors_train.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
     output:
@@ -30,7 +29,6 @@ rule attractors_train:
         ),
         gpu=gpus(),
     params:
-        code=code("workflow/scripts/attractors_train.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         device=lookup(dpath="device", within=config),
@@ -56,7 +54,6 @@ rule attractors_train:
 rule attractors_outcomes:
     input:
         script="workflow/scripts/attractors_outcomes.py",
-        library=library("workflow/scripts/attractors_outcomes.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
         networks=expand(rules.attractors_train.output.network, n_images=ATTRACTORS),
@@ -75,7 +72,6 @@ rule attractors_outcomes:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        code=code("workflow/scripts/attractors_outcomes.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         iterations=lookup(dpath="attractors/iterations", within=config),
@@ -97,7 +93,6 @@ rule attractors_outcomes:
 rule attractors_summary:
     input:
         script="workflow/scripts/attractors_summary.py",
-        library=library("workflow/scripts/attractors_summary.py"),
         attempts=expand(rules.attractors_train.output.attempts, n_images=ATTRACTORS),
         outcomes=rules.attractors_outcomes.output.outcomes,
         provenance=rules.cifar10_fetch.output.provenance,
@@ -125,7 +120,6 @@ rule attractors_summary:
         mem_mb=growing(2000),
         runtime=growing(5),
     params:
-        code=code("workflow/scripts/attractors_summary.py"),
         n_images=lookup(dpath="attractors/n_images", within=config),
     message:
         "Count which images attract what in Problem 4"
@@ -139,7 +133,6 @@ rule attractors_summary:
 rule attractors_pictures:
     input:
         script="workflow/scripts/attractors_pictures.py",
-        library=library("workflow/scripts/attractors_pictures.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
@@ -170,7 +163,6 @@ rule attractors_pictures:
         mem_mb=growing(3000),
         runtime=growing(10),
     params:
-        code=code("workflow/scripts/attractors_pictures.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         iterated=max(config["attractors"]["n_images"]),

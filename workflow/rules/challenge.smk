@@ -65,7 +65,6 @@ CHALLENGE_DEVICE = {
 rule challenge_course_data:
     input:
         script="workflow/scripts/challenge_course_data.py",
-        library=library("workflow/scripts/challenge_course_data.py"),
         files=CHALLENGE_FILES,
     output:
         selection="data/challenge_course_selection.npz",
@@ -81,9 +80,7 @@ rule challenge_course_data:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
-        code=code("workflow/scripts/challenge_course_data.py"),
         # Snakemake looks at the contents of inputs only where they are newer than the outputs.
-        contents=contents(CHALLENGE_FILES),
         folder=lambda wildcards, input: Path(input.files[0]).parent,
         seed=lookup(dpath="seed", within=config),
         n_train=option("--n-train", CHALLENGE["course_train"]),
@@ -97,7 +94,6 @@ rule challenge_course_data:
 rule challenge_cifar10_data:
     input:
         script="workflow/scripts/challenge_cifar10_data.py",
-        library=library("workflow/scripts/challenge_cifar10_data.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
@@ -115,7 +111,6 @@ rule challenge_cifar10_data:
         mem_mb=growing(2000),
         runtime=growing(5),
     params:
-        code=code("workflow/scripts/challenge_cifar10_data.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         n_train=option("--n-train", CHALLENGE["cifar10_train"]),
@@ -131,7 +126,6 @@ rule challenge_cifar10_data:
 rule challenge_networks:
     input:
         script="workflow/scripts/challenge_networks.py",
-        library=library("workflow/scripts/challenge_networks.py"),
         selection="data/challenge_{dataset}_selection.npz",
     output:
         table="results/challenge/candidates/{dataset}/network_{shard}.csv",
@@ -150,7 +144,6 @@ rule challenge_networks:
         runtime=growing(lambda wildcards: minutes(CHALLENGE_NETWORK_OPERATIONS[wildcards.dataset, wildcards.shard])),
         gpu=gpus(),
     params:
-        code=code("workflow/scripts/challenge_networks.py"),
         device=lookup(dpath="device", within=config),
         seed=lookup(dpath="seed", within=config),
         epochs=lambda wildcards: CHALLENGE[f"{wildcards.dataset}_epochs"],
@@ -167,7 +160,6 @@ rule challenge_networks:
 rule challenge_kernels:
     input:
         script="workflow/scripts/challenge_kernels.py",
-        library=library("workflow/scripts/challenge_kernels.py"),
         selection="data/challenge_{dataset}_selection.npz",
     output:
         table="results/challenge/candidates/{dataset}/{kernel}.csv",
@@ -197,7 +189,6 @@ rule challenge_kernels:
         ),
         gpu=lambda wildcards: gpus() * (wildcards.dataset in CHALLENGE_LARGE),
     params:
-        code=code("workflow/scripts/challenge_kernels.py"),
         device=lambda wildcards: CHALLENGE_DEVICE[wildcards.dataset],
         choices=lambda wildcards: json.dumps(CHALLENGE_KERNELS[wildcards.kernel]),
         ridges=lookup(dpath="challenge/ridges", within=config),
@@ -212,7 +203,6 @@ rule challenge_kernels:
 rule challenge_rfm:
     input:
         script="workflow/scripts/challenge_rfm.py",
-        library=library("workflow/scripts/challenge_rfm.py"),
         selection="data/challenge_{dataset}_selection.npz",
     output:
         table="results/challenge/candidates/{dataset}/rfm.csv",
@@ -229,7 +219,6 @@ rule challenge_rfm:
         mem_mb=growing(lambda wildcards: CHALLENGE_KERNEL_MB[wildcards.dataset]),
         runtime=growing(lambda wildcards: minutes(len(CHALLENGE_RFM) * CHALLENGE_RFM_OPERATIONS[wildcards.dataset])),
     params:
-        code=code("workflow/scripts/challenge_rfm.py"),
         candidates=json.dumps(CHALLENGE_RFM),
         along=json.dumps(CHALLENGE_ALONG),
     message:
@@ -243,7 +232,6 @@ rule challenge_rfm:
 rule challenge_selection:
     input:
         script="workflow/scripts/challenge_selection.py",
-        library=library("workflow/scripts/challenge_selection.py"),
         tables=[
             expand(rules.challenge_networks.output.table, dataset=CHALLENGE_DATASETS, shard=CHALLENGE_NETWORKS),
             expand(rules.challenge_kernels.output.table, dataset=CHALLENGE_DATASETS, kernel=CHALLENGE_KERNELS),
@@ -263,8 +251,6 @@ rule challenge_selection:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/challenge_selection.py"),
     message:
         "Select the models of Problem 13 by the validation samples"
     shell:
@@ -277,7 +263,6 @@ rule challenge_selection:
 rule challenge_test:
     input:
         script="workflow/scripts/challenge_test.py",
-        library=library("workflow/scripts/challenge_test.py"),
         selection="data/challenge_{dataset}_selection.npz",
         test="data/challenge_{dataset}_test.npz",
         selected=rules.challenge_selection.output.selected,
@@ -305,7 +290,6 @@ rule challenge_test:
         ),
         gpu=lambda wildcards: gpus() * (wildcards.model == "network" or wildcards.dataset in CHALLENGE_LARGE),
     params:
-        code=code("workflow/scripts/challenge_test.py"),
         device=lambda wildcards: (
             config["device"] if wildcards.model == "network" else CHALLENGE_DEVICE[wildcards.dataset]
         ),
@@ -321,7 +305,6 @@ rule challenge_test:
 rule challenge_summary:
     input:
         script="workflow/scripts/challenge_summary.py",
-        library=library("workflow/scripts/challenge_summary.py"),
         validation=rules.challenge_selection.output.validation,
         records=rules.challenge_selection.input.records,
         tests=[
@@ -354,8 +337,6 @@ rule challenge_summary:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/challenge_summary.py"),
     message:
         "Compare the models of Problem 13"
     shell:
@@ -367,7 +348,6 @@ rule challenge_summary:
 rule challenge_figures:
     input:
         script="workflow/scripts/challenge_figures.py",
-        library=library("workflow/scripts/challenge_figures.py"),
         benchmark=rules.challenge_summary.output.benchmark,
         validation=rules.challenge_selection.output.validation,
         records=rules.challenge_selection.input.records,
@@ -391,8 +371,6 @@ rule challenge_figures:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/challenge_figures.py"),
     message:
         "Draw the benchmark of Problem 13"
     shell:
@@ -403,7 +381,6 @@ rule challenge_figures:
 rule challenge_direction:
     input:
         script="workflow/scripts/challenge_direction.py",
-        library=library("workflow/scripts/challenge_direction.py"),
         directions=rules.challenge_summary.output.directions,
         outputs="results/challenge/tests/course/rfm.npz",
         record="results/challenge/data/course.json",
@@ -422,8 +399,6 @@ rule challenge_direction:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/challenge_direction.py"),
     message:
         "Draw the direction on which the data of the course challenge depend"
     shell:
@@ -434,7 +409,6 @@ rule challenge_direction:
 rule challenge_cost:
     input:
         script="workflow/scripts/challenge_cost.py",
-        library=library("workflow/scripts/challenge_cost.py"),
         costs=[
             expand(rules.challenge_networks.output.cost, dataset=CHALLENGE_DATASETS, shard=CHALLENGE_NETWORKS),
             expand(rules.challenge_kernels.output.cost, dataset=CHALLENGE_DATASETS, kernel=CHALLENGE_KERNELS),
@@ -455,8 +429,6 @@ rule challenge_cost:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/challenge_cost.py"),
     message:
         "Put together what the models of Problem 13 cost"
     shell:
@@ -466,7 +438,6 @@ rule challenge_cost:
 rule challenge_submission:
     input:
         script="workflow/scripts/challenge_submission.py",
-        library=library("workflow/scripts/challenge_submission.py"),
         template="workflow/report/challenge_submission.md.jinja",
         record="results/challenge/data/course.json",
         benchmark=rules.challenge_summary.output.benchmark,
@@ -485,8 +456,6 @@ rule challenge_submission:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/challenge_submission.py", "workflow/report/challenge_submission.md.jinja"),
     message:
         "Write what the rules of the course challenge ask for"
     shell:

@@ -11,7 +11,6 @@ CIFAR10_FILES = [
 rule cifar10_fetch:
     input:
         script="workflow/scripts/cifar10_fetch.py",
-        library=library("workflow/scripts/cifar10_fetch.py"),
         given=branch(config["cifar10"]["archive"] is None, then=[], otherwise=config["cifar10"]["archive"]),
     output:
         archive="data/cifar10/cifar-10-python.tar.gz",
@@ -26,7 +25,6 @@ rule cifar10_fetch:
         mem_mb=growing(3000),
         runtime=growing(180),
     params:
-        code=code("workflow/scripts/cifar10_fetch.py"),
         seed=lookup(dpath="seed", within=config),
         source=lookup(dpath="cifar10/source", within=config),
         archive=option("--archive", config["cifar10"]["archive"]),
@@ -51,7 +49,6 @@ rule cifar10_fetch:
 rule cifar10_extract:
     input:
         script="workflow/scripts/cifar10_extract.py",
-        library=library("workflow/scripts/cifar10_extract.py"),
         archive=rules.cifar10_fetch.output.archive,
         provenance=rules.cifar10_fetch.output.provenance,
     output:
@@ -67,7 +64,6 @@ rule cifar10_extract:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        code=code("workflow/scripts/cifar10_extract.py"),
         folder=lambda wildcards, output: Path(output.batches[0]).parent,
     message:
         "Verify and extract the CIFAR-10 archive"
@@ -79,7 +75,6 @@ rule cifar10_extract:
 rule cifar10_check:
     input:
         script="workflow/scripts/cifar10_check.py",
-        library=library("workflow/scripts/cifar10_check.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
@@ -101,7 +96,6 @@ rule cifar10_check:
         mem_mb=growing(3000),
         runtime=growing(10),
     params:
-        code=code("workflow/scripts/cifar10_check.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
     message:
         "Count and check the CIFAR-10 images"
@@ -113,7 +107,6 @@ rule cifar10_check:
 rule cifar10_samples:
     input:
         script="workflow/scripts/cifar10_samples.py",
-        library=library("workflow/scripts/cifar10_samples.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
@@ -135,7 +128,6 @@ rule cifar10_samples:
         mem_mb=growing(3000),
         runtime=growing(10),
     params:
-        code=code("workflow/scripts/cifar10_samples.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         images=lookup(dpath="cifar10/sample_images", within=config),

@@ -1,29 +1,46 @@
-# Functions for the rules. No rule stands here.
-import ast
-import hashlib
+# What the rules share. No rule stands here.
 import itertools
 import json
+import os
 import sys
-from functools import cache
 from pathlib import Path
 
-import grimp
-
-# The library of this checkout, wherever another may be installed.
-sys.path.insert(0, str(Path("src").resolve()))
+# The libraries of this checkout, wherever others may be installed; for the jobs, too.
+LIBRARIES = [str(Path(folder).resolve()) for folder in ("src", "packages/snakemake-dvc/src")]
+sys.path[:0] = LIBRARIES
+os.environ["PYTHONPATH"] = os.pathsep.join([*LIBRARIES, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 from nngplab.config import check_config, load_schema
 from nngplab.errors import InputError
-from workflow.doors.agreement import open_doors
-from workflow.doors.view import View
-
-# A run keeps to the configuration and the sources that it started with, in all its processes.
-VIEW = View.of(config)
-config.clear()
-config.update(VIEW.config)
+from snakemake_dvc import Project, reconcile
 
 
-def checked(config):
+def dvc_path(path):
+    """What DVC tracks: a folder of results as a whole, since the configuration says how many files it has.
+
+    So for the folder in which a user puts the data of the course challenge, or does not.
+    """
+    parts = Path(path).parts
+    if parts[:2] == ("data", "challenge"):
+        return "data/challenge"
+    return str(Path(*parts[:3])) if parts[0] == "results" else path
+
+
+# Snakemake and DVC agree on the results: see docs/snakemake_and_dvc.md.
+reconcile(
+    workflow,
+    config,
+    Project(
+        config_file="config/config.yaml",
+        python_path=("src",),
+        environment=("requirements.lock",),
+        records="results/{stage}/records.jsonl",
+        dvc_path=dvc_path,
+    ),
+)
+
+
+def validate_config(config):
     """Stop before any job, with one line for each fault of the configuration."""
     try:
         check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml")))
@@ -37,41 +54,10 @@ def checked(config):
         sys.exit(str(error))
 
 
-def agreed(outputs):
-    """Let Snakemake and DVC agree on the outputs before a run, and after it."""
-    open_doors(workflow, [str(path) for path in outputs], VIEW)
-
-
-# Jobs find the interpreter of this Snakemake, activated or not, and the library of this checkout.
-shell.prefix(
-    "set -euo pipefail; "
-    + ("" if workflow.deployment_settings.deployment_method else f"PATH={Path(sys.executable).parent}:$PATH; ")
-    + f"export PYTHONPATH={Path('src').resolve()}; "
-)
-
-IMPORTS = grimp.build_graph("nngplab", cache_dir=None)
-
-
-@cache
-def library(script):
-    """The files of the library that a script imports, directly or not: an edit of one makes the rule's results stale."""
-    modules = set()
-    for node in ast.walk(ast.parse(Path(script).read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            modules |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
-        elif isinstance(node, ast.Import):
-            modules |= {name.name for name in node.names}
-    modules &= IMPORTS.modules
-    for module in list(modules):
-        modules |= IMPORTS.find_upstream_modules(module)
-    # Importing a.b.c runs a and a.b first.
-    modules |= {module.rsplit(".", level)[0] for module in modules for level in range(1, module.count(".") + 1)}
-    return sorted(module_file(module) for module in modules)
-
-
-def module_file(module):
-    path = Path("src", *module.split("."))
-    return str(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
+# Jobs find the interpreter of this Snakemake, activated or not.
+if not workflow.deployment_settings.deployment_method:
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+shell.prefix("set -euo pipefail; ")
 
 
 def option(flag, value):
@@ -79,22 +65,9 @@ def option(flag, value):
     return [] if value is None else [flag, value]
 
 
-def code(script, *others):
-    """A hash of a script, of the library as far as it imports it, and of other sources that a rule reads.
-
-    Snakemake looks at the contents of inputs only where they are newer than the outputs; a param it always compares.
-    """
-    return VIEW.digest([script, *library(script), *others])
-
-
 def files_in(folder):
     """The files that are in a folder now."""
     return sorted(str(path) for path in Path(folder).glob("*") if path.is_file())
-
-
-def contents(paths):
-    """A hash of data that a user may put in place, take away or change."""
-    return hashlib.sha256(b"".join(hashlib.sha256(Path(path).read_bytes()).digest() for path in paths)).hexdigest()
 
 
 def grid(**values):

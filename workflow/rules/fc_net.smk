@@ -11,7 +11,6 @@ FC_NET_OPERATIONS = 8 * 3072 * config["fc_net"]["width"] * FC_NET_IMAGES * confi
 rule fc_net_train:
     input:
         script="workflow/scripts/fc_net_train.py",
-        library=library("workflow/scripts/fc_net_train.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
     output:
@@ -32,7 +31,6 @@ rule fc_net_train:
         runtime=growing(minutes(FC_NET_OPERATIONS)),
         gpu=gpus(),
     params:
-        code=code("workflow/scripts/fc_net_train.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         checkpoint=lambda wildcards: f".checkpoints/fc_net/{wildcards.loss}_{wildcards.seed}",
         root_seed=lookup(dpath="seed", within=config),
@@ -60,7 +58,6 @@ rule fc_net_train:
 rule fc_net_summary:
     input:
         script="workflow/scripts/fc_net_summary.py",
-        library=library("workflow/scripts/fc_net_summary.py"),
         tables=expand(rules.fc_net_train.output.metrics, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
         outputs=expand(rules.fc_net_train.output.outputs, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
         counts=rules.cifar10_check.output.counts,
@@ -84,8 +81,6 @@ rule fc_net_summary:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/fc_net_summary.py"),
     message:
         "Put the networks of Problem 2b together"
     shell:
@@ -97,7 +92,6 @@ rule fc_net_summary:
 rule fc_net_figures:
     input:
         script="workflow/scripts/fc_net_figures.py",
-        library=library("workflow/scripts/fc_net_figures.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
@@ -136,7 +130,6 @@ rule fc_net_figures:
         mem_mb=growing(2000),
         runtime=growing(5),
     params:
-        code=code("workflow/scripts/fc_net_figures.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
     message:

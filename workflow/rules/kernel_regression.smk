@@ -14,7 +14,6 @@ KERNEL_REGRESSION_OPERATIONS = (
 rule kernel_regression_data:
     input:
         script="workflow/scripts/kernel_regression_data.py",
-        library=library("workflow/scripts/kernel_regression_data.py"),
     output:
         data="data/sine_target.npz",
     log:
@@ -27,7 +26,6 @@ rule kernel_regression_data:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
-        code=code("workflow/scripts/kernel_regression_data.py"),
         seed=lookup(dpath="seed", within=config),
         n=lookup(dpath="kernel_regression/n", within=config),
         d=lookup(dpath="kernel_regression/d", within=config),
@@ -43,7 +41,6 @@ rule kernel_regression_data:
 rule kernel_regression_fit:
     input:
         script="workflow/scripts/kernel_regression_fit.py",
-        library=library("workflow/scripts/kernel_regression_fit.py"),
         data=rules.kernel_regression_data.output.data,
     output:
         test_mse="results/kernel_regression/test_mse.csv",
@@ -59,7 +56,6 @@ rule kernel_regression_fit:
         mem_mb=growing(1000 + KERNEL_REGRESSION_MB),
         runtime=growing(minutes(KERNEL_REGRESSION_OPERATIONS)),
     params:
-        code=code("workflow/scripts/kernel_regression_fit.py"),
         kernels=lookup(dpath="kernel_regression/kernels", within=config),
         extra_activations=lookup(dpath="extra_activations", within=config),
         laplace_L=lookup(dpath="kernel_regression/laplace_L", within=config),
@@ -75,7 +71,6 @@ rule kernel_regression_fit:
 rule kernel_regression_summary:
     input:
         script="workflow/scripts/kernel_regression_summary.py",
-        library=library("workflow/scripts/kernel_regression_summary.py"),
         test_mse=rules.kernel_regression_fit.output.test_mse,
     output:
         summary=report(
@@ -94,8 +89,6 @@ rule kernel_regression_summary:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/kernel_regression_summary.py"),
     message:
         "Compare the kernels of Problem 11"
     shell:
@@ -106,7 +99,6 @@ rule kernel_regression_summary:
 rule kernel_regression_figure:
     input:
         script="workflow/scripts/kernel_regression_figure.py",
-        library=library("workflow/scripts/kernel_regression_figure.py"),
         test_mse=rules.kernel_regression_fit.output.test_mse,
         summary=rules.kernel_regression_summary.output.summary,
     output:
@@ -124,8 +116,6 @@ rule kernel_regression_figure:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/kernel_regression_figure.py"),
     message:
         "Draw the test errors of Problem 11"
     shell:

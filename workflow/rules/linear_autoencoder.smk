@@ -5,7 +5,6 @@ LINEAR_AUTOENCODER_CONVENTIONS = ["half", "sum", "mean"]
 rule linear_autoencoder_runs:
     input:
         script="workflow/scripts/linear_autoencoder_runs.py",
-        library=library("workflow/scripts/linear_autoencoder_runs.py"),
     output:
         runs="results/linear_autoencoder/by_convention/runs_{convention}.csv",
         losses="results/linear_autoencoder/by_convention/losses_{convention}.csv",
@@ -21,7 +20,6 @@ rule linear_autoencoder_runs:
         mem_mb=growing(1000),
         runtime=growing(60),
     params:
-        code=code("workflow/scripts/linear_autoencoder_runs.py"),
         seed=lookup(dpath="seed", within=config),
         d=lookup(dpath="linear_autoencoder/d", within=config),
         width=lookup(dpath="linear_autoencoder/width", within=config),
@@ -43,7 +41,6 @@ rule linear_autoencoder_runs:
 rule linear_autoencoder_summary:
     input:
         script="workflow/scripts/linear_autoencoder_summary.py",
-        library=library("workflow/scripts/linear_autoencoder_summary.py"),
         runs=expand(rules.linear_autoencoder_runs.output.runs, convention=LINEAR_AUTOENCODER_CONVENTIONS),
         losses=expand(rules.linear_autoencoder_runs.output.losses, convention=LINEAR_AUTOENCODER_CONVENTIONS),
     output:
@@ -66,8 +63,6 @@ rule linear_autoencoder_summary:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/linear_autoencoder_summary.py"),
     message:
         "Compare the trainings of Problem 3 with the edge of stability"
     shell:
@@ -79,7 +74,6 @@ rule linear_autoencoder_summary:
 rule linear_autoencoder_figures:
     input:
         script="workflow/scripts/linear_autoencoder_figures.py",
-        library=library("workflow/scripts/linear_autoencoder_figures.py"),
         runs=rules.linear_autoencoder_summary.output.runs,
         losses=rules.linear_autoencoder_summary.output.losses,
     output:
@@ -103,7 +97,6 @@ rule linear_autoencoder_figures:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
-        code=code("workflow/scripts/linear_autoencoder_figures.py"),
         width=lookup(dpath="linear_autoencoder/width", within=config),
     message:
         "Draw the loss curves and final losses of Problem 3"
@@ -115,7 +108,6 @@ rule linear_autoencoder_figures:
 rule linear_autoencoder_image:
     input:
         script="workflow/scripts/linear_autoencoder_image.py",
-        library=library("workflow/scripts/linear_autoencoder_image.py"),
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
@@ -137,7 +129,6 @@ rule linear_autoencoder_image:
         mem_mb=growing(3000),
         runtime=growing(20),
     params:
-        code=code("workflow/scripts/linear_autoencoder_image.py"),
         folder=lambda wildcards, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         width=lookup(dpath="linear_autoencoder/image_width", within=config),

@@ -15,7 +15,6 @@ TEMPLATES = sorted(str(path) for path in Path("workflow/report").glob("*.j2")) +
 rule report:
     input:
         script="workflow/scripts/report.py",
-        library=library("workflow/scripts/report.py"),
         templates=TEMPLATES,
         results=[getattr(rules, section).input.results for section in SECTIONS],
     output:
@@ -30,7 +29,6 @@ rule report:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
-        code=code("workflow/scripts/report.py", *TEMPLATES),
         sections=SECTIONS,
         config=json.dumps(config),
     message:

@@ -5,7 +5,6 @@ THEORY_PAGES = sorted(str(page) for page in Path("docs/theory").glob("*.md") if 
 rule theory_checks:
     input:
         script="workflow/scripts/theory_checks.py",
-        library=library("workflow/scripts/theory_checks.py"),
     output:
         checks=report(
             "results/theory/checks.csv",
@@ -22,7 +21,6 @@ rule theory_checks:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        code=code("workflow/scripts/theory_checks.py"),
         seed=lookup(dpath="seed", within=config),
         digits=lookup(dpath="theory/digits", within=config),
         samples=lookup(dpath="theory/samples", within=config),
@@ -36,7 +34,6 @@ rule theory_checks:
 rule theory_summary:
     input:
         script="workflow/scripts/theory_summary.py",
-        library=library("workflow/scripts/theory_summary.py"),
         checks=rules.theory_checks.output.checks,
         pages=THEORY_PAGES,
     output:
@@ -56,8 +53,6 @@ rule theory_summary:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/theory_summary.py", *THEORY_PAGES),
     message:
         "Set the derivations of Problems 1 and 5 to 10 beside their checks"
     shell:
@@ -69,7 +64,6 @@ rule theory_summary:
 rule theory_duals:
     input:
         script="workflow/scripts/theory_duals.py",
-        library=library("workflow/scripts/theory_duals.py"),
         data=rules.kernel_regression_data.output.data,
     output:
         duals="results/theory/duals.csv",
@@ -93,8 +87,6 @@ rule theory_duals:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/theory_duals.py"),
     message:
         "Draw the dual activations and the spectra of their kernels"
     shell:

@@ -23,7 +23,6 @@ WIDTH_SWEEP_UNIT_OPERATIONS = (
 rule width_sweep_fit:
     input:
         script="workflow/scripts/width_sweep_fit.py",
-        library=library("workflow/scripts/width_sweep_fit.py"),
         data=rules.kernel_regression_data.output.data,
     output:
         shard="results/width_sweep/shards/{activation}_k{k}_draws{first}-{last}.csv",
@@ -42,7 +41,6 @@ rule width_sweep_fit:
         mem_mb=growing(lambda wildcards: 1000 + int(wildcards.k) * WIDTH_SWEEP_UNIT_MB),
         runtime=growing(lambda wildcards: minutes(int(wildcards.k) * WIDTH_SWEEP_UNIT_OPERATIONS)),
     params:
-        code=code("workflow/scripts/width_sweep_fit.py"),
         seed=lookup(dpath="seed", within=config),
     message:
         "Train the last layer of networks of Problem 12: {wildcards.activation}, k = {wildcards.k}, draws {wildcards.first} to {wildcards.last}"
@@ -54,7 +52,6 @@ rule width_sweep_fit:
 rule width_sweep_summary:
     input:
         script="workflow/scripts/width_sweep_summary.py",
-        library=library("workflow/scripts/width_sweep_summary.py"),
         shards=expand("results/width_sweep/shards/{shard}.csv", shard=WIDTH_SWEEP_SHARDS),
         data=rules.kernel_regression_data.output.data,
     output:
@@ -75,7 +72,6 @@ rule width_sweep_summary:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
-        code=code("workflow/scripts/width_sweep_summary.py"),
         widths=lookup(dpath="width_sweep/widths", within=config),
         # Decides on which shards there are; the stage in dvc.yaml gets to know of it here.
         extra_activations=lookup(dpath="extra_activations", within=config),
@@ -89,7 +85,6 @@ rule width_sweep_summary:
 rule width_sweep_figure:
     input:
         script="workflow/scripts/width_sweep_figure.py",
-        library=library("workflow/scripts/width_sweep_figure.py"),
         summary=rules.width_sweep_summary.output.summary,
     output:
         figure=report(
@@ -106,8 +101,6 @@ rule width_sweep_figure:
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
-    params:
-        code=code("workflow/scripts/width_sweep_figure.py"),
     message:
         "Draw test error against width for Problem 12"
     shell:

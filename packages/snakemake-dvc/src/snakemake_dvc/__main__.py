@@ -1,0 +1,85 @@
+"""The command `snakemake-dvc`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from snakemake_dvc import _snakemake
+from snakemake_dvc.stages import JobFacts, stages_of_rules
+
+HEADER = "# Written from the rules by `snakemake-dvc stages`: run it again after an edit of the rules.\n"
+
+
+def stages() -> dict[str, Any]:
+    """Return the stages of dvc.yaml for the workflow in the current folder."""
+    dag = _snakemake.dag_of_all()
+    reconciliation = _snakemake.listener_of(dag.workflow)
+    project = reconciliation.project
+    shared = _shared_rules_files(dag)
+    jobs = sorted(_snakemake.ordered_jobs(dag), key=lambda job: (job.rule.lineno, sorted(map(str, job.output))))
+    facts = [
+        JobFacts(
+            stage=_stage_of(job),
+            rule=job.rule.name,
+            message=dag.workflow.get_rule(_stage_of(job)).message or _stage_of(job),
+            inputs=set(_snakemake.inputs(job)),
+            outputs=set(map(str, job.output)) - _snakemake.temporary(job),
+            sources=reconciliation.recipes.sources_of(job),
+            rules_files=shared | {_snakemake.relative(Path(job.rule.snakefile))},
+            params=set(dict(job.params.items())),
+        )
+        for job in jobs
+        if _is_stage(dag.workflow, _stage_of(job))
+    ]
+    return stages_of_rules(facts, reconciliation.snapshot.config, project)
+
+
+def _stage_of(job: Any) -> str:
+    return Path(str(job.rule.snakefile)).stem
+
+
+def _is_stage(workflow: Any, name: str) -> bool:
+    return bool(workflow.is_rule(name))
+
+
+def _shared_rules_files(dag: Any) -> set[str]:
+    """Return the files of the rules that are of no stage: what stands there can count for every rule."""
+    return {path for path in _snakemake.rules_files_of(dag.workflow) if not _is_stage(dag.workflow, Path(path).stem)}
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="snakemake-dvc", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    writes = commands.add_parser("stages", help="write dvc.yaml from the rules: one stage for each rules file")
+    writes.add_argument("--output", type=Path, default=Path("dvc.yaml"))
+    output = parser.parse_args().output
+    try:
+        write_stages(output)
+    except (ValueError, OSError, YAMLError) as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
+
+
+def write_stages(output: Path) -> None:
+    """Write the stages of the rules into a file such as dvc.yaml, which keeps all else that stands there."""
+    yaml = YAML()
+    yaml.width = 4096
+    source = output if output.is_file() else Path("dvc.yaml")
+    content = yaml.load(source) if source.is_file() else None
+    if content is None:
+        content = yaml.load(HEADER + "stages: {}\n")
+    own = {name: stage for name, stage in content["stages"].items() if "--allowed-rules" not in str(stage.get("cmd"))}
+    content["stages"] = {**own, **stages()}
+    beside = output.with_suffix(f".{os.getpid()}")
+    with beside.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+    beside.replace(output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""All that is used of DVC beyond its command line. Checked with DVC 3.66.1 and 3.67.1.
+
+What is relied on, each with a test in tests/test_contracts.py: where the cache lies, the form of dvc.lock and of the
+run cache, the lock file in which DVC keeps the paths that are being read and written, and that DVC removes the outputs
+of a stage before it runs it and reads its dependencies anew afterwards.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from snakemake_dvc.messages import say
+
+LOCK_FILE = "dvc.lock"
+PIPELINE_FILE = "dvc.yaml"
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader, in C where it can be, which is ten times as fast; 1e-05 is a number, as DVC writes it."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def load(path: str) -> dict[str, Any]:
+    """Return the content of dvc.yaml or dvc.lock, nothing where there is none.
+
+    Raises:
+        ValueError: with one line, if the file cannot be read, as after a merge with conflicts.
+    """
+    try:
+        content = yaml.load(Path(path).read_bytes(), _Loader) or {}  # noqa: S506
+    except FileNotFoundError:
+        return {}
+    except yaml.YAMLError as error:
+        where = " ".join(str(getattr(error, "problem_mark", "")).split())
+        raise ValueError(
+            f"{path} cannot be read {where}; if a merge left it so, take one side: git checkout --ours {path}"
+        ) from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: git checkout {path}")
+    return content
+
+
+def recorded_stages() -> dict[str, Any]:
+    """Return the stages of dvc.lock.
+
+    Raises:
+        ValueError: with one line, if they are not what DVC writes, as after a crash that cut the file short.
+    """
+    stages: dict[str, Any] = load(LOCK_FILE).get("stages") or {}
+    try:
+        for stage in stages.values():
+            for entry in [*stage.get("deps", []), *stage.get("outs", [])]:
+                entry["path"] + entry.get("md5", "")
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError(f"{LOCK_FILE} is damaged: git checkout {LOCK_FILE}") from None
+    return stages
+
+
+def running_stage() -> str | None:
+    """Return the stage whose command this process is, if DVC has started it."""
+    return os.environ.get("DVC_STAGE")
+
+
+def is_forced() -> bool:
+    """Return whether DVC, which runs this process, was told to compute again what is up to date (`--force`)."""
+    for process in psutil.Process().parents():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if {"repro", "exp"} & set(words):
+            return any(word == "--force" or re.fullmatch(r"-[a-eg-zA-Z]*f[a-zA-Z]*", word) for word in words)
+    return False
+
+
+class Dvc:
+    """The DVC project in the current folder.
+
+    Raises:
+        ValueError: with one line, if there is none.
+    """
+
+    def __init__(self) -> None:
+        if not Path(".dvc").is_dir():
+            raise ValueError("there is no DVC project in this folder: run `dvc init`")
+
+    @cached_property
+    def config(self) -> Any:
+        """DVC's configuration, of the project and of the user."""
+        from dvc.config import Config
+
+        return Config(".dvc")
+
+    @property
+    def cache_root(self) -> Path:
+        """The folder of the cache."""
+        return Path(self.config["cache"].get("dir") or ".dvc/cache")
+
+    @property
+    def has_remote(self) -> bool:
+        """Whether there is a default remote."""
+        return bool(self.config["core"].get("remote"))
+
+    def fetch(self, digests: Iterable[str]) -> None:
+        """Ask the default remote for contents; say so, in one line, if it does not answer."""
+        from dvc.repo import Repo
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        with _quiet():
+            try:
+                with Repo() as repo:
+                    odb = repo.cloud.get_remote_odb()
+                    there = set(odb.oids_exist(sorted(digests)))
+                    if there:
+                        repo.cloud.pull({HashInfo("md5", digest) for digest in there})
+            except Exception as error:  # a remote fails in as many ways as there are libraries for storage
+                say(f"nothing fetched from the remote ({_one_line(error)})")
+
+    def in_remote(self, digests: Iterable[str]) -> set[str]:
+        """Return which of some contents the default remote has."""
+        from dvc.repo import Repo
+
+        with _quiet():
+            try:
+                with Repo() as repo:
+                    return set(repo.cloud.get_remote_odb().oids_exist(sorted(digests)))
+            except Exception as error:
+                say(f"the remote was not asked ({_one_line(error)})")
+                return set()
+
+    def run_cache_entries(self) -> Iterator[tuple[str, Path]]:
+        """Yield a name and the file of each entry of the run cache."""
+        for path in (self.cache_root / "runs").glob("*/*/*"):
+            yield path.name, path
+
+    def write_lock(self, entries: dict[str, dict[str, Any]]) -> None:
+        """Write entries of dvc.lock, and remember them in the run cache.
+
+        Args:
+            entries: the content of each stage's entry, as DVC would write it.
+
+        Raises:
+            ValueError: with one line, if DVC refuses.
+        """
+        from dvc.dvcfile import Lockfile
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+        from dvc.stage.loader import StageLoader
+
+        with _quiet():
+            try:
+                with Repo() as repo, repo.lock, repo.scm_context(quiet=True):
+                    stages = [repo.stage.load_one(name=name) for name in entries]
+                    for stage in stages:
+                        StageLoader.fill_from_lock(stage, entries[stage.name])
+                        stage.cmd_changed = False
+                        stage.ignore_outs()
+                    Lockfile(repo, LOCK_FILE).dump_stages(stages)
+                    for stage in stages:
+                        repo.stage_cache.save(stage)
+            except DvcException as error:
+                raise ValueError(_one_line(error)) from None
+
+    @contextmanager
+    def kept_out(self, outs: Iterable[str]) -> Iterator[None]:
+        """Hold DVC's own locks on outputs, so that DVC deletes nothing meanwhile.
+
+        Raises:
+            BlockingIOError: says who holds them.
+        """
+        from dvc.fs import localfs
+        from dvc.lock import LockError
+        from dvc.rwlock import rwlock
+
+        folder = Path(".dvc/tmp").absolute()
+        folder.mkdir(exist_ok=True)
+        _forget_dead_holders(folder)
+        command = " ".join(sys.argv)  # as DVC itself would put it
+        with _quiet():
+            try:
+                held = rwlock(str(folder), localfs, command, [], [str(Path(out).absolute()) for out in outs], False)
+                held.__enter__()
+            except LockError as error:
+                holder = next(iter(re.findall(r"\(PID \d+\): .*", str(error))), "DVC")
+                raise BlockingIOError(holder) from None
+        try:
+            yield
+        finally:
+            held.__exit__(None, None, None)
+
+
+def _forget_dead_holders(folder: Path) -> None:
+    """Remove from DVC's own lock file the processes that have ended, even if another has their number by now."""
+    from dvc.fs import localfs
+    from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, _edit_rwlock
+
+    try:
+        with _edit_rwlock(str(folder), localfs, False) as lock:
+            lock["write"] = {path: holder for path, holder in lock["write"].items() if _is_alive(holder)}
+            readers = {path: [*filter(_is_alive, holders)] for path, holders in lock["read"].items()}
+            lock["read"] = {path: holders for path, holders in readers.items() if holders}
+    except (RWLockFileCorruptedError, RWLockFileFormatError):
+        (folder / "rwlock").unlink()  # its writer was killed; another would have kept us out of reading it
+
+
+def _is_alive(holder: dict[str, Any]) -> bool:
+    try:
+        words = psutil.Process(holder["pid"]).cmdline()
+    except psutil.Error:
+        return False
+    return " ".join(words).endswith(" ".join(holder["cmd"].split()[1:]))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep DVC from printing: what it says goes into one line of ours."""
+    import logging
+
+    logger = logging.getLogger("dvc")
+    before = logger.level, logger.propagate
+    logger.setLevel(logging.CRITICAL)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,155 @@
+"""DVC's cache: contents by their digests."""
+
+import functools
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from snakemake_dvc.contents import Ledger, files_in, folder_list, md5
+
+
+class Cache:
+    """DVC's cache of contents.
+
+    Args:
+        root: DVC's cache folder.
+        ledger: it remembers the digests of unchanged files.
+    """
+
+    def __init__(self, root: Path, ledger: Ledger) -> None:
+        self.root = root
+        self.ledger = ledger
+
+    def path(self, digest: str) -> Path:
+        """Return where the content with a digest lies."""
+        return self.root / "files/md5" / digest[:2] / digest[2:]
+
+    def has(self, digest: str) -> bool:
+        """Return whether a content is there; of a folder, with all its files."""
+        if not self.path(digest).is_file():
+            return False
+        return not digest.endswith(".dir") or all(map(self.has, self.files_of(digest).values()))
+
+    def files_of(self, digest: str) -> dict[str, str]:
+        """Return the digests of the files of a folder, by their names in it; empty if its list is damaged or lost."""
+        try:
+            text = self.path(digest).read_bytes()
+            entries = json.loads(text) if md5(text) + ".dir" == digest else []
+            return {entry["relpath"]: entry["md5"] for entry in entries}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def missing(self, digests: Iterable[str]) -> set[str]:
+        """Return those of some digests whose contents are not there."""
+        return {digest for digest in digests if not self.has(digest)}
+
+    def add(self, path: str | Path) -> str | None:
+        """Put the content of a file or folder into the cache and return its digest; None where there is nothing."""
+        digest = self.ledger.digest(path)
+        if digest is None or self.has(digest):
+            return digest
+        if Path(path).is_dir():
+            return self._add_folder(Path(path))
+        return self._add_file(Path(path))
+
+    def _add_folder(self, folder: Path) -> str:
+        digests = {path.relative_to(folder).as_posix(): self.add(path) or "" for path in files_in(folder)}
+        return self.add_list(digests)
+
+    def add_list(self, digests: dict[str, str]) -> str:
+        """Put the list of a folder into the cache, from the digests of its files; return the digest of the folder."""
+        text = folder_list(digests)
+        digest = f"{md5(text)}.dir"
+        if not self.path(digest).is_file():
+            beside = self._beside()
+            beside.write_bytes(text)
+            self._place(beside, digest)
+        return digest
+
+    def _add_file(self, path: Path) -> str:
+        # The digest is of what was copied: it is right even if the file changes meanwhile.
+        beside = self._beside()
+        try:
+            shutil.copyfile(path, beside)
+            with beside.open("rb") as file:
+                digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            self._place(beside, digest)
+        finally:
+            beside.unlink(missing_ok=True)
+        return digest
+
+    def _beside(self) -> Path:
+        folder = self.root / "snakemake-dvc/tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / str(os.getpid())
+
+    def _place(self, beside: Path, digest: str) -> None:
+        beside.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
+        self.path(digest).parent.mkdir(parents=True, exist_ok=True)
+        beside.replace(self.path(digest))
+
+    def restore(self, path: str | Path, digest: str) -> bool:
+        """Write a content to a file or folder, whole or not at all; return whether it could be had.
+
+        What a disk has damaged is removed from the cache, since DVC would trust it. A file that DVC's cache does not
+        have, a metric perhaps, can be in git.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            if not (self._copy(digest, beside) or self._copy_from_git(path, digest, beside)):
+                return False
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            beside.replace(path)
+            return True
+        finally:
+            if beside.is_dir():
+                shutil.rmtree(beside)
+            beside.unlink(missing_ok=True)
+
+    def _copy(self, digest: str, to: Path) -> bool:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        if digest.endswith(".dir"):
+            to.mkdir()
+            files = self.files_of(digest)
+            return self.path(digest).is_file() and all(self._copy(inner, to / name) for name, inner in files.items())
+        try:
+            shutil.copyfile(self.path(digest), to)
+        except FileNotFoundError:
+            return False
+        if md5(to.read_bytes()) == digest:
+            return True
+        self.path(digest).unlink(missing_ok=True)
+        return False
+
+    def _copy_from_git(self, path: Path, digest: str, to: Path) -> bool:
+        content = in_git(path, digest)
+        if content is not None:
+            to.write_bytes(content)
+        return content is not None
+
+
+@functools.cache
+def files_of_git() -> set[str]:
+    """Return the files that git has, relative to the current folder; none outside of git."""
+    ended = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=False)
+    return set(ended.stdout.split("\0"))
+
+
+def in_git(path: str | Path, digest: str) -> bytes | None:
+    """Return the content of a file in git's index or last commit, if it has a digest."""
+    path = Path(path).as_posix()
+    if path not in files_of_git():
+        return None
+    for revision in ("", "HEAD"):
+        ended = subprocess.run(["git", "cat-file", "blob", f"{revision}:./{path}"], capture_output=True, check=False)
+        if ended.returncode == 0 and md5(ended.stdout) == digest:
+            return ended.stdout
+    return None

@@ -1,0 +1,159 @@
+"""The stages of dvc.yaml: how they follow from the rules, and what dvc.lock says of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from snakemake_dvc import _dvc
+
+
+@dataclass
+class Stage:
+    """A stage of dvc.yaml whose results have records.
+
+    Attributes:
+        declared: what dvc.yaml says.
+        recorded: what dvc.lock says; empty where it says nothing.
+        records: the file of its records, one of its outputs.
+    """
+
+    name: str
+    declared: dict[str, Any]
+    recorded: dict[str, Any]
+    records: str
+
+    @property
+    def deps(self) -> list[str]:
+        """The paths on which it depends."""
+        return list(self.declared.get("deps") or [])
+
+    @property
+    def keys(self) -> dict[str, list[str]]:
+        """The keys on which it depends, for each configuration file."""
+        entries = [entry for entry in self.declared.get("params") or [] if isinstance(entry, dict)]
+        return {path: list(keys or []) for entry in entries for path, keys in entry.items()}
+
+    @property
+    def outs(self) -> list[str]:
+        """The paths of its outputs, metrics and plots, but for the records."""
+        return [path for path in outs_of(self.declared) if path != self.records]
+
+    @property
+    def targets(self) -> list[str]:
+        """What its command asks Snakemake for."""
+        return str(self.declared["cmd"]).partition(" -- ")[2].split()
+
+    @property
+    def recorded_outs(self) -> dict[str, str]:
+        """The MD5 of each output in dvc.lock."""
+        return {out["path"]: out.get("md5", "") for out in self.recorded.get("outs", [])}
+
+    def is_recorded_as(self, entry: dict[str, Any]) -> bool:
+        """Return whether dvc.lock says the same as an entry."""
+        return all(_digests(self.recorded.get(part)) == _digests(entry[part]) for part in ("deps", "outs")) and (
+            self.recorded.get("cmd") == entry["cmd"] and (self.recorded.get("params") or {}) == entry["params"]
+        )
+
+
+def _digests(entries: Iterable[dict[str, Any]] | None) -> dict[str, str]:
+    return {entry["path"]: entry.get("md5", "") for entry in entries or []}
+
+
+def managed_stages(records_of: Any) -> list[Stage]:
+    """Return the stages of dvc.yaml that have their records among their outputs; others are the user's own.
+
+    Args:
+        records_of: from the name of a stage to the file of its records.
+    """
+    declared = _dvc.load(_dvc.PIPELINE_FILE).get("stages") or {}
+    recorded = _dvc.recorded_stages()
+    return [
+        Stage(name, stage, recorded.get(name, {}), str(records_of(name)))
+        for name, stage in declared.items()
+        if isinstance(stage, dict) and isinstance(stage.get("cmd"), str) and str(records_of(name)) in outs_of(stage)
+    ]
+
+
+def in_order(stages: list[Stage]) -> list[Stage]:
+    """Return stages, each after those whose outputs it reads."""
+    by_name = {stage.name: stage for stage in stages}
+    before = {
+        stage.name: {
+            other.name for other in stages if other is not stage and any(reads(stage, out) for out in other.outs)
+        }
+        for stage in stages
+    }
+    return [by_name[name] for name in TopologicalSorter(before).static_order()]
+
+
+def reads(stage: Stage, out: str) -> bool:
+    """Return whether a stage depends on an output of another, or on a file in it."""
+    return is_within(out, stage.deps) or any(is_within(dep, [out]) for dep in stage.deps)
+
+
+def outs_of(declared: dict[str, Any]) -> list[str]:
+    """Return the paths that a stage of dvc.yaml declares as its own: outputs, metrics and plots."""
+    entries = [entry for part in ("outs", "metrics", "plots") for entry in declared.get(part) or []]
+    return [str(next(iter(entry)) if isinstance(entry, dict) else entry) for entry in entries]
+
+
+def is_within(path: str, outs: Iterable[str]) -> bool:
+    """Return whether a path is one of some outputs or lies in a folder of them."""
+    return any(path == out or path.startswith(f"{out}/") for out in outs)
+
+
+def lookup(config: dict[str, Any], key: str) -> Any:
+    """Return the value of a key of a configuration; dots lead into sections."""
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def stages_of_rules(jobs: Iterable["JobFacts"], config: dict[str, Any], project: Any) -> dict[str, Any]:
+    """Return the stages of dvc.yaml: one for each rules file.
+
+    A stage runs the rules of its file and no others; the file has a rule of the stage's name, which asks for all that
+    the stage makes. The deps are what the rules read and do not make, and all that counts as their code. The params
+    are the section of the configuration that bears the stage's name and the keys that a rule's params name; for a rule
+    with a param `config`, all keys. A file `metrics.json` is a metric: git has it, and not the cache, so that a clone
+    compares commits before it has pulled anything.
+    """
+    by_stage: dict[str, list[JobFacts]] = {}
+    for job in jobs:
+        by_stage.setdefault(job.stage, []).append(job)
+    return {name: _stage(name, by_stage[name], config, project) for name in sorted(by_stage)}
+
+
+@dataclass
+class JobFacts:
+    """What dvc.yaml needs to know of a job."""
+
+    stage: str
+    rule: str
+    message: str
+    inputs: set[str]
+    outputs: set[str]
+    sources: set[str]
+    rules_files: set[str]
+    params: set[str]
+
+
+def _stage(name: str, jobs: list[JobFacts], config: dict[str, Any], project: Any) -> dict[str, Any]:
+    outs = {project.dvc_path(path) for job in jobs for path in job.outputs}
+    metrics = {path for path in outs if Path(path).name == "metrics.json"}
+    read = {project.dvc_path(path) for job in jobs for path in job.inputs} - outs
+    sources = {path for job in jobs for path in job.sources | job.rules_files}
+    rules = dict.fromkeys([*(job.rule for job in jobs), name])
+    used = {name}.union(*(job.params for job in jobs))
+    keys = [key for key in config if key in used or "config" in used]
+    return {
+        "desc": jobs[0].message,
+        "cmd": f"snakemake --cores all --allowed-rules {' '.join(rules)} -- {name}",
+        "deps": sorted(read | sources | set(project.environment)),
+        **({"params": [{project.config_file: keys}]} if keys else {}),
+        "outs": sorted((outs - metrics) | {str(project.records_of(name))}),
+        **({"metrics": [{path: {"cache": False}} for path in sorted(metrics)]} if metrics else {}),
+    }

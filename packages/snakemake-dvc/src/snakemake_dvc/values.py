@@ -1,0 +1,44 @@
+"""Values and code in a form that can be compared and kept."""
+
+import hashlib
+import json
+import pickle
+import tokenize
+from pathlib import PurePath
+from typing import Any
+
+from snakemake_dvc.contents import md5
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as JSON can hold it; of what JSON cannot hold, a digest.
+
+    Example:
+        >>> as_json({"widths": (1, 2), "folder": PurePath("results")})
+        {'widths': [1, 2], 'folder': 'results'}
+    """
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str | PurePath):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): as_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(inner) for inner in value]
+    if isinstance(value, set | frozenset):
+        return sorted((as_json(inner) for inner in value), key=repr)
+    try:
+        return "pickle:" + hashlib.sha256(pickle.dumps(value, protocol=5)).hexdigest()
+    except Exception:  # whatever a foreign class raises
+        return repr(value)
+
+
+def without_comments(source: bytes) -> str:
+    """Return a digest of Python or Snakemake code that comments and empty lines do not change."""
+    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
+    lines = iter(source.splitlines(keepends=True))
+    try:
+        words = [token.string for token in tokenize.tokenize(lambda: next(lines, b"")) if token.type not in skipped]
+    except (tokenize.TokenError, SyntaxError):
+        return md5(source)
+    return md5(json.dumps(words).encode())

@@ -1,0 +1,55 @@
+"""Values that Snakemake, which reads YAML 1.1, and DVC, which reads YAML 1.2, take for different ones."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+
+def differences(content: bytes) -> list[str]:
+    """Return one line for each value of a configuration file that the two engines read differently.
+
+    Args:
+        content: the content of the file, in UTF-8.
+
+    Raises:
+        ValueError: with one line, if one of the engines cannot read it.
+
+    Example:
+        >>> differences(b"seed: 010")[0].partition(";")[0]
+        'seed is 8 to Snakemake (YAML 1.1) and 10 to DVC (YAML 1.2)'
+    """
+    try:
+        old = yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        new = YAML(typ="safe").load(content)
+    except (yaml.YAMLError, YAMLError) as error:
+        problem = getattr(error, "problem", None) or "is not YAML"
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise ValueError(f"{where}{' '.join(str(problem).split())}") from None
+    return [
+        f"{key} is {_shown(one)} to Snakemake (YAML 1.1) and {_shown(other)} to DVC (YAML 1.2); "
+        "write it so that both read the same: decimal digits, true or false, or quotes around a text"
+        for key, one, other in _compare(old, new, "")
+    ]
+
+
+def _compare(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict) and list(map(repr, old)) == list(map(repr, new)):
+        for name in old:
+            yield from _compare(old[name], new[name], f"{key}.{name}" if key else str(name))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _compare(one, other, f"{key}[{index}]")
+    elif type(old) is not type(new) or (old != new and not (old != old and new != new)):
+        yield key or "the whole", old, new
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    if isinstance(value, dict):
+        return f"a section of {', '.join(map(repr, value))}"
+    return {True: "true", False: "false"}.get(value, repr(value)) if isinstance(value, bool) else repr(value)
