@@ -23,20 +23,21 @@ def test_the_sheet_line_by_line():
     np.testing.assert_allclose(data.y_test, np.sum(np.sin(X_t), axis=1) / 200, rtol=1e-12)
 
 
-# A student's published solution, with numpy.random.seed(88).
+# A student's published solution, with numpy.random.seed(88). Rounding is magnified by the condition number of the Gram
+# matrix: 140 at most, but 26,000 with the Laplace kernel.
 @pytest.mark.parametrize(
-    ("kernel", "published"),
+    ("kernel", "published", "tolerance"),
     [
-        ("relu", 1.2834868216461425e-05),
-        ("sine", 1.1123702543306741e-05),
-        ("erf", 1.0596552628058157e-05),
-        ("laplace", 1.5891550859031584e-05),
+        ("relu", 1.2834868216461425e-05, 1e-12),
+        ("sine", 1.1123702543306741e-05, 1e-12),
+        ("erf", 1.0596552628058157e-05, 1e-12),
+        ("laplace", 1.5891550859031584e-05, 1e-11),
     ],
 )
-def test_a_published_solution(kernel, published):
+def test_a_published_solution(kernel, published, tolerance):
     data = sine_target(100, 200, 5000, seed=88)
     prediction = KernelRegression(kernel).fit(data.X, data.y).predict(data.X_test)
-    assert np.mean((prediction - data.y_test) ** 2) == pytest.approx(published, rel=1e-12)
+    assert np.mean((prediction - data.y_test) ** 2) == pytest.approx(published, rel=tolerance)
 
 
 def test_the_other_reading_changes_the_test_labels_alone():
