@@ -24,9 +24,13 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed lint ## Check the code and run the tests
 	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 	cd packages/snakemake-dvc && pytest --numprocesses auto --dist loadfile
+	$(MAKE) --no-print-directory test-slow-cpu
 
 fuzz: $(INSTALLED) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)
 	cd packages/snakemake-dvc && FUZZ_SECONDS=$(FUZZ_SECONDS) pytest -s tests/test_fuzz.py
+
+test-slow-cpu: $(INSTALLED) ## Run the unit tests as on a CPU without AVX-512
+	python tests/slow_cpu.py --numprocesses auto --dist loadfile
 
 test-gpu: $(INSTALLED) ## Run the tests that need a GPU; an error where there is none
 	@python -c 'import sys, torch; sys.exit(not torch.cuda.is_available() and "there is no GPU here that PyTorch sees: nothing is tested")'
@@ -97,4 +101,4 @@ $(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
 	python -m pip install --quiet --no-deps --require-hashes --target $(CLUSTER) --requirement requirements-cluster.lock
 	touch $@
 
-.PHONY: help report test fuzz test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
+.PHONY: help report test fuzz test-slow-cpu test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
