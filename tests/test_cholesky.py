@@ -152,6 +152,16 @@ class TestNotPositiveDefinite:
             CholeskyFactor(tiles_of(K), 80, dtype)
         assert abs(caught.value.pivot) < 100 * np.finfo(dtype).eps
 
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_it_is_named_though_a_later_one_is_negative(self, dtype):
+        """The second row is the first again. Rounding decides whether LAPACK stops there, or goes on to the third."""
+        for scale in range(1, 100):
+            K = np.full((3, 3), scale, dtype)
+            K[2, 2] = -1
+            with pytest.raises(NotPositiveDefiniteError, match="the pivot of row 1 is ") as caught:
+                CholeskyFactor(tiles_of(K), 3, dtype)
+            assert abs(caught.value.pivot) <= 8 * np.finfo(dtype).eps * scale
+
 
 class TestFailure:
     def test_an_error_in_a_tile_ends_all_threads(self, monkeypatch):

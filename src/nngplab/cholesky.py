@@ -336,13 +336,14 @@ def _factor(tile: Array, before: Array, start: int) -> None:
     """Replace a diagonal tile, whose entries on the diagonal were `before` in the matrix itself, by its factor."""
     (potrf,) = scipy.linalg.get_lapack_funcs(("potrf",), (tile,))
     factor, info = potrf(tile.T, lower=1, clean=1)
-    if info > 0:
-        row = info - 1
-        above = np.linalg.solve(tile[:row, :row], tile[:row, row])
-        raise NotPositiveDefiniteError(start + row, float(tile[row, row] - tile[:row, row] @ above))
-    pivots = factor.diagonal() ** 2
-    # A pivot of the size of its rounding error belongs to a singular matrix that slipped through.
-    lost = np.flatnonzero(pivots <= 8 * np.finfo(tile.dtype).eps * before)
+    row = info - 1 if info > 0 else len(tile)
+    # Where the factorisation fails in a row, the factor is complete above it. A pivot of the size of its rounding error
+    # belongs to a singular matrix that slipped through: the first failure is there, and what follows it is rounding.
+    pivots = factor.diagonal()[:row] ** 2
+    lost = np.flatnonzero(pivots <= 8 * np.finfo(tile.dtype).eps * before[:row])
     if len(lost):
         raise NotPositiveDefiniteError(start + int(lost[0]), float(pivots[lost[0]]))
+    if info > 0:
+        above = scipy.linalg.solve_triangular(factor[:row, :row], tile[:row, row], lower=True)
+        raise NotPositiveDefiniteError(start + row, float(tile[row, row] - above @ above))
     tile[:] = factor
