@@ -1,14 +1,12 @@
 # What the rules share. No rule stands here.
 import itertools
 import json
-import os
 import sys
 from pathlib import Path
+from shlex import quote
 
-# The libraries of this checkout, wherever others may be installed; for the jobs, too.
-LIBRARIES = [str(Path(folder).resolve()) for folder in ("src", "packages/snakemake-dvc/src")]
-sys.path[:0] = LIBRARIES
-os.environ["PYTHONPATH"] = os.pathsep.join([*LIBRARIES, *filter(None, [os.environ.get("PYTHONPATH")])])
+# The libraries of this checkout, wherever others may be installed.
+sys.path[:0] = [str(Path(folder).resolve()) for folder in ("src", "packages/snakemake-dvc/src")]
 
 from nngplab.config import check_config, load_schema
 from nngplab.errors import InputError
@@ -54,10 +52,12 @@ def validate_config(config):
         sys.exit(str(error))
 
 
-# Jobs find the interpreter of this Snakemake, activated or not.
-if not workflow.deployment_settings.deployment_method:
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-shell.prefix("set -euo pipefail; ")
+# Jobs find the interpreter of this Snakemake, activated or not, and the library of this checkout.
+shell.prefix(
+    "set -euo pipefail; "
+    + ("" if workflow.deployment_settings.deployment_method else f"PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
+    + f"export PYTHONPATH={quote(str(Path('src').resolve()))}; "
+)
 
 
 def option(flag, value):
