@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, project_files
-
 from snakemake_dvc._dvc import load
 
 NAMES = sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk") if path.stem != "common")

@@ -211,6 +211,6 @@ class TestTwoRunsFromNothing:
         done(folder, "snakemake", "--cores", "1", *TINY, "--forcerun", "report")
         assert digests(folder) == digests(finished)
 
-    def test_after_dvc_neither_door_finds_anything_to_do(self, by_dvc, done):
+    def test_after_dvc_neither_engine_has_anything_to_do(self, by_dvc, done):
         assert "up to date" in done(by_dvc, "dvc", "status")
         assert "Nothing to be done" in done(by_dvc, "snakemake", "--dry-run", "--cores", "2")

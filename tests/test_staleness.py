@@ -1,8 +1,9 @@
-"""Both doors are right: after any change, either of them runs the jobs whose results could differ and no others.
+"""After any change, Snakemake and DVC alike run the jobs whose results could differ and no others.
 
-Each row of the table is a change. It is made in a copy of a finished checkout, once for each door; then that door runs.
-The jobs that it ran are compared with those of the row, the results with those of a run from nothing, and at last the
-other door must find nothing to do. The workflow is the project's own with the rooms of Problems 11 and 12 alone.
+Each row of the table is a change. It is made in a copy of a finished checkout, once for each engine; then that engine
+runs. The jobs that it ran are compared with those of the row, the results with those of a run from nothing, and at last
+the other engine must have nothing to do. The workflow is the project's own with the stages of Problems 11 and 12 alone.
+The tests of the package snakemake-dvc do the same with random sequences of changes.
 """
 
 import base64
@@ -24,10 +25,10 @@ import pytest
 import yaml
 from conftest import ROOT, copy_checkout, make_small
 
-ROOMS = ["kernel_regression", "width_sweep"]
+STAGES = ["kernel_regression", "width_sweep"]
 CONFIG = "config/config.yaml"
-DOORS = {"snakemake": ["snakemake", "--cores", "2"], "dvc": ["dvc", "repro"]}
-FINDS_NOTHING = {
+ENGINES = {"snakemake": ["snakemake", "--cores", "2"], "dvc": ["dvc", "repro"]}
+HAS_NOTHING_TO_DO = {
     "snakemake": (["snakemake", "--dry-run"], "Nothing to be done"),
     "dvc": (["dvc", "status"], "Data and pipelines are up to date."),
 }
@@ -47,10 +48,10 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "--quiet", "--allow-empty", "--message=state")
 
 
-def configure(folder: Path, room: str, **keys: Any) -> None:
+def configure(folder: Path, section: str, **keys: Any) -> None:
     path = folder / CONFIG
     config = yaml.safe_load(path.read_text())
-    config[room].update(keys)
+    config[section].update(keys)
     path.write_text(yaml.safe_dump(config))
 
 
@@ -65,13 +66,13 @@ def results(folder: Path) -> dict[str, str]:
 
 
 def jobs_run(output: str) -> set[str]:
-    return set(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", output, flags=re.MULTILINE)) - {"all", *ROOMS}
+    return set(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", output, flags=re.MULTILINE)) - {"all", *STAGES}
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory, run) -> Path:
-    """A checkout of the workflow with the two rooms, not run yet."""
-    folder = make_small(copy_checkout(tmp_path_factory.mktemp("doors") / "small"), ROOMS)
+    """A checkout of the workflow with the two stages, not run yet."""
+    folder = make_small(copy_checkout(tmp_path_factory.mktemp("staleness") / "small"), STAGES)
     # DVC writes this number as 1e-05, which is a text to YAML 1.1.
     configure(folder, "kernel_regression", laplace_L=1e-5)
     # One width, and all its draws in one shard, whatever their number.
@@ -83,10 +84,10 @@ def small(tmp_path_factory, run) -> Path:
 @pytest.fixture(scope="session")
 def finished(small, run, tmp_path_factory) -> Path:
     """That checkout after a run, recorded, committed and pushed to a remote in a folder."""
-    folder = shutil.copytree(small, tmp_path_factory.mktemp("doors") / "finished", symlinks=True)
-    ended = run(folder, *DOORS["snakemake"])
+    folder = shutil.copytree(small, tmp_path_factory.mktemp("staleness") / "finished", symlinks=True)
+    ended = run(folder, *ENGINES["snakemake"])
     assert ended.returncode == 0, ended.stdout
-    remote = tmp_path_factory.mktemp("doors") / "remote"
+    remote = tmp_path_factory.mktemp("staleness") / "remote"
     ended = run(folder, "dvc", "remote", "add", "--default", "lab", remote)
     assert ended.returncode == 0, ended.stdout
     ended = run(folder, "dvc", "push")
@@ -103,9 +104,9 @@ def from_nothing(small, run, tmp_path_factory) -> Callable[[dict[str, Any]], dic
     def made_with(config: dict[str, Any]) -> dict[str, str]:
         key = yaml.safe_dump(config)
         if key not in known:
-            folder = shutil.copytree(small, tmp_path_factory.mktemp("doors") / "fresh", symlinks=True)
+            folder = shutil.copytree(small, tmp_path_factory.mktemp("staleness") / "fresh", symlinks=True)
             (folder / CONFIG).write_text(key)
-            ended = run(folder, *DOORS["snakemake"])
+            ended = run(folder, *ENGINES["snakemake"])
             assert ended.returncode == 0, ended.stdout
             known[key] = results(folder)
         return known[key]
@@ -119,21 +120,21 @@ class Place:
 
     folder: Path
     run: Callable[..., Any]
-    door: str
+    engine: str
 
     def __call__(self, *command: str) -> str:
         ended = self.run(self.folder, *command)
         assert ended.returncode == 0, ended.stdout
         return str(ended.stdout)
 
-    def enter(self) -> str:
-        return self(*DOORS[self.door])
+    def run_engine(self) -> str:
+        return self(*ENGINES[self.engine])
 
     def start(self) -> subprocess.Popen[str]:
-        """Start the door in a process group of its own; return when the sweep's longest job is going."""
+        """Start the engine in a process group of its own; return when the sweep's longest job is going."""
         log = (self.folder.parent / "started.log").open("w")
         process = subprocess.Popen(
-            DOORS[self.door], cwd=self.folder, stdout=log, stderr=log, text=True, start_new_session=True
+            ENGINES[self.engine], cwd=self.folder, stdout=log, stderr=log, text=True, start_new_session=True
         )
         waited = time.monotonic() + 120
         while not (self.folder / f"logs/width_sweep_fit_{shard(self)}.log").exists():
@@ -145,7 +146,7 @@ class Place:
 
 @contextmanager
 def suspended(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Hold a door and its jobs still, so that what is done meanwhile meets it in the middle of its job."""
+    """Hold an engine and its jobs still, so that what is done meanwhile meets it in the middle of its job."""
     os.killpg(process.pid, signal.SIGSTOP)
     try:
         yield
@@ -206,8 +207,22 @@ def a_rule(place: Place) -> None:
     )
 
 
-def what_all_rules_share(place: Place) -> None:
+def a_comment_in_what_all_rules_share(place: Place) -> None:
     edit(place.folder / "workflow/rules/common.smk")
+
+
+def a_module_beside_a_script(place: Place) -> None:
+    script = place.folder / "workflow/scripts/width_sweep_figure.py"
+    script.write_text(script.read_text().replace("import argparse\n", "import argparse\n\nimport beside  # noqa\n"))
+    beside = place.folder / "workflow/scripts/beside.py"
+    beside.write_text("")
+    place("python", "-m", "snakemake_dvc", "stages")
+    place.run_engine()
+    edit(beside)
+
+
+def the_pinned_versions(place: Place) -> None:
+    edit(place.folder / "requirements.lock")
 
 
 def a_data_file(place: Place) -> None:
@@ -246,7 +261,7 @@ def the_records_of_snakemake_deleted(place: Place) -> None:
 def another_branch_and_back(place: Place) -> None:
     git(place.folder, "checkout", "--quiet", "-b", "other")
     one_key(place)
-    place.enter()
+    place.run_engine()
     commit(place.folder)
     git(place.folder, "checkout", "--quiet", "-")
     place("dvc", "checkout")
@@ -255,7 +270,7 @@ def another_branch_and_back(place: Place) -> None:
 def another_branch_and_back_by_git_alone(place: Place) -> None:
     git(place.folder, "checkout", "--quiet", "-b", "other")
     one_key(place)
-    place.enter()
+    place.run_engine()
     commit(place.folder)
     git(place.folder, "checkout", "--quiet", "-")
 
@@ -279,7 +294,7 @@ def a_fresh_clone_with_pull_and_an_edited_script(place: Place) -> None:
 def a_key_there_and_back(place: Place) -> None:
     before = (place.folder / CONFIG).read_text()
     one_key(place)
-    place.enter()
+    place.run_engine()
     (place.folder / CONFIG).write_text(before)
 
 
@@ -299,6 +314,60 @@ def a_run_with_another_configuration(place: Place) -> None:
     (place.folder / "overlay.yaml").write_text("kernel_regression: {laplace_L: 0.02}\n")
     place("snakemake", "--cores", "2", "--configfile", "overlay.yaml")
     (place.folder / "overlay.yaml").unlink()
+
+
+def a_fresh_clone_without_pull(place: Place) -> None:
+    origin = place.folder.rename(place.folder.with_name("origin"))
+    git(origin.parent, "clone", "--quiet", str(origin), str(place.folder))
+
+
+def another_branch_and_an_edited_script(place: Place) -> None:
+    git(place.folder, "checkout", "--quiet", "-b", "other")
+    one_key_of_the_data(place)
+    place.run_engine()
+    commit(place.folder)
+    git(place.folder, "checkout", "--quiet", "-")
+    a_script_with_an_old_time(place)
+
+
+def a_job_killed_after_one_key_was_changed(place: Place) -> None:
+    """As the out-of-memory killer does."""
+    one_key(place)
+    script = place.folder / "workflow/scripts/kernel_regression_fit.py"
+    whole = script.read_text()
+    script.write_text("import os, signal\n\nos.kill(os.getpid(), signal.SIGKILL)\n" + whole)
+    assert place.run(place.folder, *ENGINES[place.engine]).returncode != 0
+    script.write_text(whole)
+
+
+def a_run_killed_in_mid_job_and_all_put_back(place: Place) -> None:
+    before = (place.folder / CONFIG).read_text()
+    a_run_killed_in_mid_job(place)
+    (place.folder / CONFIG).write_text(before)
+
+
+def a_checkout_killed_in_mid_job_and_copied(place: Place) -> None:
+    a_run_killed_in_mid_job(place)
+    killed = place.folder.rename(place.folder.with_name("killed"))
+    place.run(killed, "cp", "--archive", killed, place.folder)
+
+
+def a_stage_run_without_commit(place: Place) -> None:
+    one_key(place)
+    place("dvc", "repro", "--no-commit")
+    place("snakemake", "--cores", "2")
+
+
+def a_new_cache_folder(place: Place) -> None:
+    place("dvc", "cache", "dir", "new-cache")
+    place("snakemake", "--cores", "2")
+
+
+def a_stage_of_the_users_own(place: Place) -> None:
+    pipeline = yaml.safe_load((place.folder / "dvc.yaml").read_text())
+    pipeline["stages"]["own"] = {"cmd": "touch own.txt", "outs": ["own.txt"]}
+    (place.folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    place("dvc", "repro", "own")
 
 
 def a_run_killed_in_mid_job(place: Place) -> None:
@@ -324,7 +393,7 @@ def a_script_edited_while_a_run_is_going(place: Place) -> None:
 
 ALL = KERNELS | SWEEP | {"kernel_regression_data"}
 
-# The table: what changes, and which jobs run then, by either door.
+# The table: what changes, and which jobs run then, by either engine.
 TABLE: list[tuple[Callable[[Place], None], set[str]]] = [
     (nothing, set()),
     (every_file_touched, set()),
@@ -334,7 +403,9 @@ TABLE: list[tuple[Callable[[Place], None], set[str]]] = [
     (a_module_of_all, ALL),
     (a_script_with_an_old_time, SWEEP - {"width_sweep_fit"}),
     (a_rule, {"width_sweep_figure"}),
-    (what_all_rules_share, set()),
+    (a_comment_in_what_all_rules_share, set()),
+    (a_module_beside_a_script, {"width_sweep_figure"}),
+    (the_pinned_versions, ALL),
     (a_data_file, set()),
     (a_result_tampered_with, set()),
     (a_result_tampered_with_and_given_its_time, set()),
@@ -345,6 +416,8 @@ TABLE: list[tuple[Callable[[Place], None], set[str]]] = [
     (another_branch_and_back, set()),
     (another_branch_and_back_by_git_alone, set()),
     (a_fresh_clone_with_pull, set()),
+    (a_fresh_clone_without_pull, set()),
+    (another_branch_and_an_edited_script, SWEEP - {"width_sweep_fit"}),
     (a_fresh_clone_with_pull_and_one_key, KERNELS),
     (a_fresh_clone_with_pull_and_an_edited_script, SWEEP - {"width_sweep_fit"}),
     (a_key_there_and_back, set()),
@@ -352,13 +425,19 @@ TABLE: list[tuple[Callable[[Place], None], set[str]]] = [
     (one_width_more, SWEEP),
     (a_run_with_another_configuration, set()),
     (a_run_killed_in_mid_job, SWEEP),
+    (a_run_killed_in_mid_job_and_all_put_back, set()),
+    (a_checkout_killed_in_mid_job_and_copied, SWEEP),
+    (a_job_killed_after_one_key_was_changed, KERNELS),
+    (a_stage_run_without_commit, set()),
+    (a_new_cache_folder, set()),
+    (a_stage_of_the_users_own, set()),
     (the_config_edited_while_a_run_is_going, SWEEP),
     (a_script_edited_while_a_run_is_going, SWEEP),
 ]
 
 
 def page_table() -> str:
-    """The table as docs/two_doors.md shows it; `python tests/test_doors.py` prints it."""
+    """The table as docs/snakemake_and_dvc.md shows it; `python tests/test_staleness.py` prints it."""
     lines = ["| after | these jobs run |", "|---|---|"]
     for change, jobs in TABLE:
         ran = "all" if jobs == ALL else ", ".join(f"`{job}`" for job in sorted(jobs)) or "none"
@@ -367,20 +446,21 @@ def page_table() -> str:
 
 
 def test_the_page_shows_this_table():
-    assert page_table() in (ROOT / "docs/two_doors.md").read_text(), "put in what `python tests/test_doors.py` prints"
+    page = (ROOT / "docs/snakemake_and_dvc.md").read_text()
+    assert page_table() in page, "put in what `python tests/test_staleness.py` prints"
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("change", "jobs"), TABLE, ids=[change.__name__ for change, _ in TABLE])
-def test_table(run, finished, from_nothing, tmp_path, change, jobs, door):
-    place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, door)
+def test_table(run, finished, from_nothing, tmp_path, change, jobs, engine):
+    place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, engine)
     change(place)
-    output = place.enter()
+    output = place.run_engine()
     assert jobs_run(output) == jobs, output
     assert output.count("(Rule: width_sweep_fit)") == ("width_sweep_fit" in jobs), "only what is new is trained"
     config = yaml.safe_load((place.folder / CONFIG).read_text())
     assert results(place.folder) == from_nothing(config)
-    command, nothing_to_do = FINDS_NOTHING[next(other for other in DOORS if other != door)]
+    command, nothing_to_do = HAS_NOTHING_TO_DO[next(other for other in ENGINES if other != engine)]
     output = place(*command)
     assert nothing_to_do in output, output
 
@@ -390,7 +470,7 @@ def test_a_lock_file_with_conflicts_is_told_in_one_line(run, finished, tmp_path)
     lock = folder / "dvc.lock"
     lock.write_text("<<<<<<< ours\n" + lock.read_text())
     before = results(folder)
-    ended = run(folder, *DOORS["snakemake"])
+    ended = run(folder, *ENGINES["snakemake"])
     assert ended.returncode != 0
     assert [line for line in ended.stdout.splitlines() if line.startswith("error: dvc.lock cannot be read")]
     assert "Traceback" not in ended.stdout
@@ -399,7 +479,7 @@ def test_a_lock_file_with_conflicts_is_told_in_one_line(run, finished, tmp_path)
 
 def test_a_folder_without_git_is_run_in_but_not_recorded(run, small, tmp_path):
     folder = shutil.copytree(small, tmp_path / "checkout", symlinks=True, ignore=shutil.ignore_patterns(".git"))
-    ended = run(folder, *DOORS["snakemake"])
+    ended = run(folder, *ENGINES["snakemake"])
     assert ended.returncode == 0, ended.stdout
     assert "dvc: not recorded in dvc.lock:" in ended.stdout
     assert "Nothing to be done" in run(folder, "snakemake", "--dry-run").stdout
@@ -420,19 +500,21 @@ class TestNothingStaleIsRecorded:
         return place
 
     def test_touch_is_refused(self, run, place):
-        ended = run(place.folder, *DOORS["snakemake"], "--touch")
+        ended = run(place.folder, *ENGINES["snakemake"], "--touch")
         assert ended.returncode != 0
         assert "error: --touch lets stale results pass as current" in ended.stdout
-        assert jobs_run(place.enter()) == KERNELS
+        assert jobs_run(place.run_engine()) == KERNELS
 
-    @pytest.mark.parametrize(
-        "option",
-        [["--rerun-triggers", "mtime"], ["--consider-ancient", "kernel_regression_fit=data"]],
-        ids=lambda option: option[0],
-    )
-    def test_by_a_run_that_overlooks_changes(self, place, option):
+    def test_ancient_inputs_are_refused(self, run, place):
+        ended = run(place.folder, *ENGINES["snakemake"], "--consider-ancient", "kernel_regression_fit=data")
+        assert ended.returncode != 0
+        assert "error: --consider-ancient lets stale results pass as current" in ended.stdout
+        assert jobs_run(place.run_engine()) == KERNELS
+
+    def test_by_a_run_that_overlooks_changes(self, place):
         before = (place.folder / "dvc.lock").read_text()
-        assert "dvc: not recorded in dvc.lock" in place(*DOORS["snakemake"], *option)
+        said = place(*ENGINES["snakemake"], "--rerun-triggers", "mtime")
+        assert "dvc: not recorded in dvc.lock: kernel_regression" in said
         assert (place.folder / "dvc.lock").read_text() == before
 
     def test_by_a_run_interrupted_before_it_knew_its_jobs(self, run, place):
@@ -440,10 +522,10 @@ class TestNothingStaleIsRecorded:
         whole = rules.read_text()
         interrupt = "def interrupt(*_, **__):\n    raise KeyboardInterrupt\n"
         rules.write_text(f"{whole}\nimport snakemake.dag\n{interrupt}\nsnakemake.dag.DAG.update_needrun = interrupt\n")
-        assert run(place.folder, *DOORS["snakemake"]).returncode != 0
+        assert run(place.folder, *ENGINES["snakemake"]).returncode != 0
         rules.write_text(whole)
         assert "kernel_regression" in place("dvc", "status")
-        assert jobs_run(place.enter()) == KERNELS
+        assert jobs_run(place.run_engine()) == KERNELS
 
     def test_where_the_records_of_snakemake_are_empty(self, place):
         """As after a crash of the machine."""
@@ -451,23 +533,23 @@ class TestNothingStaleIsRecorded:
             record = record_of(place.folder, f"results/kernel_regression/{result}")
             assert record.is_file()
             record.write_text("")
-        assert jobs_run(place.enter()) == KERNELS
+        assert jobs_run(place.run_engine()) == KERNELS
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_result_tampered_with_while_a_run_is_going_is_not_recorded(run, finished, tmp_path, door):
-    place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, door)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_result_tampered_with_while_a_run_is_going_is_not_recorded(run, finished, tmp_path, engine):
+    place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, engine)
     draw(place, LONG)
     process = place.start()
     path = place.folder / "results/kernel_regression/summary.csv"
     path.write_text(path.read_text().replace("0", "1"))
     process.wait(timeout=300)
     assert "results/kernel_regression/summary.csv" in place("dvc", "status")
-    assert place.enter()
+    assert place.run_engine()
     assert path.read_bytes() == (finished / "results/kernel_regression/summary.csv").read_bytes()
 
 
-def test_a_config_broken_while_a_run_is_going_is_told_in_one_line(run, finished, tmp_path):
+def test_a_config_broken_while_a_run_is_going_does_not_matter_to_it(run, finished, tmp_path):
     place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
     draw(place, LONG)
     whole = (place.folder / CONFIG).read_text()
@@ -475,7 +557,7 @@ def test_a_config_broken_while_a_run_is_going_is_told_in_one_line(run, finished,
     (place.folder / CONFIG).write_text(whole + " : [half\n")
     process.wait(timeout=300)
     said = (place.folder.parent / "started.log").read_text()
-    assert "dvc: not recorded in dvc.lock: error: config/config.yaml cannot be read" in said
+    assert "dvc: recorded in dvc.lock: width_sweep" in said
     assert "Traceback" not in said
 
 
@@ -490,7 +572,7 @@ def test_a_damaged_content_in_the_cache_is_not_put_back(run, finished, tmp_path)
     cached.chmod(0o444)
     path.unlink()
     edit(place.folder / "workflow/scripts/width_sweep_summary.py")
-    place.enter()
+    place.run_engine()
     assert path.read_bytes() == whole
     assert cached.read_bytes() == whole
     assert "up to date" in place("dvc", "status")
@@ -502,9 +584,9 @@ def test_a_stage_whose_sources_dvc_does_not_know_is_not_recorded(run, finished, 
     script.write_text(
         script.read_text().replace("import argparse\n", "import argparse\n\nimport nngplab.training  # noqa\n")
     )
-    ended = run(folder, *DOORS["snakemake"])
+    ended = run(folder, *ENGINES["snakemake"])
     assert ended.returncode == 0, ended.stdout
-    assert "dvc: width_sweep: not recorded in dvc.lock: dvc.yaml lacks src/nngplab/" in ended.stdout
+    assert "dvc: not recorded in dvc.lock: width_sweep: dvc.yaml lacks src/nngplab/" in ended.stdout
     assert "width_sweep" in run(folder, "dvc", "status").stdout
 
 
@@ -512,7 +594,7 @@ def test_a_lock_file_cut_short_is_told_in_one_line(run, finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
     lock = folder / "dvc.lock"
     lock.write_text(lock.read_text().partition("    md5:")[0])
-    ended = run(folder, *DOORS["snakemake"])
+    ended = run(folder, *ENGINES["snakemake"])
     assert ended.returncode != 0
     assert "error: dvc.lock is damaged: git checkout dvc.lock" in ended.stdout
     assert "Traceback" not in ended.stdout
@@ -525,7 +607,7 @@ def test_what_a_killed_dvc_left_in_its_lock_file_holds_nobody_up(run, finished, 
     path = folder / "results/width_sweep/test_mse.csv"
     (folder / ".dvc/tmp").mkdir(exist_ok=True)
     (folder / ".dvc/tmp/rwlock").write_text(left.replace("FILE", str(path)))
-    ended = run(folder, *DOORS["snakemake"], timeout=60)
+    ended = run(folder, *ENGINES["snakemake"], timeout=60)
     assert ended.returncode == 0, ended.stdout
     assert "Nothing to be done" in ended.stdout
 
@@ -535,7 +617,7 @@ class TestTwoAtOnce:
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
         draw(place, LONG)
         first = place.start()
-        output = place.enter()
+        output = place.run_engine()
         assert f"dvc: waiting for process {first.pid} (snakemake --cores 2)" in output
         assert "Nothing to be done" in output
         assert first.wait() == 0
@@ -556,7 +638,7 @@ class TestTwoAtOnce:
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "dvc")
         draw(place, LONG)
         first = place.start()
-        output = place(*DOORS["snakemake"])
+        output = place(*ENGINES["snakemake"])
         assert first.wait() == 0
         assert "Nothing to be done" in output
         assert jobs_run(output) == set()
@@ -578,7 +660,7 @@ class TestTwoAtOnce:
         process.kill()
         process.wait()
         draw(place, 3)
-        output = place.enter()
+        output = place.run_engine()
         assert "a job left by a run that was killed" in output
         assert jobs_run(output) == SWEEP
         assert set(pd.read_csv(place.folder / "results/width_sweep/test_mse.csv")["repeat"]) == {0, 1, 2}

@@ -55,7 +55,11 @@ def validate_config(config):
 # Jobs find the interpreter of this Snakemake, activated or not, and the library of this checkout.
 shell.prefix(
     "set -euo pipefail; "
-    + ("" if workflow.deployment_settings.deployment_method else f"PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
+    + (
+        ""
+        if workflow.deployment_settings.deployment_method
+        else f"PATH={quote(str(Path(sys.executable).parent))}:$PATH; "
+    )
     + f"export PYTHONPATH={quote(str(Path('src').resolve()))}; "
 )
 

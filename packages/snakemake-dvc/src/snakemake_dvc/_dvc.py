@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import yaml
 
+from snakemake_dvc.contents import md5
 from snakemake_dvc.messages import say
 
 LOCK_FILE = "dvc.lock"
@@ -38,10 +39,21 @@ def load(path: str) -> dict[str, Any]:
     Raises:
         ValueError: with one line, if the file cannot be read, as after a merge with conflicts.
     """
-    try:
-        content = yaml.load(Path(path).read_bytes(), _Loader) or {}  # noqa: S506
-    except FileNotFoundError:
+    if not Path(path).is_file():
         return {}
+    content = Path(path).read_bytes()
+    if md5(content) not in _loaded:
+        _loaded[md5(content)] = _parse(path, content)
+    return _loaded[md5(content)]
+
+
+# dvc.lock is long, and is asked for several times in a run.
+_loaded: dict[str, dict[str, Any]] = {}
+
+
+def _parse(path: str, text: bytes) -> dict[str, Any]:
+    try:
+        content = yaml.load(text, _Loader) or {}  # noqa: S506
     except yaml.YAMLError as error:
         where = " ".join(str(getattr(error, "problem_mark", "")).split())
         raise ValueError(
@@ -107,6 +119,11 @@ class Dvc:
     def cache_root(self) -> Path:
         """The folder of the cache."""
         return Path(self.config["cache"].get("dir") or ".dvc/cache")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the members of a group share the cache."""
+        return self.config["cache"].get("shared") == "group"
 
     @property
     def has_remote(self) -> bool:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 from collections.abc import Iterable
@@ -19,11 +20,13 @@ class Cache:
     Args:
         root: DVC's cache folder.
         ledger: it remembers the digests of unchanged files.
+        is_shared: whether the members of a group share the cache (DVC's `cache.shared`).
     """
 
-    def __init__(self, root: Path, ledger: Ledger) -> None:
+    def __init__(self, root: Path, ledger: Ledger, is_shared: bool = False) -> None:
         self.root = root
         self.ledger = ledger
+        self.is_shared = is_shared
 
     def path(self, digest: str) -> Path:
         """Return where the content with a digest lies."""
@@ -85,12 +88,12 @@ class Cache:
 
     def _beside(self) -> Path:
         folder = self.root / "snakemake-dvc/tmp"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / str(os.getpid())
+        make_folder(folder, self.is_shared)
+        return folder / f"{socket.gethostname()}.{os.getpid()}"
 
     def _place(self, beside: Path, digest: str) -> None:
         beside.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
-        self.path(digest).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path(digest).parent, self.is_shared)
         beside.replace(self.path(digest))
 
     def restore(self, path: str | Path, digest: str) -> bool:
@@ -134,6 +137,15 @@ class Cache:
         if content is not None:
             to.write_bytes(content)
         return content is not None
+
+
+def make_folder(folder: Path, is_shared: bool) -> None:
+    """Make a folder, with those around it; where a group shares it, as DVC makes them."""
+    if not folder.is_dir():
+        make_folder(folder.parent, is_shared)
+        folder.mkdir(exist_ok=True)
+        if is_shared:
+            folder.chmod(0o2775)
 
 
 @functools.cache

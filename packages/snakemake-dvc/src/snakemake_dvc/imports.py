@@ -1,34 +1,48 @@
 """The modules of a project that a Python script imports: an edit of one makes the results of the script stale."""
 
 import ast
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from snakemake_dvc.contents import Ledger
 
 
-def imported_files(script: str, python_path: Iterable[str], ledger: Ledger) -> set[str]:
-    """Return the files that a script imports, directly or not, from its own folder and from the project's.
-
-    Imports inside functions count too. Modules whose names are computed are not found: name those as inputs of the
-    rule.
+class Imports:
+    """The files that Python scripts import, as they are now.
 
     Args:
-        script: the path of the script.
-        python_path: further folders that Python searches for modules.
+        python_path: folders that Python searches for modules, beside the folder of a script.
         ledger: it remembers what each file imports.
     """
-    roots = [Path(script).parent, *map(Path, python_path)]
-    found: set[str] = set()
-    waiting = [script]
-    while waiting:
-        path = waiting.pop()
-        for name in ledger.derived("imports", path, _imported_names):
-            for file in _files_of(name, Path(path), roots):
-                if file not in found and file != script:
-                    found.add(file)
-                    waiting.append(file)
-    return found
+
+    def __init__(self, python_path: Iterable[str], ledger: Ledger) -> None:
+        self.python_path = tuple(python_path)
+        self.ledger = ledger
+        self._direct: dict[tuple[str, str], set[str]] = {}
+
+    def of(self, script: str) -> set[str]:
+        """Return the files that a script imports, directly or not, from its own folder and from the project's.
+
+        Imports inside functions count too. Modules whose names are computed are not found: name those as inputs of
+        the rule.
+        """
+        home = str(Path(script).parent)
+        found: set[str] = set()
+        waiting = [script]
+        while waiting:
+            new = self._directly(waiting.pop(), home) - found - {script}
+            found |= new
+            waiting += new
+        return found
+
+    def _directly(self, path: str, home: str) -> set[str]:
+        """Return the files that the import statements of one file run, for a script in a folder."""
+        if (path, home) not in self._direct:
+            names = self.ledger.derived("imports", path, _imported_names)
+            roots = [home, *self.python_path]
+            self._direct[path, home] = {file for name in names for file in _files_of(name, Path(path), roots)}
+        return self._direct[path, home]
 
 
 def _imported_names(source: bytes) -> list[str]:
@@ -55,25 +69,31 @@ def _is_import_call(function: ast.expr) -> bool:
     return name in ("import_module", "__import__")
 
 
-def _files_of(name: str, importer: Path, roots: Iterable[Path]) -> Iterator[str]:
+def _files_of(name: str, importer: Path, roots: Iterable[str]) -> Iterator[str]:
     """Yield the files that an import of a name runs: the module and the packages around it."""
-    parts = name.lstrip(".").split(".") if name.strip(".") else []
-    if level := len(name) - len(name.lstrip(".")):
-        folder = importer.parent
-        for _ in range(level - 1):
-            folder = folder.parent
-        yield from _package_file(folder)
-        roots = [folder]
+    level = len(name) - len(name.lstrip("."))
+    parts = [part for part in name.lstrip(".").split(".") if part]
+    if level:
+        folder = importer.parents[level - 1]
+        yield from filter(_is_file, [f"{folder.as_posix()}/__init__.py"])
+        roots = [str(folder)]
     for root in roots:
-        folder = root
+        folder_name = root
         for part in parts:
-            module = folder / f"{part}.py"
-            folder = folder / part
-            yield from _package_file(folder)
-            if module.is_file() and not (folder / "__init__.py").is_file():
-                yield module.as_posix()
+            package, module = f"{folder_name}/{part}/__init__.py", f"{folder_name}/{part}.py"
+            folder_name = f"{folder_name}/{part}"
+            if _is_file(package):
+                yield _plain(package)
+            elif _is_file(module):
+                yield _plain(module)
+                break
+            elif not os.path.isdir(folder_name):  # noqa: PTH112 - this is called thousands of times
+                break
 
 
-def _package_file(folder: Path) -> Iterator[str]:
-    if (folder / "__init__.py").is_file():
-        yield (folder / "__init__.py").as_posix()
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - this is called thousands of times
+
+
+def _plain(path: str) -> str:
+    return path.removeprefix("./")

@@ -7,7 +7,7 @@ from typing import Any
 from snakemake_dvc import _snakemake
 from snakemake_dvc._snakemake import Change, UndeterminedError
 from snakemake_dvc.contents import Ledger
-from snakemake_dvc.imports import imported_files
+from snakemake_dvc.imports import Imports
 from snakemake_dvc.project import Project
 from snakemake_dvc.records import Recipe
 from snakemake_dvc.snapshot import RunSnapshot
@@ -27,7 +27,7 @@ class Recipes:
         self.project = project
         self.snapshot = snapshot
         self.ledger = ledger
-        self._imports: dict[str, set[str]] = {}
+        self._imports = Imports(project.python_path, ledger)
 
     def of(self, job: Any, digest: Callable[[str], str | None]) -> Recipe:
         """Return the recipe of a job.
@@ -58,14 +58,12 @@ class Recipes:
         scripts = [path for path in inputs if path.endswith(".py")] + ([script] if script else [])
         found = {script} if script else set()
         for path in scripts:
-            if path not in self._imports and Path(path).is_file():
-                self._imports[path] = imported_files(path, self.project.python_path, self.ledger)
-            found |= self._imports.get(path, set())
+            found |= self._imports.of(path) if Path(path).is_file() else set()
         return found - set(inputs)
 
     def look_again(self) -> None:
         """Forget what scripts import: they may have been edited."""
-        self._imports = {}
+        self._imports = Imports(self.project.python_path, self.ledger)
 
     def _rules_without_comments(self) -> dict[str, str]:
         paths = [path for path in self.snapshot.rules_files if Path(path).is_file()]

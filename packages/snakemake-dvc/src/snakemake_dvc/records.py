@@ -3,10 +3,13 @@
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from snakemake_dvc.cache import make_folder
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,12 @@ class RecordStore:
 
     Args:
         folder: where they lie, beside the contents that they name.
+        is_shared: whether the members of a group share the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, is_shared: bool = False) -> None:
         self.folder = folder
+        self.is_shared = is_shared
 
     def find(self, key: str) -> list[Record]:
         """Return the records of a recipe, the newest first: more than one if its job is not deterministic."""
@@ -95,8 +100,8 @@ class RecordStore:
         others = [other.line() for other in self.find(record.recipe.key)[::-1]]
         if others[-1:] == [line]:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(f".{os.getpid()}")
+        make_folder(path.parent, self.is_shared)
+        beside = path.with_suffix(f".{socket.gethostname()}.{os.getpid()}")
         beside.write_text("\n".join([*(other for other in others if other != line), line, ""]), encoding="utf-8")
         beside.replace(path)
 
@@ -114,7 +119,7 @@ class RecordStore:
 
     def note_read(self, name: str) -> None:
         """Remember that the records of a file are here."""
-        (self.folder / "read").mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder / "read", self.is_shared)
         (self.folder / "read" / name).touch()
 
     def _path(self, key: str) -> Path:

@@ -32,8 +32,8 @@ class Results:
         self.stages = stages
         self.quarantine = quarantine
         self.may_write = may_write
-        self.cache = Cache(dvc.cache_root, ledger)
-        self.store = RecordStore(dvc.cache_root / "snakemake-dvc/records")
+        self.cache = Cache(dvc.cache_root, ledger, dvc.is_shared)
+        self.store = RecordStore(dvc.cache_root / "snakemake-dvc/records", dvc.is_shared)
         self.virtual: set[str] = set()
         self.restored: set[str] = set()
         self.collecting = False

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-DOORS = {
+ENGINES = {
     "snakemake --dry-run": (["snakemake", "--dry-run", "--cores", "1"], "Nothing to be done"),
     "dvc status": (["dvc", "status"], "Data and pipelines are up to date."),
 }
@@ -76,14 +76,14 @@ def main(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder)
         make_bare(bare, jobs, stages)
-        for door, (command, nothing) in DOORS.items():
+        for engine, (command, nothing) in ENGINES.items():
             turns = range(arguments.rounds + 1)
             taken = [[seconds(where, command, nothing) for where in (arguments.project, bare)] for _ in turns]
             project_seconds, bare_seconds = np.transpose(taken[1:])  # the first turn fills the caches of the system
             ratio = project_seconds / bare_seconds
             rows.append(
                 {
-                    "door": door,
+                    "engine": engine,
                     "project_seconds": np.median(project_seconds),
                     "bare_seconds": np.median(bare_seconds),
                     "ratio": np.median(ratio),
@@ -91,7 +91,7 @@ def main(arguments: argparse.Namespace) -> None:
                     "ratio_high": ratio.max(),
                 }
             )
-            print(f"{door} timed", file=sys.stderr)
+            print(f"{engine} timed", file=sys.stderr)
     print(f"{jobs} jobs in {stages} stages, {arguments.rounds} rounds")
     print(pd.DataFrame(rows).to_csv(index=False, float_format="%.3g"), end="")
 
