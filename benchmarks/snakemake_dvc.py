@@ -1,12 +1,11 @@
-"""Time how long Snakemake and DVC need to find that nothing has changed, against a bare workflow of the same size.
+"""Time what snakemake-dvc costs: a run in which nothing is to be done, and a run of 100 small jobs.
 
-The bare workflow is made in a temporary folder: as many jobs and stages as the project has, each with one empty file,
-and nothing else. Both are asked in turns, several times over; the table shows the median seconds and the median of the
-paired ratios with its range. The project must be up to date: `make report` first.
+The same workflow is made twice in a temporary folder, with the call of `reconcile` and without. Each job starts Python
+and writes a line. Both workflows run in turns, several times over; the table shows the median seconds of each, and the
+medians of the paired differences and ratios, with their ranges.
 """
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,22 +14,41 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
-ENGINES = {
-    "snakemake --dry-run": (["snakemake", "--dry-run", "--cores", "1"], "Nothing to be done"),
-    "dvc status": (["dvc", "status"], "Data and pipelines are up to date."),
-}
 SNAKEFILE = """
+{reconcile}
+configfile: "config.yaml"
+
+
+{call}
 rule all:
     input:
-        expand("jobs/{{number}}", number=range({jobs})),
+        expand("results/small/{{number}}.txt", number=range({jobs})),
 
 
-rule job:
-    output:
-        touch("jobs/{{number}}"),
+include: "small.smk"
 """
+RULES = """
+rule small_job:
+    input:
+        script="job.py",
+    output:
+        "results/small/{number}.txt",
+    params:
+        seed=config["seed"],
+    shell:
+        "python {input.script} {params.seed} {wildcards.number} >{output}"
+
+
+rule small:
+    input:
+        rules.all.input,
+"""
+IMPORT = "from snakemake_dvc import Project, reconcile\n\n"
+CALL = (
+    'reconcile(workflow, config, Project(dvc_path=lambda path: "results/small" if "results" in path else path))\n\n\n'
+)
+JOB = "import json\nimport sys\nimport time\n\ntime.sleep({seconds})\nprint(json.dumps(sys.argv[1:]))\n"
 
 
 def said(folder: Path, *command: str) -> str:
@@ -42,62 +60,73 @@ def said(folder: Path, *command: str) -> str:
     return ended.stdout
 
 
-def size(project: Path) -> tuple[int, int]:
-    """Return how many jobs and stages a project has."""
-    total = re.search(r"^total +(\d+)$", said(project, "snakemake", "--dry-run", "--forceall"), flags=re.MULTILINE)
-    stages = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    return int(total[1]) if total else 0, len(stages)
+def make_workflow(folder: Path, jobs: int, seconds: float, reconciles: bool) -> Path:
+    """Make a workflow of small jobs, with or without the call of `reconcile`."""
+    folder.mkdir()
+    imported, call = (IMPORT, CALL) if reconciles else ("", "")
+    (folder / "Snakefile").write_text(SNAKEFILE.format(reconcile=imported, call=call, jobs=jobs), encoding="utf-8")
+    (folder / "small.smk").write_text(RULES, encoding="utf-8")
+    (folder / "job.py").write_text(JOB.format(seconds=seconds), encoding="utf-8")
+    set_seed(folder, 0)
+    if reconciles:
+        said(folder, "git", "init", "--quiet")
+        said(folder, "dvc", "init", "--quiet")
+        said(folder, sys.executable, "-m", "snakemake_dvc", "stages")
+    return folder
 
 
-def make_bare(folder: Path, jobs: int, stages: int) -> None:
-    """Make a workflow and a pipeline of empty files, up to date."""
-    (folder / "Snakefile").write_text(SNAKEFILE.format(jobs=jobs), encoding="utf-8")
-    said(folder, "snakemake", "--cores", "all")
-    said(folder, "git", "init", "--quiet")
-    said(folder, "dvc", "init", "--quiet")
-    names = [f"stage_{number}" for number in range(stages)]
-    bare = {name: {"cmd": f"touch {name}", "outs": [name]} for name in names}
-    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": bare}), encoding="utf-8")
-    said(folder, "dvc", "repro", "--quiet")
+def set_seed(folder: Path, seed: int) -> None:
+    (folder / "config.yaml").write_text(f"seed: {seed}\n", encoding="utf-8")
 
 
-def seconds(folder: Path, command: list[str], nothing: str) -> float:
+def seconds_of(folder: Path, *command: str) -> float:
     start = time.perf_counter()
-    text = said(folder, *command)
-    taken = time.perf_counter() - start
-    if nothing not in text:
-        sys.exit(f"{folder} is not up to date, says {' '.join(command)}: `make report` first\n{text}")
-    return taken
+    said(folder, *command)
+    return time.perf_counter() - start
+
+
+def row(name: str, taken: list[tuple[float, float]]) -> dict[str, str | float]:
+    """Return a row of the table from pairs of seconds, with `reconcile` and without."""
+    ours, bare = np.array(taken).T
+    return {
+        "run": name,
+        "reconciled_seconds": np.median(ours),
+        "bare_seconds": np.median(bare),
+        "difference": np.median(ours - bare),
+        "difference_low": (ours - bare).min(),
+        "difference_high": (ours - bare).max(),
+        "ratio": np.median(ours / bare),
+        "ratio_low": (ours / bare).min(),
+        "ratio_high": (ours / bare).max(),
+    }
 
 
 def main(arguments: argparse.Namespace) -> None:
-    jobs, stages = size(arguments.project)
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        bare = Path(folder)
-        make_bare(bare, jobs, stages)
-        for engine, (command, nothing) in ENGINES.items():
-            turns = range(arguments.rounds + 1)
-            taken = [[seconds(where, command, nothing) for where in (arguments.project, bare)] for _ in turns]
-            project_seconds, bare_seconds = np.transpose(taken[1:])  # the first turn fills the caches of the system
-            ratio = project_seconds / bare_seconds
-            rows.append(
-                {
-                    "engine": engine,
-                    "project_seconds": np.median(project_seconds),
-                    "bare_seconds": np.median(bare_seconds),
-                    "ratio": np.median(ratio),
-                    "ratio_low": ratio.min(),
-                    "ratio_high": ratio.max(),
-                }
-            )
-            print(f"{engine} timed", file=sys.stderr)
-    print(f"{jobs} jobs in {stages} stages, {arguments.rounds} rounds")
-    print(pd.DataFrame(rows).to_csv(index=False, float_format="%.3g"), end="")
+    run = ["snakemake", "--cores", str(arguments.cores)]
+    nothing: list[tuple[float, float]] = []
+    all_jobs: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as home:
+        folders = [
+            make_workflow(Path(home, name), arguments.jobs, arguments.seconds, name == "reconciled")
+            for name in ("reconciled", "bare")
+        ]
+        for seed in range(1, arguments.rounds + 1):
+            for folder in folders:
+                set_seed(folder, seed)
+            ours, bare = (seconds_of(folder, *run) for folder in folders)
+            all_jobs.append((ours, bare))
+            for _ in range(3):
+                ours, bare = (seconds_of(folder, *run) for folder in folders)
+                nothing.append((ours, bare))
+            print(f"round {seed} of {arguments.rounds} timed", file=sys.stderr)
+    table = pd.DataFrame([row("nothing to do", nothing), row(f"{arguments.jobs} jobs", all_jobs)])
+    print(table.to_csv(index=False, float_format="%.3g"), end="")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--project", type=Path, default=Path(), help="the project's folder, up to date")
-    parser.add_argument("--rounds", type=int, default=9, help="times that each pair of measurements is taken")
+    parser.add_argument("--jobs", type=int, default=100, help="jobs of the workflow")
+    parser.add_argument("--seconds", type=float, default=0.5, help="seconds that each job sleeps")
+    parser.add_argument("--cores", type=int, default=2, help="jobs that run at a time")
+    parser.add_argument("--rounds", type=int, default=3, help="times that each pair of measurements is taken")
     main(parser.parse_args())

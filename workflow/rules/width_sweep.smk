@@ -11,12 +11,12 @@ WIDTH_SWEEP_SHARDS = [
 ]
 # What a unit of the hidden layer takes: its weights and its outputs in a batch, with their singular vectors; and its
 # products with all samples, in each draw.
-WIDTH_SWEEP_UNIT_MB = 8 * (config["kernel_regression"]["d"] + 4 * config["kernel_regression"]["n"]) / 1e6
+WIDTH_SWEEP_UNIT_MB = 8 * (KERNEL_REGRESSION["d"] + 4 * KERNEL_REGRESSION["n"]) / 1e6
 WIDTH_SWEEP_UNIT_OPERATIONS = (
     2
     * WIDTH_SWEEP["shard_size"]
-    * config["kernel_regression"]["d"]
-    * (config["kernel_regression"]["n"] + config["kernel_regression"]["n_test"])
+    * KERNEL_REGRESSION["d"]
+    * (KERNEL_REGRESSION["n"] + KERNEL_REGRESSION["n_test"])
 )
 
 

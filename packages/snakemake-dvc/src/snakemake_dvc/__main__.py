@@ -31,12 +31,20 @@ def stages() -> dict[str, Any]:
             outputs=set(map(str, job.output)) - _snakemake.temporary(job),
             sources=reconciliation.recipes.sources_of(job),
             rules_files=shared | {_snakemake.relative(Path(job.rule.snakefile))},
-            params=set(dict(job.params.items())),
+            keys=_keys_of(job),
         )
         for job in jobs
         if _is_stage(dag.workflow, _stage_of(job))
     ]
     return stages_of_rules(facts, reconciliation.snapshot.config, project)
+
+
+def _keys_of(job: Any) -> set[str]:
+    """Return the keys of the configuration that the rules of a job's file read, its command, and what all share."""
+    config = job.dag.workflow.globals["config"]
+    job.params  # noqa: B018 - its functions read the configuration
+    shared = [keys for file, keys in config.outside_of_functions.items() if not _is_stage(job.dag.workflow, file)]
+    return config.by_file.get(_stage_of(job), set()).union(_snakemake.config_keys_of(job, set(config.plain)), *shared)
 
 
 def _stage_of(job: Any) -> str:

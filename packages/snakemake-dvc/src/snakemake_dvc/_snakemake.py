@@ -8,18 +8,20 @@ failed.
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Formatter
 from typing import Any, Protocol
 
 import yaml
 from snakemake.api import SnakemakeApi  # before the rest, which it imports in the right order
 from snakemake.common.tbdstring import TBDString
 from snakemake.dag import DAG
-from snakemake.io import _IOFile
+from snakemake.io import _IOFile, is_flagged
 from snakemake.jobs import Job
 from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
 from snakemake.scheduling.job_scheduler import JobScheduler
@@ -33,8 +35,9 @@ from snakemake.settings.types import (
 )
 from snakemake.shell import shell
 
+from snakemake_dvc.config_reads import ConfigReads
 from snakemake_dvc.contents import md5
-from snakemake_dvc.values import as_json
+from snakemake_dvc.values import as_json, canonical
 
 
 class UndeterminedError(Exception):
@@ -307,7 +310,21 @@ def refused_option(workflow: Any) -> str | None:
     if workflow.touch:
         return "--touch"
     settings = workflow.workflow_settings
-    return "--consider-ancient" if settings is not None and settings.consider_ancient else None
+    if settings is None:
+        return None
+    return "--consider-ancient" if settings.consider_ancient else "--cache" if settings.cache is not None else None
+
+
+def without_records(workflow: Any) -> str | None:
+    """Return, in words, a rule of which no record can be written; None if there is none."""
+    for rule in workflow.rules:
+        for path in [*rule.input, *rule.output]:
+            for flag in ("pipe", "service", "update"):
+                if is_flagged(path, flag):
+                    return f"rule {rule.name}: {flag}() files have no digest that says what made them"
+            if is_flagged(path, "storage_object"):
+                return f"rule {rule.name}: files in remote storage have no digest here; fetch them by a rule"
+    return None
 
 
 def rules_files_of(workflow: Any) -> list[str]:
@@ -324,11 +341,7 @@ def rules_files_of(workflow: Any) -> list[str]:
 
 def ordered_jobs(dag: Any) -> list[Any]:
     """Return the jobs that make files, each after those whose files it reads."""
-    return [job for level in dag.toposorted() for job in level if job.output and not _is_pipe(job)]
-
-
-def _is_pipe(job: Any) -> bool:
-    return bool(job.pipe_or_service_output)
+    return [job for level in dag.toposorted() for job in level if job.output]
 
 
 def forget_inventory(workflow: Any) -> None:
@@ -429,14 +442,55 @@ def commands(job: Any, rules: Callable[[], dict[str, str]]) -> dict[str, str]:
     """
     rule = job.rule
     found = {}
+    config = _digest(as_json(canonical(job.dag.workflow.globals["config"])))
     if rule.shellcmd is not None:
         found["shell"] = md5(f"{_portable(shell._process_prefix or '')}\n{rule.shellcmd}".encode())
+        if names := _globals_in(rule.shellcmd, job.dag.workflow.globals):
+            found["globals"] = _digest(names)
     elif rule.is_run:
-        found["run"] = md5(f"{rule.run_func_src}\n{json.dumps(rules(), sort_keys=True)}".encode())
+        found["run"] = md5(f"{rule.run_func_src}\n{_digest(rules())}\n{config}".encode())
     if rule.wrapper or rule.cwl or rule.template_engine:
-        found["wrapper"] = md5(f"{rule.wrapper} {rule.cwl} {rule.template_engine}".encode())
+        found["wrapper"] = md5(f"{rule.wrapper} {rule.cwl} {rule.template_engine}\n{config}".encode())
+    if (script := script_of(job)) and b"config" in Path(script).read_bytes():
+        found["config"] = config  # a script can read all of it, as snakemake.config
     stack = job.dag.workflow.persistence._software_stack_hash(job)
     return found | {"software": stack}
+
+
+def _digest(value: Any) -> str:
+    return md5(json.dumps(value, sort_keys=True).encode())
+
+
+def _globals_in(command: str, names: dict[str, Any]) -> dict[str, str]:
+    """Return the values of the fields of a command that are neither the job's own nor part of its recipe."""
+    fields = {field for _, field, _, _ in Formatter().parse(command) if field}
+    fields = {field for field in fields if re.split(r"[.\[]", field)[0] not in _OF_THE_JOB}
+    known = {**names, "config": canonical(names["config"])}
+    return {field: _text_of(field, known) for field in fields}
+
+
+# What a command can name of its job, beside the parameters and files that the recipe has.
+_OF_THE_JOB = {
+    *("input", "output", "params", "wildcards", "threads", "resources", "log", "jobid", "name", "rule", "rulename"),
+    *("bench_iteration", "version", "conda_env", "container_img", "env_modules", "attempt"),
+}
+
+
+def _text_of(field: str, names: dict[str, Any]) -> str:
+    try:
+        return str(Formatter().get_field(re.sub(r":.*", "", field), (), names)[0])
+    except (KeyError, AttributeError, IndexError, TypeError, ValueError):
+        return ""
+
+
+def config_keys_of(job: Any, keys: set[str]) -> set[str]:
+    """Return those of some keys of the configuration that the command of a job names itself."""
+    rule = job.rule
+    if rule.shellcmd is None:
+        return keys
+    fields = {field for _, field, _, _ in Formatter().parse(rule.shellcmd) if field}
+    found = {found[1] for field in fields if (found := re.match(r"config\[(\w+)\]", field))}
+    return keys if "config" in fields else found & keys
 
 
 def script_of(job: Any) -> str | None:
@@ -484,8 +538,35 @@ def read_config(path: str) -> dict[str, Any]:
     return dict(yaml.load(Path(path).read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {})  # noqa: S506
 
 
+_notes_config = False
+
+
+def note_config_reads(workflow: Any) -> None:
+    """Note which keys of the configuration the rules read, if the graph of all jobs is wanted for that."""
+    if not _notes_config:
+        return
+    config = ConfigReads(workflow.globals["config"])
+    lookup = workflow.globals["lookup"]
+
+    def lookup_and_note(*args: Any, **kwargs: Any) -> Any:
+        # Snakemake's own walks over the whole configuration.
+        if kwargs.get("within") is config:
+            path = str(kwargs.get("dpath") or kwargs.get("query") or next(iter(args), ""))
+            first = path.strip("/").split("/")[0]
+            _ = config.keys() if "{" in first else config.get(first)
+            kwargs["within"] = config.plain
+        return lookup(*args, **kwargs)
+
+    workflow.globals.update(config=config, lookup=lookup_and_note)
+
+
 def dag_of_all(snakefile: Path = Path("Snakefile")) -> Any:
-    """Return the graph of all jobs of the first rule, for the workflow in the current folder."""
+    """Return the graph of all jobs of the first rule, for the workflow in the current folder.
+
+    Its configuration notes which keys the rules read.
+    """
+    global _notes_config
+    _notes_config = True
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow_api = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=snakefile)
         workflow = workflow_api.dag(DAGSettings(forceall=True)).workflow_api._workflow

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from snakemake_dvc.contents import Ledger, files_in, folder_list, md5
 
+# The end of the name of a file that is being restored.
+UNFINISHED = ".snakemake-dvc"
+
 
 class Cache:
     """DVC's cache of contents.
@@ -104,7 +107,7 @@ class Cache:
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
         try:
             if not (self._copy(digest, beside) or self._copy_from_git(path, digest, beside)):
                 return False
@@ -137,6 +140,15 @@ class Cache:
         if content is not None:
             to.write_bytes(content)
         return content is not None
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process has left in a folder that was killed while it restored a file."""
+    for path in folder.glob(f".*{UNFINISHED}"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def make_folder(folder: Path, is_shared: bool) -> None:

@@ -62,8 +62,10 @@ def _holder(file: Any) -> str:
     return file.read().strip() or "another process"
 
 
-def end_killed_runs(runs: Path) -> None:
-    """Wait for or cancel the jobs that killed runs have left. The lock is held, so no run is going.
+def end_killed_runs(runs: Path) -> bool:
+    """Wait for or cancel the jobs that killed runs have left; return whether a run was killed.
+
+    The lock is held, so no run is going.
 
     Args:
         runs: the folder in which each run that is going has a file.
@@ -78,6 +80,7 @@ def end_killed_runs(runs: Path) -> None:
             psutil.wait_procs([process])
     for path in left:
         Path(path).unlink(missing_ok=True)
+    return bool(left)
 
 
 def _is_of_a_run(process: psutil.Process, runs: set[str]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._snakemake import Change, UndeterminedError
+from snakemake_dvc.cache import remove_unfinished
 from snakemake_dvc.contents import Ledger, files_in, fingerprint
 from snakemake_dvc.lock import RunLock, end_killed_runs
 from snakemake_dvc.messages import say
@@ -40,6 +41,7 @@ def reconcile(workflow: Any, config: dict[str, Any], project: Project | None = N
         reconciliation = Reconciliation(workflow, project, RunSnapshot(dict(config)))
         reconciliation.check_configuration()
         _snakemake.install(workflow, reconciliation)
+        _snakemake.note_config_reads(workflow)
     elif snapshot := RunSnapshot.handed_down():
         abort_if_rules_changed(snapshot)
         config.clear()
@@ -95,6 +97,8 @@ class Reconciliation:
         """
         if option := _snakemake.refused_option(self.workflow):
             raise ValueError(f"{option} lets stale results pass as current, and nothing needs it: run without it")
+        if lacking := _snakemake.without_records(self.workflow):
+            raise ValueError(lacking)
         self.executes = _snakemake.executes(self.workflow)
         self.snapshot.add_rules_files(_snakemake.rules_files_of(self.workflow))
         refuse_if_edited_since_start(self.project.config_file)
@@ -134,7 +138,9 @@ class Reconciliation:
                 said = True
                 self.lock.release()  # a stage that this process of DVC runs needs the lock before DVC can end
                 time.sleep(1)
-        end_killed_runs(Path(self.project.state, "runs"))
+        if end_killed_runs(Path(self.project.state, "runs")):
+            for folder in _snakemake.folders_of_outputs(self.workflow):
+                remove_unfinished(folder)
         _snakemake.release_locks(self.workflow)
 
     def _hand_down(self) -> None:

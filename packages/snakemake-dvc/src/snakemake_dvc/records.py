@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from snakemake_dvc.cache import make_folder
+from snakemake_dvc.values import canonical
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Recipe:
     def key(self) -> str:
         """The digest of the recipe. Numbers that are equal are the same: 88 and 88.0."""
         return _sha256(
-            [self.rule, self.code, self.environment, _canonical(self.params), self.inputs, sorted(self.outputs)]
+            [self.rule, self.code, self.environment, canonical(self.params), self.inputs, sorted(self.outputs)]
         )
 
 
@@ -129,17 +130,6 @@ class RecordStore:
 def records_in(text: str) -> Iterator[Record]:
     """Yield the records in the text of a file; damaged lines are left out."""
     yield from filter(None, map(Record.of, text.splitlines()))
-
-
-def _canonical(value: Any) -> Any:
-    """Return a value in which numbers that are equal are the same."""
-    if isinstance(value, dict):
-        return {str(key): _canonical(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_canonical(inner) for inner in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    return value
 
 
 def _sha256(content: Any) -> str:

@@ -117,9 +117,9 @@ def stages_of_rules(jobs: Iterable["JobFacts"], config: dict[str, Any], project:
 
     A stage runs the rules of its file and no others; the file has a rule of the stage's name, which asks for all that
     the stage makes. The deps are what the rules read and do not make, and all that counts as their code. The params
-    are the section of the configuration that bears the stage's name and the keys that a rule's params name; for a rule
-    with a param `config`, all keys. A file `metrics.json` is a metric: git has it, and not the cache, so that a clone
-    compares commits before it has pulled anything.
+    are the section of the configuration that bears the stage's name, and the keys that the rules read. A file
+    `metrics.json` is a metric: git has it, and not the cache, so that a clone compares commits before it has pulled
+    anything.
     """
     by_stage: dict[str, list[JobFacts]] = {}
     for job in jobs:
@@ -138,7 +138,7 @@ class JobFacts:
     outputs: set[str]
     sources: set[str]
     rules_files: set[str]
-    params: set[str]
+    keys: set[str]
 
 
 def _stage(name: str, jobs: list[JobFacts], config: dict[str, Any], project: Any) -> dict[str, Any]:
@@ -147,8 +147,8 @@ def _stage(name: str, jobs: list[JobFacts], config: dict[str, Any], project: Any
     read = {project.dvc_path(path) for job in jobs for path in job.inputs} - outs
     sources = {path for job in jobs for path in job.sources | job.rules_files}
     rules = dict.fromkeys([*(job.rule for job in jobs), name])
-    used = {name}.union(*(job.params for job in jobs))
-    keys = [key for key in config if key in used or "config" in used]
+    used = {name}.union(*(job.keys for job in jobs))
+    keys = [key for key in config if key in used]
     return {
         "desc": jobs[0].message,
         "cmd": f"snakemake --cores all --allowed-rules {' '.join(rules)} -- {name}",

@@ -33,6 +33,22 @@ def as_json(value: Any) -> Any:
         return repr(value)
 
 
+def canonical(value: Any) -> Any:
+    """Return a value in which numbers that are equal are the same.
+
+    Example:
+        >>> canonical({"seed": 88.0, "rates": [0.5, True]})
+        {'seed': 88, 'rates': [0.5, True]}
+    """
+    if isinstance(value, dict):
+        return {str(key): canonical(value[key]) for key in value}
+    if isinstance(value, list | tuple):
+        return [canonical(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
 def without_comments(source: bytes) -> str:
     """Return a digest of Python or Snakemake code that comments and empty lines do not change."""
     skipped = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
