@@ -363,7 +363,7 @@ def release_locks(workflow: Any) -> None:
     """Remove the locks that a killed run has left."""
     persistence = workflow.persistence
     if any(True for _ in persistence._read_locks()):
-        persistence.cleanup_locks()
+        persistence._delete_locks()
         if folder := getattr(persistence, "_lockdir", None):
             Path(folder).mkdir(exist_ok=True)  # Snakemake removes it with the locks
 
