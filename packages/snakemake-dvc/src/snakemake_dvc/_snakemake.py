@@ -9,6 +9,7 @@ failed.
 
 import json
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -178,10 +179,16 @@ def _single_jobs(job: Any) -> list[Any]:
 
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
+    # asyncio would note an interrupt and let us go on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     except (ValueError, OSError) as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted before any job has started")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _stale_but_not_to_run(listener: Listener, dag: Any) -> list[Any]:
