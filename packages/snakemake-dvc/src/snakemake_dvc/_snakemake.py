@@ -371,8 +371,8 @@ def release_locks(workflow: Any) -> None:
     persistence = workflow.persistence
     if any(True for _ in persistence._read_locks()):
         persistence._delete_locks()
-        if folder := getattr(persistence, "_lockdir", None):
-            Path(folder).mkdir(exist_ok=True)  # Snakemake removes it with the locks
+    if folder := getattr(persistence, "_lockdir", None):
+        Path(folder).mkdir(exist_ok=True)  # Snakemake removes it with the locks, at the end of each run
 
 
 def force_all(workflow: Any) -> None:
@@ -421,8 +421,9 @@ def params(job: Any) -> dict[str, Any]:
         UndeterminedError: if one follows from a file that is not there.
     """
     job._params = None  # it may have been computed when a file was not there yet
-    names = {id(value): name for name, value in job.params.items()}
-    values = {names.get(id(value), str(number)): value for number, value in enumerate(job.params)}
+    spans = [(start, end or start + 1) for start, end in job.params._names.values()]
+    named = {number for start, end in spans for number in range(start, end)}
+    values = {str(number): value for number, value in enumerate(job.params) if number not in named}
     values |= dict(job.params.items())
     if any(_is_undetermined(value) for value in values.values()):
         raise UndeterminedError

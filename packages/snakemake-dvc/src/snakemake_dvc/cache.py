@@ -37,18 +37,24 @@ class Cache:
 
     def has(self, digest: str) -> bool:
         """Return whether a content is there; of a folder, with all its files."""
-        if not self.path(digest).is_file():
-            return False
-        return not digest.endswith(".dir") or all(map(self.has, self.files_of(digest).values()))
+        if not digest.endswith(".dir"):
+            return self.path(digest).is_file()
+        files = self.files_of(digest)
+        return files is not None and all(map(self.has, files.values()))
 
-    def files_of(self, digest: str) -> dict[str, str]:
-        """Return the digests of the files of a folder, by their names in it; empty if its list is damaged or lost."""
+    def files_of(self, digest: str) -> dict[str, str] | None:
+        """Return the digests of the files of a folder, by their names in it; None if its list is lost or damaged.
+
+        A damaged list is removed.
+        """
         try:
             text = self.path(digest).read_bytes()
-            entries = json.loads(text) if md5(text) + ".dir" == digest else []
-            return {entry["relpath"]: entry["md5"] for entry in entries}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
+        except OSError:
+            return None
+        if f"{md5(text)}.dir" != digest:
+            self.path(digest).unlink(missing_ok=True)
+            return None
+        return {entry["relpath"]: entry["md5"] for entry in json.loads(text)}
 
     def missing(self, digests: Iterable[str]) -> set[str]:
         """Return those of some digests whose contents are not there."""
@@ -113,6 +119,8 @@ class Cache:
                 return False
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
+            elif beside.is_dir():
+                path.unlink(missing_ok=True)
             beside.replace(path)
             return True
         finally:
@@ -125,7 +133,7 @@ class Cache:
         if digest.endswith(".dir"):
             to.mkdir()
             files = self.files_of(digest)
-            return self.path(digest).is_file() and all(self._copy(inner, to / name) for name, inner in files.items())
+            return files is not None and all(self._copy(inner, to / name) for name, inner in files.items())
         try:
             shutil.copyfile(self.path(digest), to)
         except FileNotFoundError:

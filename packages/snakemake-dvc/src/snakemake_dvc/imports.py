@@ -73,6 +73,8 @@ def _files_of(name: str, importer: Path, roots: Iterable[str]) -> Iterator[str]:
     """Yield the files that an import of a name runs: the module and the packages around it."""
     level = len(name) - len(name.lstrip("."))
     parts = [part for part in name.lstrip(".").split(".") if part]
+    if level > len(importer.parents):
+        return  # it leads out of the project
     if level:
         folder = importer.parents[level - 1]
         yield from filter(_is_file, [f"{folder.as_posix()}/__init__.py"])
@@ -80,6 +82,10 @@ def _files_of(name: str, importer: Path, roots: Iterable[str]) -> Iterator[str]:
     for root in roots:
         folder_name = root
         for part in parts:
+            if part == "*":  # what the package names in __all__ can be any of its modules
+                yield from map(str, sorted(Path(folder_name).glob("*.py")))
+                yield from map(str, sorted(Path(folder_name).glob("*/__init__.py")))
+                break
             package, module = f"{folder_name}/{part}/__init__.py", f"{folder_name}/{part}.py"
             folder_name = f"{folder_name}/{part}"
             if _is_file(package):

@@ -138,7 +138,7 @@ class Results:
         elif lacking and self.dvc.has_remote:
             self._ask_remote(lacking)
             # A folder is known by its list: once the list is there, its files can be asked for.
-            listed = {inner for digest in wanted.values() for inner in self.cache.files_of(digest).values()}
+            listed = {inner for digest in wanted.values() for inner in (self.cache.files_of(digest) or {}).values()}
             self._ask_remote(self.cache.missing(listed))
             lacking = self._lacking(wanted)
         if lacking and not self.collecting:

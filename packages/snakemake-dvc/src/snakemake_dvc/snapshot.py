@@ -1,6 +1,5 @@
 """What a run takes as given from its start to its end, in all of its processes."""
 
-import json
 import os
 import time
 from dataclasses import dataclass, field
@@ -8,8 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import yaml
 
 from snakemake_dvc.contents import fingerprint, md5
+
+
+class _Dumper(yaml.SafeDumper):
+    """The safe dumper, for the kinds of dictionaries that Snakemake uses, too."""
+
+
+_Dumper.add_multi_representer(dict, lambda dumper, value: dumper.represent_dict(value.items()))
 
 # Names the file in which the processes of the jobs of a run find its snapshot.
 VARIABLE = "SNAKEMAKE_DVC_RUN"
@@ -30,15 +37,16 @@ class RunSnapshot:
     def hand_down(self, path: Path) -> None:
         """Write the snapshot for the processes of the jobs, which inherit the environment of this one."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"config": self.config, "rules_files": self.rules_files}), encoding="utf-8")
+        content = {"config": self.config, "rules_files": self.rules_files}
+        path.write_text(yaml.dump(content, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
         os.environ[VARIABLE] = str(path)
 
     @classmethod
     def handed_down(cls) -> "RunSnapshot | None":
         """Return the snapshot of the run to which this process belongs, if it belongs to one."""
         try:
-            return cls(**json.loads(Path(os.environ[VARIABLE]).read_text(encoding="utf-8")))
-        except (KeyError, OSError, ValueError):
+            return cls(**yaml.safe_load(Path(os.environ[VARIABLE]).read_text(encoding="utf-8")))
+        except (KeyError, OSError, TypeError, yaml.YAMLError):
             return None
 
     def add_rules_files(self, paths: list[str]) -> None:

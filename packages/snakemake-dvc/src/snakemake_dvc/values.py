@@ -22,7 +22,7 @@ def as_json(value: Any) -> Any:
     if isinstance(value, str | PurePath):
         return str(value)
     if isinstance(value, dict):
-        return {str(key): as_json(inner) for key, inner in value.items()}
+        return {key if isinstance(key, str) else repr(key): as_json(value[key]) for key in value}
     if isinstance(value, list | tuple):
         return [as_json(inner) for inner in value]
     if isinstance(value, set | frozenset):
@@ -41,10 +41,10 @@ def canonical(value: Any) -> Any:
         {'seed': 88, 'rates': [0.5, True]}
     """
     if isinstance(value, dict):
-        return {str(key): canonical(value[key]) for key in value}
+        return {key: canonical(value[key]) for key in value}
     if isinstance(value, list | tuple):
         return [canonical(inner) for inner in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
