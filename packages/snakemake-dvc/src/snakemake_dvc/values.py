@@ -22,7 +22,7 @@ def as_json(value: Any) -> Any:
     if isinstance(value, str | PurePath):
         return str(value)
     if isinstance(value, dict):
-        return {key if isinstance(key, str) else repr(key): as_json(value[key]) for key in value}
+        return {key if isinstance(key, str) else f"{type(key).__name__} {key}": as_json(value[key]) for key in value}
     if isinstance(value, list | tuple):
         return [as_json(inner) for inner in value]
     if isinstance(value, set | frozenset):
