@@ -119,7 +119,7 @@ def _patch_classes() -> None:
     if hasattr(DAG.update_needrun, "original"):
         return
     init, check_incomplete, update_needrun, finish = DAG.init, DAG.check_incomplete, DAG.update_needrun, DAG.finish
-    run = JobScheduler.run
+    check_output_mtime, run = DAG.check_output_mtime, JobScheduler.run
 
     async def init_when_ready(dag: Any, *args: Any, **kwargs: Any) -> None:
         if listener := _listeners.get(id(dag.workflow)):
@@ -165,11 +165,17 @@ def _patch_classes() -> None:
                 listener.job_started(one)
         return run(scheduler, jobs, *args, **kwargs)
 
+    async def no_check_of_times(dag: Any, *args: Any, **kwargs: Any) -> None:
+        # Where contents decide, an input dated in the future does no harm.
+        if id(dag.workflow) not in _listeners:
+            await check_output_mtime(dag, *args, **kwargs)
+
     update_needrun_by_records.original = update_needrun  # type: ignore[attr-defined]
     DAG.init = init_when_ready
     DAG.check_incomplete = check_incomplete_by_records
     DAG.update_needrun = update_needrun_by_records
     DAG.finish = finish_and_record
+    DAG.check_output_mtime = no_check_of_times
     JobScheduler.run = run_and_note
 
 
@@ -449,7 +455,7 @@ def commands(job: Any, rules: Callable[[], dict[str, str]]) -> dict[str, str]:
             function that stands there.
     """
     rule = job.rule
-    found = {}
+    found = {"files": _digest([_layout(job.input), _layout(job.output)])}
     config = _digest(as_json(canonical(job.dag.workflow.globals["config"])))
     if rule.shellcmd is not None:
         found["shell"] = md5(f"{_portable(shell._process_prefix or '')}\n{rule.shellcmd}".encode())
@@ -463,6 +469,13 @@ def commands(job: Any, rules: Callable[[], dict[str, str]]) -> dict[str, str]:
         found["config"] = config  # a script can read all of it, as snakemake.config
     stack = job.dag.workflow.persistence._software_stack_hash(job)
     return found | {"software": stack}
+
+
+def _layout(files: Any) -> list[list[str]]:
+    """Return the names of inputs or outputs in their order, which a command can depend on."""
+    spans = {(start, end or start + 1): name for name, (start, end) in files._names.items()}
+    named = {number: name for (start, end), name in spans.items() for number in range(start, end)}
+    return [[named.get(number, ""), str(path)] for number, path in enumerate(files)]
 
 
 def _digest(value: Any) -> str:

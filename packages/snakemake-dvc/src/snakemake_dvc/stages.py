@@ -1,6 +1,6 @@
 """The stages of dvc.yaml: how they follow from the rules, and what dvc.lock says of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -141,6 +141,32 @@ class JobFacts:
     keys: set[str]
 
 
+def _left_out(section: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Yield the paths of keys that DVC leaves out of the key of its run cache, since it calls its own so.
+
+    Without them, DVC would restore what another value has made. A path with dots has another name.
+
+    Raises:
+        ValueError: with one line, if no path leads to such a key.
+    """
+    for name, value in section.items():
+        path = f"{above}.{name}" if above else str(name)
+        if name in ("size", "nfiles"):
+            if not above:
+                raise ValueError(
+                    f"DVC overlooks a change of the key {name}: put it into a section of the configuration"
+                )
+            yield path
+        if isinstance(value, dict):
+            yield from _left_out(value, path)
+        elif isinstance(value, list):
+            for inner in value:
+                if isinstance(inner, dict) and list(_left_out(inner, path)):
+                    raise ValueError(
+                        f"DVC overlooks a change of the keys size and nfiles in the list {path}: rename them"
+                    )
+
+
 def _stage(name: str, jobs: list[JobFacts], config: dict[str, Any], project: Any) -> dict[str, Any]:
     outs = {project.dvc_path(path) for job in jobs for path in job.outputs}
     metrics = {path for path in outs if Path(path).name == "metrics.json"}
@@ -149,6 +175,7 @@ def _stage(name: str, jobs: list[JobFacts], config: dict[str, Any], project: Any
     rules = dict.fromkeys([*(job.rule for job in jobs), name])
     used = {name}.union(*(job.keys for job in jobs))
     keys = [key for key in config if key in used]
+    keys += [path for key in keys for path in _left_out({key: config[key]})]
     return {
         "desc": jobs[0].message,
         "cmd": f"snakemake --cores all --allowed-rules {' '.join(rules)} -- {name}",
