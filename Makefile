@@ -12,6 +12,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 VISDOM := $(VENV)/.visdom
 CLUSTER := $(VENV)/cluster
+ENGINES := $(VENV)/engines
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 help: ## Say what there is to make
@@ -21,9 +22,10 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 	snakemake --cores $(CORES)
 	@echo 'The report is in results/report.html'
 
-test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed lint ## Check the code and run the tests
+test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed $(ENGINES)/.installed lint ## Check the code and run the tests
 	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 	cd packages/snakemake-dvc && pytest --numprocesses auto --dist loadfile
+	cd packages/snakemake-dvc && PATH=$(CURDIR)/$(ENGINES)/bin:$$PATH PYTHONPATH=src pytest tests/test_contracts.py
 	$(MAKE) --no-print-directory test-slow-cpu
 
 fuzz: $(INSTALLED) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)
@@ -99,6 +101,12 @@ $(VISDOM): $(INSTALLED) requirements-visdom.lock
 $(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
 	rm -rf $(CLUSTER)
 	python -m pip install --quiet --no-deps --require-hashes --target $(CLUSTER) --requirement requirements-cluster.lock
+	touch $@
+
+# Snakemake and DVC of the version before: snakemake-dvc is tested with both.
+$(ENGINES)/.installed: requirements-engines.lock
+	$(PYTHON) -m venv --clear $(ENGINES)
+	$(ENGINES)/bin/python -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
 
 .PHONY: help report test fuzz test-slow-cpu test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean

@@ -117,7 +117,10 @@ class TestPins:
     PINS = pins_of("requirements.lock")
     CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch", "seaborn-base": "seaborn"}
 
-    @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-visdom.lock", "requirements-cluster.lock"])
+    @pytest.mark.parametrize(
+        "lock",
+        ["requirements.lock", "requirements-visdom.lock", "requirements-cluster.lock", "requirements-engines.lock"],
+    )
     def test_the_lock_has_hashes_and_no_addresses(self, lock):
         text = (ROOT / lock).read_text().strip()
         assert "://" not in text
