@@ -13,10 +13,7 @@ WIDTH_SWEEP_SHARDS = [
 # products with all samples, in each draw.
 WIDTH_SWEEP_UNIT_MB = 8 * (KERNEL_REGRESSION["d"] + 4 * KERNEL_REGRESSION["n"]) / 1e6
 WIDTH_SWEEP_UNIT_OPERATIONS = (
-    2
-    * WIDTH_SWEEP["shard_size"]
-    * KERNEL_REGRESSION["d"]
-    * (KERNEL_REGRESSION["n"] + KERNEL_REGRESSION["n_test"])
+    2 * WIDTH_SWEEP["shard_size"] * KERNEL_REGRESSION["d"] * (KERNEL_REGRESSION["n"] + KERNEL_REGRESSION["n_test"])
 )
 
 
