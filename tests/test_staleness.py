@@ -60,8 +60,9 @@ def edit(path: Path) -> None:
 
 
 def results(folder: Path) -> dict[str, str]:
-    """The digest of each result and data file."""
+    """The digest of each result and data file, but for the records: they name the code that made these."""
     files = [path for top in ("results", "data") for path in (folder / top).rglob("*") if path.is_file()]
+    files = [path for path in files if path.name != "records.jsonl"]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -17,7 +17,10 @@ HEADER = "# Written from the rules by `snakemake-dvc stages`: run it again after
 
 def stages() -> dict[str, Any]:
     """Return the stages of dvc.yaml for the workflow in the current folder."""
-    dag = _snakemake.dag_of_all()
+    try:
+        dag = _snakemake.dag_of_all()
+    except Exception as error:  # rules are code of the user, and fail in as many ways
+        raise ValueError(f"the rules cannot be read: {type(error).__name__}: {error}") from error
     reconciliation = _snakemake.listener_of(dag.workflow)
     project = reconciliation.project
     shared = _shared_rules_files(dag)

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import yaml
 
-from snakemake_dvc.contents import md5
+from snakemake_dvc.contents import fingerprint, md5
 from snakemake_dvc.messages import say
 
 LOCK_FILE = "dvc.lock"
@@ -178,6 +178,19 @@ class Dvc:
             except Exception as error:
                 say(f"the remote was not asked ({_one_line(error)})")
                 return set()
+
+    @staticmethod
+    def last_use() -> Any:
+        """Return what changes whenever a command of DVC takes the lock of the project."""
+        return fingerprint(".dvc/tmp/lock")
+
+    def has_placed(self, out: str) -> bool:
+        """Return whether DVC has put a file where it is now; of a folder, whether it has ever put something there."""
+        from dvc.repo import Repo
+
+        with _quiet(), Repo() as repo:
+            inode, _ = repo.state.links.get(str(Path(out)), (None, None))
+        return inode is not None and (Path(out).is_dir() or inode == Path(out).lstat().st_ino)
 
     def run_cache_entries(self) -> Iterator[tuple[str, Path]]:
         """Yield a name and the file of each entry of the run cache."""

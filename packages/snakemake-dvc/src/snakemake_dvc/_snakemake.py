@@ -510,8 +510,8 @@ def config_keys_of(job: Any, keys: set[str]) -> set[str]:
     if rule.shellcmd is None:
         return keys
     fields = {field for _, field, _, _ in Formatter().parse(rule.shellcmd) if field}
-    found = {found[1] for field in fields if (found := re.match(r"config\[(\w+)\]", field))}
-    return keys if "config" in fields else found & keys
+    found = {found[1] for field in fields if (found := re.match(r"config\[([^]]+)\]", field))}
+    return keys if "config" in fields else {key for key in keys if str(key) in found}
 
 
 def script_of(job: Any) -> str | None:

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -173,6 +174,22 @@ def files_of_git() -> set[str]:
     """Return the files that git has, relative to the current folder; none outside of git."""
     ended = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=False)
     return set(ended.stdout.split("\0"))
+
+
+@functools.cache
+def git_index() -> Path:
+    """Return the file in which git notes what it has put where."""
+    command = ["git", "rev-parse", "--git-path", "index"]
+    return Path(subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or ".git/index")
+
+
+def placed_by_git(path: str, digest: str | None) -> bool:
+    """Return whether a file with a digest is one that git has put where it is."""
+    if not digest or in_git(path, digest) is None:
+        return False
+    command = ["git", "ls-files", "--debug", "--", path]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return re.findall(r"ino: (\d+)", listed) == [str(Path(path).lstat().st_ino)]
 
 
 def in_git(path: str | Path, digest: str) -> bytes | None:

@@ -11,26 +11,36 @@ class ConfigReads(dict[str, Any]):
     """A configuration that notes, for each file of rules, the top-level keys that code in the file reads.
 
     Code counts for each file that is on the call stack: the rules themselves, functions of inputs and params, and what
-    they call. What a file reads outside of functions is also noted apart, since other files can use it.
+    they call. A function that a rule calls counts for the file of the rule too, wherever the function stands. What is
+    read while a file is read, and not when its functions are called later, is also noted apart: other files can use it.
 
     Attributes:
         by_file: the keys that were read, by the name of the file without folder and suffix.
-        outside_of_functions: those of them that were read outside of functions.
-        plain: the configuration, as a dictionary that notes nothing.
+        outside_of_functions: those of them that were read while the file was.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
-        self.plain = config
         self.by_file: dict[str, set[str]] = {}
         self.outside_of_functions: dict[str, set[str]] = {}
 
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The configuration as it is now, as a dictionary that notes nothing."""
+        return dict(super().items())
+
     def _note(self, keys: set[str]) -> None:
         frames = [frame for frame, _ in traceback.walk_stack(sys._getframe(2)) if not _is_ours(frame)]
+        files = [frame.f_code.co_filename for frame in frames]
+        callers: list[Any] = [frame.f_locals.get("self") for frame in frames]
+        files += [str(caller.snakefile) for caller in callers if type(caller).__name__ == "Rule"]
+        for file in files:
+            self.by_file.setdefault(Path(file).stem, set()).update(keys)
+        # While a file is read, what its comprehensions and functions return can end in a name that other files use.
         for frame in frames:
-            self.by_file.setdefault(Path(frame.f_code.co_filename).stem, set()).update(keys)
-        if frames[0].f_code.co_name == "<module>":
-            self.outside_of_functions.setdefault(Path(frames[0].f_code.co_filename).stem, set()).update(keys)
+            if frame.f_code.co_name == "<module>" and frame.f_globals.get("config") is self:
+                self.outside_of_functions.setdefault(Path(frame.f_code.co_filename).stem, set()).update(keys)
+                break
 
     def __getitem__(self, key: str) -> Any:
         self._note({key})
@@ -44,6 +54,16 @@ class ConfigReads(dict[str, Any]):
         """Return a value, or a default."""
         self._note({key})
         return super().get(key, default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return a value; set it to a default where there is none."""
+        self._note({key})
+        return super().setdefault(key, default)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Remove a key and return its value, or a default."""
+        self._note({key})
+        return super().pop(key, *default)
 
     def __iter__(self) -> Iterator[str]:
         self._note(set(super().keys()))

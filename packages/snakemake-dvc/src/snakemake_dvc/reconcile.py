@@ -75,7 +75,7 @@ class Reconciliation:
         self._held = ExitStack()
         self._dag: Any = None
         self._changes: dict[Any, Change | None] = {}
-        self._started: dict[Any, tuple[Recipe, dict[str, Any]]] = {}
+        self._started: dict[Any, tuple[Recipe, dict[str, Any], tuple[Any, Any]]] = {}
 
     def check_configuration(self) -> None:
         """End the process, with one line for each value that the engines read differently."""
@@ -233,11 +233,11 @@ class Reconciliation:
         except (UndeterminedError, OSError):
             return
         read = [*recipe.inputs, *(path for path in recipe.code if Path(path).is_file()), *recipe.environment]
-        self._started[job] = recipe, {path: _looks(path) for path in read}
+        self._started[job] = recipe, {path: _looks(path) for path in read}, self.results.last_uses()
 
     def job_finished(self, job: Any) -> None:
         """Keep the outputs of a job that has succeeded, and write its record, unless what it read was changed."""
-        recipe, before = self._started.pop(job, (None, {}))
+        recipe, before, last_uses = self._started.pop(job, (None, {}, (None, None)))
         if recipe is None or not recipe.outputs:
             return
         changed = [path for path, looks in before.items() if _looks(path) != looks]
@@ -245,6 +245,9 @@ class Reconciliation:
             changed += self.snapshot.edited_rules_files()
         if changed:
             say(f"{changed[0]} was changed while {recipe.rule} ran: its results do not count, and the job runs again")
+            return
+        if replaced := self.results.replaced(recipe, last_uses):
+            say(f"{replaced} while {recipe.rule} ran: its results do not count, and the job runs again")
             return
         try:
             self.results.keep(recipe, _snakemake.temporary(job))

@@ -1,5 +1,6 @@
 """What dvc.lock says is written from the records of the results that are there, and from nothing else."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,10 @@ class Recorder:
             return f"dvc.yaml lacks {lacking[0]}: write it anew with `snakemake-dvc stages`"
         if any(lookup(self.recipes.snapshot.config, key) != lookup(self.base, key) for key in self._keys(stage)):
             return f"the configuration of this run is not that of {self.project.config_file}"
+        for key in self._keys(stage):
+            if not _is_recordable(lookup(self.base, key)):
+                what = "a date, or texts and numbers among the keys of one section"
+                return f"{self.project.config_file}: {key} holds what DVC cannot record ({what}): put quotes around it"
         if _dvc.running_stage():
             return next(self._edited(stage), None)
         return None
@@ -173,6 +178,15 @@ class Recorder:
             for path in map(str, files_in(folder)):
                 if not is_within(path, made):
                     self.results.remove(path)
+
+
+def _is_recordable(value: Any) -> bool:
+    """Return whether DVC, which computes a digest of the JSON, can have a value as a parameter."""
+    try:
+        json.dumps(value, sort_keys=True)
+    except TypeError:
+        return False
+    return True
 
 
 def _entry_of(path: str, digest: str | None) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import Any
 
 from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._dvc import Dvc
-from snakemake_dvc.cache import Cache, in_git
-from snakemake_dvc.contents import Ledger
+from snakemake_dvc.cache import Cache, git_index, in_git, placed_by_git
+from snakemake_dvc.contents import Ledger, files_in, fingerprint
 from snakemake_dvc.messages import say
 from snakemake_dvc.quarantine import Quarantine
 from snakemake_dvc.records import Recipe, Record, RecordStore
-from snakemake_dvc.stages import Stage
+from snakemake_dvc.stages import Stage, is_within
 
 
 class Results:
@@ -93,6 +93,35 @@ class Results:
         if None not in made.values():
             self.store.add(Record(recipe, {path: str(digest) for path, digest in made.items()}))
             self.ledger.produced |= dict.fromkeys(made, recipe.key)
+
+    def last_uses(self) -> tuple[Any, Any]:
+        """Return what changes whenever a command of DVC, or one of git, may have put files here."""
+        return self.dvc.last_use(), fingerprint(git_index())
+
+    def replaced(self, recipe: Recipe, last_uses: tuple[Any, Any]) -> str | None:
+        """Return, in words, which output of a job DVC or git seems to have put there.
+
+        They do not care for locks on outputs. A job that goes on writing into the file that was replaced seems to
+        have made the other content.
+
+        Args:
+            recipe: what the job was started with.
+            last_uses: those before it was started.
+        """
+        for_dvc, for_git = (now != before for now, before in zip(self.last_uses(), last_uses, strict=True))
+        for path in recipe.outputs:
+            if for_dvc and self._is_placed_by_dvc(path):
+                return f"dvc put {path} there"
+            if for_git and placed_by_git(path, self.ledger.digest(path)):
+                return f"git put {path} there"
+        return None
+
+    def _is_placed_by_dvc(self, path: str) -> bool:
+        files = map(str, files_in(path)) if Path(path).is_dir() else [path]
+        if not any(self.cache.has(self.ledger.digest(file) or "") for file in files):
+            return False
+        outs = {out for stage in self.stages for out in stage.outs}
+        return any(self.dvc.has_placed(out) for out in outs if is_within(path, [out]) or is_within(out, [path]))
 
     def recipe_of_present(self, outputs: tuple[str, ...]) -> Recipe | None:
         """Return the recipe of the outputs that are there, if it is known."""

@@ -1,0 +1,10 @@
+"""A module of the library that two scripts import."""
+
+import deep
+
+CONSTANT = 0
+
+
+def constants():
+    """Return the constants of the library, as the outputs tell them."""
+    return [f"common {CONSTANT}", f"deep {deep.CONSTANT}"]

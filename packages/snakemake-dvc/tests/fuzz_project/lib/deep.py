@@ -1,0 +1,3 @@
+"""A module that another module imports."""
+
+CONSTANT = 0

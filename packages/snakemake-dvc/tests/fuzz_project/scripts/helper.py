@@ -1,0 +1,3 @@
+"""A module beside the scripts, which two of them import."""
+
+CONSTANT = 0

@@ -1,0 +1,137 @@
+"""The example, with the package as pip installs it and the commands that the README names."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import HERE, environment
+
+PACKAGE = HERE.parent
+JOB = re.compile(r"(?m)^(?:local)?rule (\w+):$")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package alone; pip builds beside the sources, and so in a copy of them."""
+    root = tmp_path_factory.mktemp("installed")
+    shutil.copytree(PACKAGE / "src", root / "copy/src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(PACKAGE / name, root / "copy")
+    command = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "pip", *command, "--target", root / "site", root / "copy"], check=True)
+    return root / "site"
+
+
+class Shell:
+    """A folder in which commands run as a user types them."""
+
+    def __init__(self, folder: Path, installed: Path) -> None:
+        self.folder = folder
+        self.env = environment(folder.parent / "home")
+        self.env |= {"PYTHONPATH": str(installed), "PATH": f"{installed}/bin{os.pathsep}{self.env['PATH']}"}
+
+    def run(self, line: str) -> str:
+        """Run a line and return what it prints."""
+        ended = subprocess.run(
+            ["sh", "-ec", line], cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
+        )
+        said = ended.stdout + ended.stderr
+        assert ended.returncode == 0, said
+        assert "Traceback" not in said, said
+        return said
+
+
+def steps() -> list[str]:
+    """Return the lines of the five steps in the README that are typed into a shell."""
+    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## A working pair in five steps")[2].partition("\n## ")[0]
+    return re.findall(r"(?m)^ {7}(\S.*)$", section)
+
+
+def setup_in_readme() -> str:
+    """Return what the README puts into the Snakefile."""
+    return textwrap.dedent(
+        re.findall(r"(?s)```python\n(.*?) *```", (PACKAGE / "README.md").read_text(encoding="utf-8"))[0]
+    )
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Iterator[Shell]:
+    """The example after the five steps, but for the commit."""
+    root = tmp_path_factory.mktemp("pair")
+    shutil.copytree(PACKAGE / "example", root / "main", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    shell = Shell(root / "main", installed)
+    install, *others, commit = steps()
+    assert install.startswith("pip install snakemake-dvc ")
+    assert commit.startswith("git add --all && git commit ")
+    for line in others:
+        shell.run(line)
+    yield shell
+    shutil.rmtree(root)
+
+
+def test_the_package_alone_is_imported(pair: Shell, installed: Path) -> None:
+    said = pair.run(f"{sys.executable} -c 'import snakemake_dvc; print(snakemake_dvc.__file__)'")
+    assert said.strip() == str(installed / "snakemake_dvc/__init__.py")
+    assert (installed / "snakemake_dvc/py.typed").is_file()
+
+
+def test_the_readme_names_the_steps_in_this_order() -> None:
+    words = [" ".join(line.split()[:2]) for line in steps()]
+    assert words == [
+        "pip install",
+        "git init",
+        "printf '%s\\n'",
+        "snakemake-dvc stages",
+        "snakemake --cores",
+        "git add",
+    ]
+
+
+def test_the_example_sets_up_the_package_as_the_readme_does(tmp_path: Path, installed: Path) -> None:
+    """What the example has more is where its fits lie; what the README has more, a lock file, is made here."""
+    shutil.copytree(PACKAGE / "example", tmp_path / "main")
+    snakefile = (tmp_path / "main/Snakefile").read_text()
+    rest = snakefile.partition("include:")
+    (tmp_path / "main/Snakefile").write_text("".join([setup_in_readme(), *rest[1:]]))
+    (tmp_path / "main/requirements.lock").touch()
+    shell = Shell(tmp_path / "main", installed)
+    shell.run("git init && dvc init && snakemake-dvc stages")
+    assert "- requirements.lock\n" in (tmp_path / "main/dvc.yaml").read_text()
+    assert sorted(JOB.findall(shell.run("snakemake --dry-run --quiet host"))) == [
+        *("all", "data_points", "fit_best"),
+        *["fit_degree"] * 3,
+    ]
+
+
+def test_both_engines_have_nothing_to_do(pair: Shell) -> None:
+    assert "Data and pipelines are up to date." in pair.run("dvc status")
+    said = pair.run("dvc repro")
+    assert re.findall(r"Stage '(\w+)' didn't change, skipping", said) == ["data", "fit"]
+    assert "Nothing to be done" in pair.run("snakemake --cores 2")
+    assert re.search(r'"best_degree": 2\b', (pair.folder / "results/fit/metrics.json").read_text())
+
+
+def test_a_clone_with_a_remote_computes_nothing(pair: Shell, installed: Path) -> None:
+    pair.run(
+        f"{steps()[-1]} && dvc remote add --default lab ../remote && git commit --all --message remote && dvc push"
+    )
+    tracked = set(pair.run("git ls-files").split())
+    assert {"dvc.lock", "dvc.yaml", "results/fit/metrics.json"} <= tracked
+    assert not any(path.startswith(("data/", "records/")) or "by_degree" in path for path in tracked)
+    for command in ("snakemake --cores 2", "dvc repro"):
+        folder = pair.folder.with_name(command.split()[0])
+        pair.run(f"git clone --quiet . {folder}")
+        clone = Shell(folder, installed)
+        said = clone.run(command)
+        assert JOB.findall(said) == [], said
+        for path in ("data/points.csv", "results/fit/by_degree/3.json"):
+            assert (folder / path).read_bytes() == (pair.folder / path).read_bytes()
+        assert "Data and pipelines are up to date." in clone.run("dvc status")
+        assert clone.run("git status --short") == ""

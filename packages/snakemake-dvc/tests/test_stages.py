@@ -1,0 +1,260 @@
+"""The stages of dvc.yaml, and how they follow from the rules."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake_dvc import Project
+from snakemake_dvc.__main__ import main
+from snakemake_dvc.messages import say, some
+from snakemake_dvc.stages import (
+    JobFacts,
+    Stage,
+    in_order,
+    is_within,
+    lookup,
+    managed_stages,
+    outs_of,
+    stages_of_rules,
+)
+
+CONFIG = {"seed": 7, "note": "x", "data": {"n": 3}, "fit": {"degrees": [1, 2]}}
+PROJECT = Project()
+
+
+def stage(name: str, deps: list[str], outs: list[str]) -> Stage:
+    """Return a stage that reads and makes something."""
+    declared = {"cmd": f"snakemake -- {name}", "deps": deps, "outs": [*outs, f"records/{name}.jsonl"]}
+    return Stage(name, declared, {}, f"records/{name}.jsonl")
+
+
+def job(**facts: Any) -> JobFacts:
+    """Return a job of the stage `fit`, like others but for some facts."""
+    plain = JobFacts(
+        stage="fit",
+        rule="degree",
+        message="A fit.",
+        inputs={"scripts/degree.py", "data/points.txt"},
+        outputs={"results/1.txt"},
+        sources={"scripts/stub.py"},
+        rules_files={"Snakefile", "rules/fit.smk"},
+        keys=set(),
+    )
+    return replace(plain, **facts)
+
+
+# Paths.
+
+
+@pytest.mark.parametrize(
+    ("path", "outs", "holds"),
+    [
+        ("a/b", ["a"], True),
+        ("a", ["a"], True),
+        ("ab", ["a"], False),
+        ("a", ["a/b"], False),
+        ("a/b/c", ["x", "a/b"], True),
+        ("a", [], False),
+    ],
+)
+def test_is_within(path: str, outs: list[str], holds: bool) -> None:
+    assert is_within(path, outs) == holds
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=2), min_size=1, max_size=3), st.integers(1, 3))
+def test_a_file_is_within_each_of_its_folders(parts: list[str], depth: int) -> None:
+    path = "/".join(parts)
+    assert is_within(path, ["/".join(parts[:depth])])
+    assert not is_within(path, [f"{path}/a", f"{path}x"])
+
+
+def test_lookup() -> None:
+    assert lookup(CONFIG, "fit.degrees") == [1, 2]
+    assert lookup(CONFIG, "seed") == 7
+    assert [lookup(CONFIG, key) for key in ("none", "seed.none", "fit.none.none")] == [None] * 3
+
+
+# The order.
+
+
+def test_a_stage_comes_after_those_whose_outputs_it_reads() -> None:
+    stages = [
+        stage("report", ["results/fit/metrics.json", "results/sweep"], ["report.html"]),
+        stage("fit", ["data/points.csv"], ["results/fit"]),
+        stage("sweep", ["data"], ["results/sweep/table.txt", "results/sweep/rows"]),
+        stage("data", ["scripts/data.py"], ["data/points.csv"]),
+    ]
+    names = [one.name for one in in_order(stages)]
+    assert sorted(names) == ["data", "fit", "report", "sweep"]
+    assert names[0] == "data"
+    assert names[-1] == "report"
+
+
+@given(st.permutations(range(6)), st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=10))
+def test_any_order_of_stages_is_put_right(shuffled: list[int], edges: set[tuple[int, int]]) -> None:
+    below = {(low, high) for low, high in edges if low < high}
+    stages = [
+        stage(str(high), [f"out/{low}/file" for low, other in below if other == high], [f"out/{high}"])
+        for high in shuffled
+    ]
+    place = {one.name: number for number, one in enumerate(in_order(stages))}
+    assert len(place) == 6
+    assert all(place[str(low)] < place[str(high)] for low, high in below)
+
+
+def test_a_stage_that_reads_its_own_output_is_no_circle() -> None:
+    assert [one.name for one in in_order([stage("fit", ["results/fit/kept"], ["results/fit"])])] == ["fit"]
+
+
+# What a stage says.
+
+
+def test_what_a_stage_declares() -> None:
+    declared = {
+        "cmd": "snakemake --cores all --allowed-rules a b -- fit other",
+        "deps": ["a"],
+        "params": ["plain", {"config.yaml": ["fit", "data.n"]}, {"whole.yaml": None}],
+        "outs": ["x", {"y": {"cache": False}}, "records/fit.jsonl"],
+        "metrics": [{"m.json": {"cache": False}}],
+        "plots": ["p.csv"],
+    }
+    one = Stage("fit", declared, {}, "records/fit.jsonl")
+    assert one.targets == ["fit", "other"]
+    assert one.outs == ["x", "y", "m.json", "p.csv"]
+    assert one.keys == {"config.yaml": ["fit", "data.n"], "whole.yaml": []}
+    assert Stage("fit", {"cmd": "true"}, {}, "records/fit.jsonl").keys == {}
+    assert outs_of({"cmd": "true", "outs": None}) == []
+
+
+def test_equal_entries_are_the_same() -> None:
+    entry = {
+        "cmd": "x",
+        "deps": [{"path": "a", "md5": "1", "size": 1}],
+        "params": {"config.yaml": {"n": 88}},
+        "outs": [{"path": "b", "md5": "2.dir", "size": 3, "nfiles": 1}],
+    }
+    one = Stage("fit", {"cmd": "x"}, {**entry, "params": {"config.yaml": {"n": 88.0}}}, "r")
+    assert one.is_recorded_as(entry)
+    for part, value in {"cmd": "y", "params": {}, "deps": [], "outs": [{"path": "b", "md5": "3"}]}.items():
+        assert not Stage("fit", {"cmd": "x"}, {**entry, part: value}, "r").is_recorded_as(entry)
+    assert not Stage("fit", {"cmd": "x"}, {}, "r").is_recorded_as(entry)
+
+
+def test_only_stages_with_records_are_managed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert managed_stages(PROJECT.records_of) == []
+    stages = {
+        "fit": {"cmd": "snakemake -- fit", "outs": ["x", "records/fit.jsonl"]},
+        "own": {"cmd": "true", "outs": ["y"]},
+        "two": {"cmd": ["a", "b"], "outs": ["records/two.jsonl"]},
+        "many": {"foreach": [1], "do": {"cmd": "true"}},
+    }
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    assert [one.name for one in managed_stages(PROJECT.records_of)] == ["fit"]
+
+
+@pytest.mark.parametrize("text", ["stages:\n<<<<<<< ours\n", "- a\n", "stages: [\n", "text\n"])
+def test_a_pipeline_file_that_cannot_be_read_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"dvc\.yaml") as raised:
+        managed_stages(PROJECT.records_of)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("stages", ["[1]", "{fit: 1}", "{fit: {deps: 1}}", "{fit: {deps: [a]}}", "{fit: {outs: [{}]}}"])
+def test_a_damaged_lock_file_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stages: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.lock").write_text(f"schema: '2.0'\nstages: {stages}\n")
+    with pytest.raises(ValueError, match=r"dvc\.lock is damaged") as raised:
+        managed_stages(PROJECT.records_of)
+    assert "\n" not in str(raised.value)
+
+
+# From the rules.
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rule all\n", "SyntaxError"),
+        ("if True:\nrule all:\n    output: 'x'\n", "IndentationError"),
+        ("config['none']\n", "KeyError: 'none'"),
+        ("rule all:\n    input: rules.none.output\n", "none"),
+        ("rule all:\n    input: 'none.txt'\n", "MissingInputException"),
+        ("include: 'none.smk'\n", "none.smk"),
+    ],
+)
+def test_rules_that_cannot_be_read_are_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("snakemake.workflow.Workflow._rundir", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["snakemake-dvc", "stages"])
+    Path("Snakefile").write_text(text)
+    with pytest.raises(SystemExit) as raised:
+        main()
+    assert str(raised.value).startswith("error: the rules cannot be read: ")
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not Path("dvc.yaml").exists()
+
+
+def test_one_stage_for_each_rules_file() -> None:
+    best = job(rule="best", inputs={"results/1.txt"}, outputs={"results/metrics.json"}, sources=set())
+    data = job(stage="data", rule="points", inputs=set(), outputs={"data/points.txt"}, sources=set())
+    stages = stages_of_rules([job(), best, job(outputs={"results/2.txt"}), data], CONFIG, PROJECT)
+    assert list(stages) == ["data", "fit"]
+    assert stages["fit"] == {
+        "desc": "A fit.",
+        "cmd": "snakemake --cores all --allowed-rules degree best fit -- fit",
+        "deps": ["Snakefile", "data/points.txt", "rules/fit.smk", "scripts/degree.py", "scripts/stub.py"],
+        "params": [{"config.yaml": ["fit"]}],
+        "outs": ["records/fit.jsonl", "results/1.txt", "results/2.txt"],
+        "metrics": [{"results/metrics.json": {"cache": False}}],
+    }
+
+
+def test_the_keys_of_a_stage() -> None:
+    def keys(stage: str, *named: str) -> list[dict[str, list[str]]]:
+        return stages_of_rules([job(stage=stage, keys=set(named))], CONFIG, PROJECT)[stage].get("params", [])
+
+    assert keys("fit", "seed", "none") == [{"config.yaml": ["seed", "fit"]}]
+    assert keys("fit", *CONFIG) == [{"config.yaml": ["seed", "note", "data", "fit"]}]
+    assert keys("other", "none") == []
+
+
+def test_a_project_names_folders_and_files_for_all() -> None:
+    project = Project(
+        environment=("requirements.lock",),
+        records="r/{stage}.jsonl",
+        dvc_path=lambda path: "results" if path.startswith("results/") else path,
+    )
+    other = job(inputs={"results/1.txt"}, outputs={"results/2.txt"})
+    (one,) = stages_of_rules([job(), other], CONFIG, project).values()
+    assert one["outs"] == ["r/fit.jsonl", "results"]
+    assert "requirements.lock" in one["deps"]
+    assert not any(path.startswith("results") for path in one["deps"])
+
+
+# Messages.
+
+
+@given(st.lists(st.text("abc", min_size=1), min_size=1, max_size=8), st.integers(1, 4))
+def test_some_names_as_many_as_it_may(names: list[str], limit: int) -> None:
+    said = some(names, limit)
+    rest = len(names) - limit
+    assert said == (", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else ""))
+
+
+def test_what_is_said_goes_where_snakemake_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a line")
+    assert capsys.readouterr() == ("", "dvc: a line\n")
