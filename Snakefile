@@ -5,6 +5,8 @@ include: "workflow/rules/common.smk"
 
 
 validate_config(config)
+# Snakemake and DVC agree on the results: see docs/snakemake_and_dvc.md.
+reconcile(workflow, config, PROJECT)
 
 
 include: "workflow/rules/cifar10.smk"

@@ -24,22 +24,19 @@ def dvc_path(path):
     return str(Path(*parts[:3])) if parts[0] == "results" else path
 
 
-# Snakemake and DVC agree on the results: see docs/snakemake_and_dvc.md.
-reconcile(
-    workflow,
-    config,
-    Project(
-        config_file="config/config.yaml",
-        python_path=("src",),
-        environment=("requirements.lock",),
-        records="results/{stage}/records.jsonl",
-        dvc_path=dvc_path,
-    ),
+PROJECT = Project(
+    config_file="config/config.yaml",
+    python_path=("src",),
+    environment=("requirements.lock",),
+    records="results/{stage}/records.jsonl",
+    dvc_path=dvc_path,
 )
 
 
 def validate_config(config):
     """Stop before any job, with one line for each fault of the configuration."""
+    if not workflow.is_main_process:
+        return  # a job gets the configuration of its run, which was valid
     try:
         check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml")))
         if config["extra_activations"]:
