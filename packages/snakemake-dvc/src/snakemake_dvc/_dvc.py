@@ -96,8 +96,9 @@ def recorded_stages() -> dict[str, Any]:
     try:
         for stage in stages.values():
             for entry in [*stage.get("deps", []), *stage.get("outs", [])]:
-                entry["path"] + entry.get("md5", "")
-    except (AttributeError, KeyError, TypeError):
+                if not ("path" in entry and {"md5", "etag", "checksum", "files"} & entry.keys()):
+                    raise TypeError
+    except (AttributeError, TypeError):
         raise ValueError(f"{LOCK_FILE} is damaged: git checkout {LOCK_FILE}") from None
     return stages
 
