@@ -82,8 +82,8 @@ class Listener(Protocol):
     def is_virtual(self, path: str) -> bool:
         """Return whether a run would restore a file that is missing or differs (in a dry run)."""
 
-    def job_started(self, job: Any) -> None:
-        """Called in the main process when a job is about to start."""
+    def job_started(self, job: Any, made_beside: set[str]) -> None:
+        """Called in the main process when a job is about to start, with the outputs of others of its group."""
 
     def job_finished(self, job: Any) -> None:
         """Called in the main process when a job has succeeded."""
@@ -161,8 +161,9 @@ def _patch_classes() -> None:
         jobs = list(jobs)
         listener = _listeners.get(id(scheduler.workflow))
         if listener is not None and not scheduler.workflow.dryrun:
-            for one in [single for job in jobs for single in _single_jobs(job)]:
-                listener.job_started(one)
+            for group in map(_single_jobs, jobs):
+                for one in group:
+                    listener.job_started(one, {str(path) for job in group if job is not one for path in job.output})
         return run(scheduler, jobs, *args, **kwargs)
 
     async def no_check_of_times(dag: Any, *args: Any, **kwargs: Any) -> None:

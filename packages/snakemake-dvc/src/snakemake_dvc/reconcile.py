@@ -75,7 +75,7 @@ class Reconciliation:
         self._held = ExitStack()
         self._dag: Any = None
         self._changes: dict[Any, Change | None] = {}
-        self._started: dict[Any, tuple[Recipe, dict[str, Any], tuple[Any, Any]]] = {}
+        self._started: dict[Any, tuple[Recipe | None, dict[str, Any], tuple[Any, Any]]] = {}
 
     def check_configuration(self) -> None:
         """End the process, with one line for each value that the engines read differently."""
@@ -223,22 +223,34 @@ class Reconciliation:
 
     # While jobs run.
 
-    def job_started(self, job: Any) -> None:
-        """Note what a job is about to read."""
+    def job_started(self, job: Any, made_beside: set[str]) -> None:
+        """Note what a job is about to read.
+
+        Args:
+            job: the job.
+            made_beside: what jobs make that run in one group with it. If it reads of that, its recipe is known at
+                the end.
+        """
         self.recipes.look_again()
         self.results.look_at_files()
-        self._started.pop(job, None)
+        recipe = self._recipe(job) if made_beside.isdisjoint(_snakemake.inputs(job)) else None
+        read = {*_snakemake.inputs(job), *self.recipes.sources_of(job), *self.project.environment} - made_beside
+        looks = {path: _looks(path) for path in read}
+        self._started[job] = recipe, looks, self.results.last_uses()
+
+    def _recipe(self, job: Any) -> Recipe | None:
         try:
-            recipe = self.recipes.of(job, self.results.digest)
+            return self.recipes.of(job, self.results.digest)
         except (UndeterminedError, OSError):
-            return
-        read = [*recipe.inputs, *(path for path in recipe.code if Path(path).is_file()), *recipe.environment]
-        self._started[job] = recipe, {path: _looks(path) for path in read}, self.results.last_uses()
+            return None
 
     def job_finished(self, job: Any) -> None:
         """Keep the outputs of a job that has succeeded, and write its record, unless what it read was changed."""
-        recipe, before, last_uses = self._started.pop(job, (None, {}, (None, None)))
-        if recipe is None or not recipe.outputs:
+        if job not in self._started or not job.output:
+            return
+        recipe, before, last_uses = self._started.pop(job)
+        recipe = recipe or self._recipe(job)
+        if recipe is None:
             return
         changed = [path for path, looks in before.items() if _looks(path) != looks]
         if _snakemake.runs_elsewhere(job):
