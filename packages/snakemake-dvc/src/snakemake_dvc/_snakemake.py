@@ -530,8 +530,11 @@ def relative(path: Path) -> str:
 
 
 def _portable(prefix: str) -> str:
-    """Return a shell prefix without the folders of this machine, so that a clone has the same."""
-    for folder, name in ((str(Path.cwd()), "."), (str(Path(sys.executable).parent), "{bin}"), (sys.prefix, "{prefix}")):
+    """Return a shell prefix without the folders of this machine, so that a clone has the same.
+
+    The environment of Python can lie in the current folder or elsewhere: so its folders come first.
+    """
+    for folder, name in ((str(Path(sys.executable).parent), "{bin}"), (sys.prefix, "{prefix}"), (str(Path.cwd()), ".")):
         prefix = prefix.replace(folder, name)
     return prefix
 

@@ -1,0 +1,23 @@
+"""A clone on another machine has the same recipes: no folder of a machine is part of them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from snakemake_dvc._snakemake import _portable
+
+
+@pytest.mark.parametrize("environment", [".venv", "../shared-environment", "deep/er/.venv"])
+@pytest.mark.parametrize("checkout", ["one", "another/checkout"])
+def test_a_prefix_is_the_same_wherever_checkout_and_environment_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: str, environment: str
+) -> None:
+    folder = tmp_path / checkout
+    folder.mkdir(parents=True)
+    prefix = (folder / environment).resolve()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "prefix", str(prefix))
+    monkeypatch.setattr(sys, "executable", str(prefix / "bin/python"))
+    text = f"PATH={prefix}/bin:$PATH; export PYTHONPATH={folder}/src PLACE={prefix}; "
+    assert _portable(text) == "PATH={bin}:$PATH; export PYTHONPATH=./src PLACE={prefix}; "
