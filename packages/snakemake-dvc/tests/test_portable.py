@@ -2,14 +2,14 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
-
 from snakemake_dvc._snakemake import _portable
 
 
 @pytest.mark.parametrize("environment", [".venv", "../shared-environment", "deep/er/.venv"])
-@pytest.mark.parametrize("checkout", ["one", "another/checkout"])
+@pytest.mark.parametrize("checkout", ["one", "another/checkout", "with a space"])
 def test_a_prefix_is_the_same_wherever_checkout_and_environment_lie(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: str, environment: str
 ) -> None:
@@ -19,5 +19,6 @@ def test_a_prefix_is_the_same_wherever_checkout_and_environment_lie(
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "prefix", str(prefix))
     monkeypatch.setattr(sys, "executable", str(prefix / "bin/python"))
-    text = f"PATH={prefix}/bin:$PATH; export PYTHONPATH={folder}/src PLACE={prefix}; "
+    folders = [quote(f"{prefix}/bin"), quote(f"{folder}/src"), quote(str(prefix))]
+    text = "PATH={}:$PATH; export PYTHONPATH={} PLACE={}; ".format(*folders)
     assert _portable(text) == "PATH={bin}:$PATH; export PYTHONPATH=./src PLACE={prefix}; "

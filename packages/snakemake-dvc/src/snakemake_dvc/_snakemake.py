@@ -536,7 +536,7 @@ def _portable(prefix: str) -> str:
     """
     for folder, name in ((str(Path(sys.executable).parent), "{bin}"), (sys.prefix, "{prefix}"), (str(Path.cwd()), ".")):
         prefix = prefix.replace(folder, name)
-    return prefix
+    return re.sub(r"'([^'\s]*)'", r"\1", prefix)  # quotes that only a folder with a space needs
 
 
 def runs_elsewhere(job: Any) -> bool:
