@@ -23,7 +23,7 @@ def cancel_left_jobs() -> None:
     if not SLURM_LOGS.is_dir() or not shutil.which("squeue"):
         return
     if jobs := _left_jobs():
-        say(f"Slurm: cancelling what a run that was killed has left: {', '.join(jobs)}")
+        say(f"cancelling what a run that was killed has left: {', '.join(jobs)}", of="slurm")
         subprocess.run(["scancel", *jobs], capture_output=True, check=False)
     while _left_jobs():
         time.sleep(1)
@@ -35,7 +35,7 @@ def _left_jobs() -> list[str]:
         ["squeue", "--me", "--noheader", "--format=%i|%j|%Z"], capture_output=True, text=True, check=False
     )
     if ended.returncode:
-        say(f"Slurm: no answer ({ended.stderr.strip()}): jobs that a killed run may have left there go on")
+        say(f"no answer ({ended.stderr.strip()}): jobs that a killed run may have left there go on", of="slurm")
         return []
     rows = [line.split("|", maxsplit=2) for line in ended.stdout.splitlines()]
     return [number for number, name, folder in rows if folder == str(Path.cwd()) and _NAME.fullmatch(name)]

@@ -3,9 +3,9 @@
 import sys
 
 
-def say(line: str) -> None:
-    """Print one line where Snakemake prints its own."""
-    print(f"dvc: {line}", file=sys.stderr, flush=True)
+def say(line: str, of: str = "dvc") -> None:
+    """Print one line, with what it is of, where Snakemake prints its own."""
+    print(f"{of}: {line}", file=sys.stderr, flush=True)
 
 
 def some(names: list[str], limit: int = 3) -> str:
