@@ -228,7 +228,9 @@ class Dvc:
 
     @contextmanager
     def kept_out(self, outs: Iterable[str]) -> Iterator[None]:
-        """Hold DVC's own locks on outputs, so that DVC deletes nothing meanwhile.
+        """Hold DVC's own locks on outputs, so that `dvc repro` deletes nothing meanwhile.
+
+        `dvc checkout` does not ask for them: see `Results.replaced`.
 
         Raises:
             BlockingIOError: says who holds them.
