@@ -7,6 +7,7 @@ SHELL := bash
 PYTHON ?= python3
 CORES ?= all
 FUZZ_SECONDS ?= 3600
+FUZZ_SEED ?= random
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -29,7 +30,7 @@ test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed $(ENGINES)/.installed lint ##
 	$(MAKE) --no-print-directory test-slow-cpu
 
 fuzz: $(INSTALLED) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)
-	cd packages/snakemake-dvc && FUZZ_SECONDS=$(FUZZ_SECONDS) pytest -s tests/test_fuzz.py
+	cd packages/snakemake-dvc && FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) pytest -s tests/test_fuzz.py
 
 test-slow-cpu: $(INSTALLED) ## Run the unit tests as on a CPU without AVX-512
 	python tests/slow_cpu.py --numprocesses auto --dist loadfile

@@ -235,9 +235,12 @@ class World:
 
     def _note_killed(self, run: Run, jobs: dict[str, model.Job]) -> None:
         """Note the jobs of a killed run that are recorded: those whose results another job has begun to read."""
+        self.here.known |= {jobs[name].key for name in run.jobs("done") & self._read(run, jobs)}
+
+    def _read(self, run: Run, jobs: dict[str, model.Job]) -> frozenset[str]:
+        """Return the names of the jobs whose results a job of a run has begun to read."""
         began = [jobs[name] for name in run.jobs("start") & jobs.keys()]
-        read = frozenset().union(*(job.upstream for job in began))
-        self.here.known |= {jobs[name].key for name in run.jobs("done") & read}
+        return frozenset().union(*(job.upstream for job in began))
 
     def _git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         ended = subprocess.run(
@@ -440,9 +443,9 @@ class World:
         shutil.rmtree(self.folder / ".dvc/cache", ignore_errors=True)
         self.here.known.clear()
 
-    def tamper(self, which: int, how: str) -> None:
+    def tamper(self, which: int, how: str, spared: frozenset[str] = frozenset()) -> None:
         """Change a result by hand: so that its time tells, or only its inode, or only the time of its inode."""
-        files = self._files()
+        files = [path for path in self._files() if path not in spared]
         if not files:
             return
         file = self.folder / files[which % len(files)]
@@ -683,6 +686,7 @@ class World:
     def run_edited(self, engine: str, job: int, edit: str, number: int) -> None:
         """Edit something while a job hangs, and then let it go on. The run may fail; it must not record a mixture."""
         name = self._name(job, stale=True)
+        jobs = self._jobs()
         run = self._start_hanging(engine, name)
         rule = name.split("-")[0]
         if edit == "script":
@@ -692,7 +696,9 @@ class World:
         elif edit == "rule":
             self.set_salt(rule, number)
         elif edit == "input":
-            self.tamper(number, "longer")
+            # What is written into the output of a job that runs cannot be told from what the job writes itself.
+            unread = (run.jobs("start") & jobs.keys()) - self._read(run, jobs)
+            self.tamper(number, "longer", frozenset().union(*(jobs[name].outputs for name in unread)))
         elif edit == "values":
             self.set_values([[1], [3, 1], [1, 2, 3]][number % 3])
         else:
