@@ -20,9 +20,9 @@ from torchvision import transforms
 
 from nngplab.datasets.cifar10 import CLASSES, PIXELS
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, as_inputs, channel_statistics, in_memory
-from nngplab.devices import resolve_device
-from nngplab.networks import OneHiddenLayer
-from nngplab.training import Batches, mirrored, shuffled_batches, train
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import Batches, mirrored, shuffled_batches, train
+from nngplab.pipeline.devices import resolve_device
 
 
 def one_by_one(dataset: VerifiedCIFAR10, each: list[object], size: int, device: torch.device) -> Batches:

@@ -32,10 +32,10 @@ import pandas as pd
 
 from nngplab.datasets.cifar10 import CLASSES, FOLDER, PIXELS, TEST_BATCHES, TRAIN_BATCHES, read_batch
 from nngplab.errors import InputError
-from nngplab.files import write_json
-from nngplab.memory import available_memory
-from nngplab.program import run
-from nngplab.seeds import generator
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_json
+from nngplab.pipeline.seeds import generator
+from nngplab.regression.memory import available_memory
 
 Array = npt.NDArray[Any]
 # X (n, d), y (n, outputs) and X_test (m, d) -> dual coefficients (n, outputs) and predictions (m, outputs).
@@ -56,7 +56,7 @@ SHARE = 0.9
 
 
 def ours(ridge: float, **options: Any) -> Solve:
-    from nngplab.regression import KernelRegression
+    from nngplab.regression.estimator import KernelRegression
 
     def solve(X: Array, y: Array, X_test: Array) -> tuple[Array, Array]:
         model = KernelRegression("relu", ridge=ridge, **options).fit(X, y)

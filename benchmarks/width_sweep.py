@@ -18,8 +18,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import SineTarget, sine_target
-from nngplab.random_features import batches, random_feature_errors
-from nngplab.seeds import generator
+from nngplab.networks.random_features import batches, random_feature_errors
+from nngplab.pipeline.seeds import generator
 
 Array = npt.NDArray[Any]
 

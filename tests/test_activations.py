@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from nngplab.activations import activation, check_activation, dual_named
-from nngplab.duals import DUALS, dual_by_quadrature
 from nngplab.errors import InputError
+from nngplab.kernels.activations import activation, check_activation, dual_named
+from nngplab.kernels.duals import DUALS, dual_by_quadrature
 
 PAGE = (ROOT / "docs/activations.md").read_text()
 FUNCTION, LIBRARY = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
@@ -57,7 +57,7 @@ def test_five_lines_take_an_activation_through_problems_11_and_12(run, checkout,
     # As in the checkout that a user installed.
     monkeypatch.setenv("PYTHONPATH", str(checkout / "src"))
     assert len((FUNCTION + LINE).strip().splitlines()) == 5
-    with (checkout / "src/nngplab/activations.py").open("a") as module:
+    with (checkout / "src/nngplab/kernels/activations.py").open("a") as module:
         module.write(f"\n\n{FUNCTION}")
     config = checkout / "config/config.yaml"
     config.write_text(config.read_text().replace("extra_activations: []\n", LINE))

@@ -18,8 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_report import Reader, sentences
 
-from nngplab import attractors
-from nngplab.attractors import (
+from nngplab.datasets.cifar10 import FILES, FOLDER, verified_files
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import Outcome, Training
+from nngplab.pipeline.files import write_csv
+from nngplab.problems import attractors
+from nngplab.problems.attractors import (
     Attempt,
     curvature_bound,
     descend,
@@ -36,12 +40,8 @@ from nngplab.attractors import (
     shuffled,
     standard_normal,
 )
-from nngplab.datasets.cifar10 import FILES, FOLDER, verified_files
-from nngplab.figures import attractor_basins, image_rows, pictures
-from nngplab.files import write_csv
-from nngplab.networks import OneHiddenLayer
-from nngplab.report import Page, Results
-from nngplab.training import Outcome, Training
+from nngplab.report.figures import attractor_basins, image_rows, pictures
+from nngplab.report.page import Page, Results
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = ROOT / "workflow/report"

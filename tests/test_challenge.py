@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 from test_fc_net import data, script  # noqa: F401
 
-from nngplab import challenge, regression
-from nngplab.challenge import Samples, errors
-from nngplab.challenge_kernels import fit_kernel, fit_ridges
-from nngplab.challenge_networks import network_predictor, train_network
 from nngplab.datasets.challenge import COURSE_SHAPES, course_standin
 from nngplab.datasets.cifar10 import FOLDER
-from nngplab.regression import KernelRegression
+from nngplab.problems import challenge
+from nngplab.problems.challenge import Samples, errors
+from nngplab.problems.challenge_kernels import fit_kernel, fit_ridges
+from nngplab.problems.challenge_networks import network_predictor, train_network
+from nngplab.regression import estimator as regression
+from nngplab.regression.estimator import KernelRegression
 
 NETWORK = {"k": 12, "depth": 2, "weight_decay": 0.0, "learning_rate": 0.01, "batch_size": 16, "epochs": 6}
 SIZES = {"train": 80, "val": 40, "test": 50}

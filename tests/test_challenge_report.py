@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from test_report import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
 
-from nngplab.report import Page, Results, as_yaml
+from nngplab.report.page import Page, Results, as_yaml
 
 STAND_IN = "STAND-IN DATA, NOT THE COURSE'S"
 CHOICES = {

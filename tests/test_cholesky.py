@@ -14,9 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from nngplab import cholesky
-from nngplab.cholesky import Checkpoint, CholeskyFactor, NotPositiveDefiniteError, blas_threads, in_threads, slices
 from nngplab.errors import InputError
+from nngplab.regression import cholesky
+from nngplab.regression.cholesky import (
+    Checkpoint,
+    CholeskyFactor,
+    NotPositiveDefiniteError,
+    blas_threads,
+    in_threads,
+    slices,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -179,7 +186,8 @@ class TestFailure:
 
     def test_an_interrupt_ends_it_at_once(self):
         program = (
-            "import signal, time, numpy as np; from nngplab import cholesky; cholesky.tile_size = lambda n: 32\n"
+            "import signal, time, numpy as np; from nngplab.regression import cholesky\n"
+            "cholesky.tile_size = lambda n: 32\n"
             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell ignores it in the background
             "def tiles(rows, columns, out):\n"
             "    print(flush=True); time.sleep(.02)\n"
@@ -235,7 +243,7 @@ class TestCheckpoint:
     def test_after_a_kill(self, tmp_path):
         path = tmp_path / "factor"
         program = (
-            "import os, sys, pathlib, numpy as np; from nngplab import cholesky\n"
+            "import os, sys, pathlib, numpy as np; from nngplab.regression import cholesky\n"
             "cholesky.tile_size, cholesky.BLOCK = lambda n: 32, 12\n"
             "K = np.load(sys.argv[1])\n"
             "def tiles(rows, columns, out):\n"

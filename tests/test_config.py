@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from nngplab.config import check_config, load_schema
-from nngplab.duals import DUALS
 from nngplab.errors import InputError
+from nngplab.kernels.duals import DUALS
+from nngplab.pipeline.config import check_config, load_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, copy_checkout, make_small
 
-from nngplab.files import written_whole
+from nngplab.pipeline.files import written_whole
 
 # Title and rooms of each session.
 SESSIONS = {

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from nngplab import dense, regression
-from nngplab.cholesky import NotPositiveDefiniteError
 from nngplab.datasets.sine_target import sine_target
-from nngplab.dense import DenseFactor, DenseKernel
-from nngplab.duals import DUALS, Dual, dual_of
 from nngplab.errors import InputError
-from nngplab.kernels import TileKernel, laplace, nngp
-from nngplab.regression import KernelRegression, ridge_path
+from nngplab.kernels.duals import DUALS, Dual, dual_of
+from nngplab.kernels.gram import TileKernel, laplace, nngp
+from nngplab.regression import estimator as regression
+from nngplab.regression import gpu as dense
+from nngplab.regression.cholesky import NotPositiveDefiniteError
+from nngplab.regression.estimator import KernelRegression, ridge_path
+from nngplab.regression.gpu import DenseFactor, DenseKernel
 
 CPU = torch.device("cpu")
 
@@ -208,7 +209,7 @@ class TestRefusals:
 
 def test_a_fit_on_the_cpu_does_not_start_torch():
     program = (
-        "import sys, numpy as np; from nngplab.regression import KernelRegression\n"
+        "import sys, numpy as np; from nngplab.regression.estimator import KernelRegression\n"
         "X = np.eye(9); KernelRegression('relu').fit(X, X[0]).predict(X)\n"
         "sys.exit('torch' in sys.modules)"
     )

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nngplab.duals import (
+from nngplab.errors import InputError
+from nngplab.kernels.duals import (
     DUALS,
     dual_and_error,
     dual_by_quadrature,
@@ -20,7 +21,6 @@ from nngplab.duals import (
     leaky_relu,
     monomial,
 )
-from nngplab.errors import InputError
 
 mp = mpmath.mpf
 

@@ -22,9 +22,9 @@ from torchvision import transforms
 
 from nngplab.datasets.cifar10 import FILES, FOLDER, verified_files
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, as_inputs, channel_statistics, in_memory
-from nngplab.figures import fc_net_confusion, fc_net_learning_curves, image_mosaic
-from nngplab.files import write_csv
-from nngplab.networks import OneHiddenLayer
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.pipeline.files import write_csv
+from nngplab.report.figures import fc_net_confusion, fc_net_learning_curves, image_mosaic
 
 SCRIPTS = ROOT / "workflow/scripts"
 CLASSES = [f"kind {number}" for number in range(10)]

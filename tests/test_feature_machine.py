@@ -11,14 +11,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from nngplab.datasets.challenge import course_standin
 from nngplab.errors import InputError
-from nngplab.feature_machine import (
+from nngplab.kernels.gram import laplace, row_blocks
+from nngplab.regression.estimator import KernelRegression
+from nngplab.regression.feature_machine import (
     RecursiveFeatureMachine,
     iteration_path,
     laplace_gradient_outer_product,
     leading_direction,
 )
-from nngplab.kernels import laplace, row_blocks
-from nngplab.regression import KernelRegression
 
 
 @pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")
@@ -78,7 +78,8 @@ class TestGradients:
         X, a = samples()
         whole = laplace_gradient_outer_product(X, a, 2.0, centre=True)
         monkeypatch.setattr(
-            "nngplab.feature_machine.row_blocks", lambda n, _: (slice(start, start + 7) for start in range(0, n, 7))
+            "nngplab.regression.feature_machine.row_blocks",
+            lambda n, _: (slice(start, start + 7) for start in range(0, n, 7)),
         )
         np.testing.assert_allclose(laplace_gradient_outer_product(X, a, 2.0, centre=True), whole, rtol=1e-12)
 

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from nngplab.duals import DUALS
 from nngplab.errors import InputError
-from nngplab.figures import image_grid, kernel_regression_repeats, save, width_sweep_curve
-from nngplab.labels import kernel_label
+from nngplab.kernels.duals import DUALS
+from nngplab.report.figures import image_grid, kernel_regression_repeats, save, width_sweep_curve
+from nngplab.report.labels import kernel_label
 
 REPEATS = 7
 ALL_KERNELS = [*DUALS, "swish", "laplace", "linear", "zero"]

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngplab.files import write_csv, write_json, write_npz, written_whole
-from nngplab.seeds import generator, integer_seed
+from nngplab.pipeline.files import write_csv, write_json, write_npz, written_whole
+from nngplab.pipeline.seeds import generator, integer_seed
 
 
 class TestWrittenWhole:
@@ -28,7 +28,7 @@ class TestWrittenWhole:
 
     def test_a_killed_program_leaves_no_file_of_that_name(self, tmp_path):
         program = (
-            "import os, signal; from nngplab.files import written_whole\n"
+            "import os, signal; from nngplab.pipeline.files import written_whole\n"
             f"with written_whole({str(tmp_path / 'x.csv')!r}) as beside:\n"
             "    beside.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
         )
@@ -77,7 +77,7 @@ class TestSeeds:
 PROGRAM = """
 import argparse
 from nngplab.errors import InputError
-from nngplab.program import log, run
+from nngplab.pipeline.cli import log, run
 
 def main(arguments):
     log.info("working")

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from nngplab import dense
 from nngplab.datasets.sine_target import sine_target
-from nngplab.dense import DenseKernel
-from nngplab.duals import DUALS
 from nngplab.errors import InputError
-from nngplab.kernels import TileKernel
-from nngplab.networks import OneHiddenLayer
-from nngplab.regression import KernelRegression
-from nngplab.training import full_batch, shuffled_batches, train
+from nngplab.kernels.duals import DUALS
+from nngplab.kernels.gram import TileKernel
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import full_batch, shuffled_batches, train
+from nngplab.regression import gpu as dense
+from nngplab.regression.estimator import KernelRegression
+from nngplab.regression.gpu import DenseKernel
 
 pytestmark = [
     pytest.mark.gpu,

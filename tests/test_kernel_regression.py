@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from nngplab.duals import dual_by_quadrature
+from nngplab.kernels.duals import dual_by_quadrature
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"
 TINY = {"seed": 5, "n": 12, "d": 20, "n_test": 50, "repeats": 4}

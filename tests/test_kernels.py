@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nngplab.duals import DUALS, dual_by_quadrature, dual_of
 from nngplab.errors import InputError
-from nngplab.kernels import kernel_function, laplace, linear, nngp, ntk, row_blocks
+from nngplab.kernels.duals import DUALS, dual_by_quadrature, dual_of
+from nngplab.kernels.gram import kernel_function, laplace, linear, nngp, ntk, row_blocks
 
 points = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 12), st.integers(1, 4)), elements=st.floats(-100, 100, width=32)

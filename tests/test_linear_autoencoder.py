@@ -19,12 +19,19 @@ from hypothesis import strategies as st
 
 from nngplab.datasets.cifar10 import FILES, FOLDER, verified_files
 from nngplab.errors import InputError
-from nngplab.figures import linear_autoencoder_losses, linear_autoencoder_step_sizes
-from nngplab.linear_autoencoder import CONVENTIONS, FromZero, curvature, network_from_zero, scale, squared_error
-from nngplab.networks import OneHiddenLayer
-from nngplab.report import Page, Results
-from nngplab.seeds import generator
-from nngplab.training import full_batch, train
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import full_batch, train
+from nngplab.pipeline.seeds import generator
+from nngplab.problems.linear_autoencoder import (
+    CONVENTIONS,
+    FromZero,
+    curvature,
+    network_from_zero,
+    scale,
+    squared_error,
+)
+from nngplab.report.figures import linear_autoencoder_losses, linear_autoencoder_step_sizes
+from nngplab.report.page import Page, Results
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "workflow/scripts"

@@ -17,8 +17,8 @@ import pytest
 import requests
 from PIL import Image
 
-from nngplab import live
-from nngplab.live import ENVIRONMENT, MAGNIFICATION, show
+from nngplab.report import visdom as live
+from nngplab.report.visdom import ENVIRONMENT, MAGNIFICATION, show
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL = "http://127.0.0.1"

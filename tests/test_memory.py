@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from nngplab.memory import available_memory
+from nngplab.regression.memory import available_memory
 
 GIB = 2**30
 

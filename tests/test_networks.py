@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngplab import networks
-from nngplab.devices import resolve_device
 from nngplab.errors import InputError
-from nngplab.networks import FullyConnected, OneHiddenLayer, average_gradient_outer_product
+from nngplab.networks import fully_connected as networks
+from nngplab.networks.fully_connected import FullyConnected, OneHiddenLayer, average_gradient_outer_product
+from nngplab.pipeline.devices import resolve_device
 
 D_IN, K, D_OUT, N = 7, 5, 3, 11
 

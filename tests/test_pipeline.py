@@ -101,7 +101,7 @@ def test_a_changed_key_makes_its_own_room_stale(run, after):
 
 
 def test_an_edited_module_makes_the_jobs_that_import_it_stale(run, after):
-    module = after / "src/nngplab/random_features.py"
+    module = after / "src/nngplab/networks/random_features.py"
     module.write_text(module.read_text() + "\n# edited\n")
     theory = {"theory_checks", "theory_summary"}
     assert jobs(run, after) == {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "report", *theory}

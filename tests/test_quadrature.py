@@ -10,9 +10,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nngplab.duals import DUALS, dual_and_error, dual_by_quadrature, hermite_coefficients
 from nngplab.errors import InputError
-from nngplab.quadrature import MOST_KINKS, find_kinks
+from nngplab.kernels.duals import DUALS, dual_and_error, dual_by_quadrature, hermite_coefficients
+from nngplab.kernels.quadrature import MOST_KINKS, find_kinks
 
 NEAR_THE_ENDS = [1 - 10.0**-power for power in (1, 2, 4, 8, 12, 15, 16)] + [1.0]
 correlations = st.floats(-1, 1) | st.sampled_from([sign * xi for xi in NEAR_THE_ENDS for sign in (-1, 1)])

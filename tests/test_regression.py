@@ -19,11 +19,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
-from nngplab import cholesky, regression
 from nngplab.datasets.sine_target import sine_target
 from nngplab.errors import InputError
-from nngplab.kernels import kernel_function, laplace, nngp
-from nngplab.regression import KernelRegression, condition_number, memory_needed, ridge_path
+from nngplab.kernels.gram import kernel_function, laplace, nngp
+from nngplab.regression import cholesky
+from nngplab.regression import estimator as regression
+from nngplab.regression.estimator import KernelRegression, condition_number, memory_needed, ridge_path
 
 singular = pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")
 

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngplab.duals import DUALS
 from nngplab.errors import InputError
-from nngplab.labels import kernel_label
-from nngplab.report import Number, Origin, Page, Results, as_yaml, fixed, interval, provenance, significant, words
+from nngplab.kernels.duals import DUALS
+from nngplab.report.labels import kernel_label
+from nngplab.report.page import Number, Origin, Page, Results, as_yaml, fixed, interval, provenance, significant, words
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = ROOT / "workflow/report"

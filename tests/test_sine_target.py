@@ -7,7 +7,7 @@ import pytest
 
 from nngplab.datasets.sine_target import read_sine_target, sine_target, write_sine_target
 from nngplab.errors import InputError
-from nngplab.regression import KernelRegression
+from nngplab.regression.estimator import KernelRegression
 
 
 def test_the_sheet_line_by_line():

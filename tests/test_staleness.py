@@ -188,11 +188,11 @@ def one_key_of_the_data(place: Place) -> None:
 
 
 def a_module_of_one_problem(place: Place) -> None:
-    edit(place.folder / "src/nngplab/random_features.py")
+    edit(place.folder / "src/nngplab/networks/random_features.py")
 
 
 def a_module_of_all(place: Place) -> None:
-    edit(place.folder / "src/nngplab/files.py")
+    edit(place.folder / "src/nngplab/pipeline/files.py")
 
 
 def a_script_with_an_old_time(place: Place) -> None:
@@ -585,7 +585,7 @@ def test_a_stage_whose_sources_dvc_does_not_know_is_not_recorded(run, finished, 
     folder = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
     script = folder / "workflow/scripts/width_sweep_figure.py"
     script.write_text(
-        script.read_text().replace("import argparse\n", "import argparse\n\nimport nngplab.training  # noqa\n")
+        script.read_text().replace("import argparse\n", "import argparse\n\nimport nngplab.networks.training  # noqa\n")
     )
     ended = run(folder, *ENGINES["snakemake"])
     assert ended.returncode == 0, ended.stdout

@@ -20,8 +20,8 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nngplab.duals import dual_by_quadrature
 from nngplab.errors import InputError
+from nngplab.kernels.duals import dual_by_quadrature
 from nngplab.theory.derivations import one_line, steps, title
 from nngplab.theory.identity import (
     BLOCK,

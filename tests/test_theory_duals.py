@@ -8,7 +8,7 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nngplab.duals import dual_by_quadrature
+from nngplab.kernels.duals import dual_by_quadrature
 from nngplab.theory import arc_cosine, arcsine, problem_05, problem_06, problem_07, problem_09
 from nngplab.theory.gaussian_pair import XI, U, V, density, density_given_v, mean, mean_given_v, quadrant_mean
 from nngplab.theory.identity import Effort

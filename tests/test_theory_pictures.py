@@ -11,10 +11,10 @@ import pytest
 from conftest import ROOT
 
 from nngplab.datasets.sine_target import sine_target, write_sine_target
-from nngplab.duals import DUALS
-from nngplab.figures import duals_gallery, kernel_spectra
-from nngplab.kernels import nngp
-from nngplab.labels import activation_label
+from nngplab.kernels.duals import DUALS
+from nngplab.kernels.gram import nngp
+from nngplab.report.figures import duals_gallery, kernel_spectra
+from nngplab.report.labels import activation_label
 
 DATA = sine_target(12, 20, 5, seed=3)
 NAMES = ("duals.csv", "duals.svg", "spectra.csv", "spectra.svg")

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from test_report import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
 
-from nngplab.report import Page, Results, latex, markdown, markdown_line
+from nngplab.report.page import Page, Results, latex, markdown, markdown_line
 from nngplab.theory.derivations import steps
 from nngplab.theory.pages import PAGES
 

@@ -18,8 +18,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nngplab.networks import FullyConnected, OneHiddenLayer
-from nngplab.training import (
+from nngplab.networks.fully_connected import FullyConnected, OneHiddenLayer
+from nngplab.networks.training import (
     Checkpoint,
     Outcome,
     Training,
@@ -236,8 +236,8 @@ class TestBatches:
 PROGRAM = """
 import json, sys, time, torch
 from pathlib import Path
-from nngplab.networks import OneHiddenLayer
-from nngplab.training import Checkpoint, save_torch, shuffled_batches, train
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import Checkpoint, save_torch, shuffled_batches, train
 
 folder, pause, device = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
 torch.set_num_threads(1)

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nngplab.datasets.sine_target import sine_target, write_sine_target
-from nngplab.duals import DUALS, dual_by_quadrature
-from nngplab.kernels import linear, nngp
-from nngplab.random_features import batches, hidden_features, minimum_norm_fit, random_feature_errors
-from nngplab.regression import KernelRegression
-from nngplab.seeds import generator
+from nngplab.kernels.duals import DUALS, dual_by_quadrature
+from nngplab.kernels.gram import linear, nngp
+from nngplab.networks.random_features import batches, hidden_features, minimum_norm_fit, random_feature_errors
+from nngplab.pipeline.seeds import generator
+from nngplab.regression.estimator import KernelRegression
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow/scripts"
 DATA = sine_target(10, 8, 60, seed=4)

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from nngplab.config import describe, load_schema
-from nngplab.files import written_whole
+from nngplab.pipeline.config import describe, load_schema
+from nngplab.pipeline.files import written_whole
 
 HEADER = """<!-- Made from workflow/schemas/config.schema.yaml: `make docs/configuration.md`. -->
 # Configuration

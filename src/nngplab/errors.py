@@ -4,5 +4,5 @@
 class InputError(ValueError):
     """Bad input, told in one line: what is wrong, where, and what to do.
 
-    Programs print its message without a traceback (`nngplab.program.run`).
+    Programs print its message without a traceback (`nngplab.pipeline.cli.run`).
     """

@@ -8,7 +8,7 @@ from shlex import quote
 # The libraries of this checkout, wherever others may be installed.
 sys.path[:0] = [str(Path(folder).resolve()) for folder in ("src", "packages/snakemake-dvc/src")]
 
-from nngplab.config import check_config, load_schema
+from nngplab.pipeline.config import check_config, load_schema
 from nngplab.errors import InputError
 from snakemake_dvc import Project, reconcile
 
@@ -41,7 +41,7 @@ def validate_config(config):
         check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml")))
         if config["extra_activations"]:
             # Imported only now: who adds no activation need not wait for SciPy.
-            from nngplab.activations import check_activation
+            from nngplab.kernels.activations import check_activation
 
             for name in config["extra_activations"]:
                 check_activation(name)

@@ -10,7 +10,11 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from nngplab.attractors import (
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.problems.attractors import (
     destinations,
     directions,
     iterate,
@@ -20,10 +24,6 @@ from nngplab.attractors import (
     shuffled,
     standard_normal,
 )
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
-from nngplab.files import write_csv
-from nngplab.networks import OneHiddenLayer
-from nngplab.program import run
 
 log = logging.getLogger("nngplab")
 

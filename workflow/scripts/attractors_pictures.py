@@ -10,12 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nngplab.attractors import iterate, load_network, shuffled, standard_normal
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
-from nngplab.figures import image_rows, pictures, save
-from nngplab.live import show
-from nngplab.networks import OneHiddenLayer
-from nngplab.program import run
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.pipeline.cli import run
+from nngplab.problems.attractors import iterate, load_network, shuffled, standard_normal
+from nngplab.report.figures import image_rows, pictures, save
+from nngplab.report.visdom import show
 
 Rows = dict[str, npt.NDArray[np.uint8]]
 

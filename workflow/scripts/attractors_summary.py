@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from nngplab.attractors import ARRIVED, OUTCOMES
-from nngplab.figures import attractor_basins, save
-from nngplab.files import write_csv, write_json
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
+from nngplab.problems.attractors import ARRIVED, OUTCOMES
+from nngplab.report.figures import attractor_basins, save
 
 PLACES = [outcome for outcome in OUTCOMES if outcome != "zero"]
 INPUTS = ["n_images", "input", "iterations"]

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from nngplab.attractors import Attempt, curvature_bound, descend, fit, new_network, save_network, shuffled
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
-from nngplab.devices import resolve_device
 from nngplab.errors import InputError
-from nngplab.files import write_csv
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.devices import resolve_device
+from nngplab.pipeline.files import write_csv
+from nngplab.problems.attractors import Attempt, curvature_bound, descend, fit, new_network, save_network, shuffled
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -10,9 +10,9 @@ import pandas as pd
 from nngplab.datasets.cifar10 import CLASSES
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, channel_statistics, in_memory
 from nngplab.errors import InputError
-from nngplab.files import write_json, write_npz
-from nngplab.program import run
-from nngplab.seeds import generator
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_json, write_npz
+from nngplab.pipeline.seeds import generator
 
 
 def main(arguments: argparse.Namespace) -> None:

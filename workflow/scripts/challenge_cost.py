@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.files import write_csv
-from nngplab.program import run
-from nngplab.report import provenance
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.report.page import provenance
 
 SOFTWARE = ("numpy", "scipy", "torch")
 

@@ -8,8 +8,8 @@ import numpy as np
 from nngplab.datasets.challenge import course_files, course_standin, read_course
 from nngplab.datasets.download import sha256_of
 from nngplab.errors import InputError
-from nngplab.files import write_json, write_npz
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_json, write_npz
 
 STAND_IN = "STAND-IN DATA, NOT THE COURSE'S"
 

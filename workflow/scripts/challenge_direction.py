@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nngplab.figures import challenge_direction, save
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.report.figures import challenge_direction, save
 
 
 def main(arguments: argparse.Namespace) -> None:

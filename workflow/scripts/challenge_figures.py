@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.figures import challenge_benchmark, challenge_ridges, save
-from nngplab.labels import DATASETS
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.report.figures import challenge_benchmark, challenge_ridges, save
+from nngplab.report.labels import DATASETS
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import Cost, Selection, candidate_rows, errors, read_selection
-from nngplab.challenge_kernels import KERNELS, fit_ridges
-from nngplab.files import write_csv
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.problems.challenge import Cost, Selection, candidate_rows, errors, read_selection
+from nngplab.problems.challenge_kernels import KERNELS, fit_ridges
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import Cost, Selection, candidate_rows, read_selection, score
-from nngplab.challenge_networks import train_network
-from nngplab.devices import resolve_device
-from nngplab.files import write_csv
-from nngplab.program import run
-from nngplab.seeds import integer_seed
-from nngplab.training import Outcome
+from nngplab.networks.training import Outcome
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.devices import resolve_device
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.seeds import integer_seed
+from nngplab.problems.challenge import Cost, Selection, candidate_rows, read_selection, score
+from nngplab.problems.challenge_networks import train_network
 
 RESULTS = ("mse", "r2", "accuracy")
 

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import Cost, Samples, candidate_rows, measure, read_selection, score
-from nngplab.challenge_kernels import feature_machine_path, fit_along, machine_predictor
-from nngplab.feature_machine import RecursiveFeatureMachine
-from nngplab.files import write_csv
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.problems.challenge import Cost, Samples, candidate_rows, measure, read_selection, score
+from nngplab.problems.challenge_kernels import feature_machine_path, fit_along, machine_predictor
+from nngplab.regression.feature_machine import RecursiveFeatureMachine
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from nngplab.files import write_csv, write_json
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
 
 COLUMNS = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy", "outcome"]
 OUTCOMES = ("fitted", "diverged", "dead", "singular")

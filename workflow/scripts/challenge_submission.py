@@ -9,9 +9,9 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from nngplab.files import written_whole
-from nngplab.labels import model_label
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import written_whole
+from nngplab.report.labels import model_label
 
 DATASET = "course"
 

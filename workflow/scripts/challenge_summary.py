@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nngplab.feature_machine import leading_direction
-from nngplab.files import write_csv, write_json
-from nngplab.program import run
-from nngplab.statistics import mean_interval
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.statistics import mean_interval
+from nngplab.regression.feature_machine import leading_direction
 
 Array = npt.NDArray[Any]
 COLUMNS = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy"]

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nngplab.challenge import Cost, Hyperparameters, Predictor, Samples, errors, read_selection, read_test
-from nngplab.challenge_kernels import KERNELS, fit_along, fit_feature_machine, fit_kernel, machine_predictor
-from nngplab.files import write_csv, write_npz
-from nngplab.program import run
-from nngplab.seeds import integer_seed
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_npz
+from nngplab.pipeline.seeds import integer_seed
+from nngplab.problems.challenge import Cost, Hyperparameters, Predictor, Samples, errors, read_selection, read_test
+from nngplab.problems.challenge_kernels import KERNELS, fit_along, fit_feature_machine, fit_kernel, machine_predictor
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -67,9 +67,9 @@ def fit_network(
     # Imported only now: the other models need not wait for PyTorch.
     import torch
 
-    from nngplab.challenge_networks import network_predictor, train_network
-    from nngplab.devices import resolve_device
-    from nngplab.networks import average_gradient_outer_product
+    from nngplab.networks.fully_connected import average_gradient_outer_product
+    from nngplab.pipeline.devices import resolve_device
+    from nngplab.problems.challenge_networks import network_predictor, train_network
 
     torch.set_num_threads(1)
     network, _ = train_network(hyperparameters, train, seed, device=resolve_device(device))

@@ -9,8 +9,8 @@ import pandas as pd
 
 from nngplab.datasets.cifar10 import verified_files, verify
 from nngplab.errors import InputError
-from nngplab.files import write_csv, write_json
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
 
 log = logging.getLogger("nngplab.cifar10_check")
 

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from nngplab.datasets.cifar10 import extract, verified_files
-from nngplab.files import write_csv
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
 
 
 def main(arguments: argparse.Namespace) -> None:

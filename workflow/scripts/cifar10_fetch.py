@@ -10,8 +10,8 @@ from nngplab.datasets.cifar10 import OFFICIAL, OFFICIAL_MD5, OFFICIAL_URL
 from nngplab.datasets.cifar10_standin import write_archive
 from nngplab.datasets.download import DownloadError, Manners, download, sha256_of
 from nngplab.errors import InputError
-from nngplab.files import write_json, written_whole
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_json, written_whole
 
 log = logging.getLogger("nngplab.cifar10_fetch")
 

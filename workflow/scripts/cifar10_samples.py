@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import PILToTensor
 
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
-from nngplab.figures import image_grid, save
-from nngplab.program import run
-from nngplab.seeds import integer_seed
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.seeds import integer_seed
+from nngplab.report.figures import image_grid, save
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -12,9 +12,9 @@ import torch
 from matplotlib.figure import Figure
 
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
-from nngplab.figures import fc_net_confusion, fc_net_learning_curves, image_grid, image_mosaic, save
-from nngplab.program import run
-from nngplab.seeds import generator
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.seeds import generator
+from nngplab.report.figures import fc_net_confusion, fc_net_learning_curves, image_grid, image_mosaic, save
 
 SHOWN = 10  # right predictions, and as many wrong ones
 

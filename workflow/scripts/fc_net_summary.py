@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nngplab.files import write_csv, write_json
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
 
 METRICS = ["mean_accuracy", "std_accuracy", "mean_train_accuracy"]
 

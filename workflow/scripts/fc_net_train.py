@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from nngplab.datasets.cifar10 import CLASSES, PIXELS
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, as_inputs, channel_statistics, in_memory
 from nngplab.datasets.download import sha256_of
-from nngplab.devices import resolve_device
 from nngplab.errors import InputError
-from nngplab.files import write_csv, write_npz
-from nngplab.networks import OneHiddenLayer
-from nngplab.program import run
-from nngplab.seeds import integer_seed
-from nngplab.training import Checkpoint, Loss, Outcome, Training, mirrored, save_torch, shuffled_batches, train
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import Checkpoint, Loss, Outcome, Training, mirrored, save_torch, shuffled_batches, train
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.devices import resolve_device
+from nngplab.pipeline.files import write_csv, write_npz
+from nngplab.pipeline.seeds import integer_seed
 
 LOSSES: dict[str, Loss] = {"mse": nn.functional.mse_loss, "cross_entropy": nn.functional.cross_entropy}
 OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from nngplab.datasets.sine_target import sine_target, write_sine_target
-from nngplab.program import run
+from nngplab.pipeline.cli import run
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.figures import kernel_regression_repeats, save
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.report.figures import kernel_regression_repeats, save
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -12,14 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nngplab.activations import dual_named
 from nngplab.datasets.sine_target import SineTarget, read_sine_target, sine_target
-from nngplab.duals import DUALS, Dual
-from nngplab.files import write_csv
-from nngplab.kernels import kernel_function, linear
-from nngplab.program import run
-from nngplab.regression import KernelRegression, condition_number
-from nngplab.seeds import integer_seed
+from nngplab.kernels.activations import dual_named
+from nngplab.kernels.duals import DUALS, Dual
+from nngplab.kernels.gram import kernel_function, linear
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.seeds import integer_seed
+from nngplab.regression.estimator import KernelRegression, condition_number
 
 log = logging.getLogger("nngplab")
 

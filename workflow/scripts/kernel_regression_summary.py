@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from nngplab.errors import InputError
-from nngplab.files import write_csv, write_json
-from nngplab.program import run
-from nngplab.statistics import mean_interval
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.statistics import mean_interval
 
 METRICS = ["headline_test_mse", "headline_r2", "mean_test_mse", "mean_r2"]
 

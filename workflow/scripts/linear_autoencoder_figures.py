@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.figures import linear_autoencoder_losses, linear_autoencoder_step_sizes, save
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.report.figures import linear_autoencoder_losses, linear_autoencoder_step_sizes, save
 
 
 def main(arguments: argparse.Namespace) -> None:

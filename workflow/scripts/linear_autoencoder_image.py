@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
-from nngplab.figures import image_grid, pictures, save
-from nngplab.files import write_csv, write_json
-from nngplab.linear_autoencoder import FromZero, curvature, network_from_zero, scale, squared_error
-from nngplab.networks import OneHiddenLayer
-from nngplab.program import run
-from nngplab.seeds import generator
-from nngplab.training import Training, full_batch, train
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import Training, full_batch, train
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.seeds import generator
+from nngplab.problems.linear_autoencoder import FromZero, curvature, network_from_zero, scale, squared_error
+from nngplab.report.figures import image_grid, pictures, save
 
 
 def main(arguments: argparse.Namespace) -> None:

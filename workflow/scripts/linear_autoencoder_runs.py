@@ -13,11 +13,18 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.files import write_csv
-from nngplab.linear_autoencoder import CONVENTIONS, FromZero, curvature, network_from_zero, scale, squared_error
-from nngplab.program import run
-from nngplab.seeds import integer_seed
-from nngplab.training import Outcome, Training, full_batch, train
+from nngplab.networks.training import Outcome, Training, full_batch, train
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.seeds import integer_seed
+from nngplab.problems.linear_autoencoder import (
+    CONVENTIONS,
+    FromZero,
+    curvature,
+    network_from_zero,
+    scale,
+    squared_error,
+)
 
 log = logging.getLogger("nngplab")
 

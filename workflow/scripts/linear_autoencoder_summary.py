@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nngplab.files import write_csv, write_json
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
 
 OUTCOMES = ("converged", "oscillating", "diverged", "out of steps", "stalled")
 

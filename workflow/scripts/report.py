@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from nngplab.errors import InputError
-from nngplab.files import written_whole
-from nngplab.labels import kernel_label
-from nngplab.program import run
-from nngplab.report import Page, Results, as_yaml, provenance
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import written_whole
+from nngplab.report.labels import kernel_label
+from nngplab.report.page import Page, Results, as_yaml, provenance
 
 PACKAGES = ("numpy", "scipy", "pandas", "torch", "torchvision", "sympy", "mpmath", "snakemake", "dvc", "nngp-lab")
 

@@ -9,9 +9,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from nngplab.errors import InputError
-from nngplab.files import write_csv
-from nngplab.program import run
-from nngplab.seeds import generator
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.seeds import generator
 from nngplab.theory.identity import Effort
 from nngplab.theory.pages import PAGES, Page
 

@@ -10,11 +10,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import read_sine_target
-from nngplab.duals import DUALS, hermite_coefficients
-from nngplab.figures import duals_gallery, kernel_spectra, save
-from nngplab.files import write_csv
-from nngplab.kernels import nngp
-from nngplab.program import run
+from nngplab.kernels.duals import DUALS, hermite_coefficients
+from nngplab.kernels.gram import nngp
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.report.figures import duals_gallery, kernel_spectra, save
 
 LAST_DEGREE = 8
 

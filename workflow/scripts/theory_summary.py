@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from nngplab.errors import InputError
-from nngplab.files import write_csv, write_json
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
 from nngplab.theory.derivations import steps, title
 from nngplab.theory.misprints import MISPRINTS
 from nngplab.theory.pages import PAGES, Page

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.figures import save, width_sweep_curve
-from nngplab.program import run
+from nngplab.pipeline.cli import run
+from nngplab.report.figures import save, width_sweep_curve
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nngplab.activations import dual_named
 from nngplab.datasets.sine_target import read_sine_target
-from nngplab.files import write_csv
-from nngplab.program import run
-from nngplab.random_features import batches, random_feature_errors
-from nngplab.seeds import generator
+from nngplab.kernels.activations import dual_named
+from nngplab.networks.random_features import batches, random_feature_errors
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.seeds import generator
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nngplab.activations import dual_named
 from nngplab.datasets.sine_target import read_sine_target
-from nngplab.files import write_csv, write_json
-from nngplab.program import run
-from nngplab.regression import KernelRegression
+from nngplab.kernels.activations import dual_named
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv, write_json
+from nngplab.regression.estimator import KernelRegression
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nngplab.errors import InputError
-from nngplab.seeds import generator
+from nngplab.pipeline.seeds import generator
 
 Array = npt.NDArray[Any]
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nngplab.datasets.cifar10 import CLASSES, FOLDER, META, PIXELS, SPLITS
-from nngplab.files import written_whole
-from nngplab.seeds import generator
+from nngplab.pipeline.files import written_whole
+from nngplab.pipeline.seeds import generator
 
 Array = NDArray[np.float32]
 Generator = np.random.Generator

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nngplab.errors import InputError
-from nngplab.files import write_npz
+from nngplab.pipeline.files import write_npz
 
 Array = npt.NDArray[Any]
 

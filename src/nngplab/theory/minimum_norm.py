@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nngplab.duals import DUALS
-from nngplab.random_features import hidden_features, minimum_norm_fit
+from nngplab.kernels.duals import DUALS
+from nngplab.networks.random_features import hidden_features, minimum_norm_fit
 from nngplab.theory.identity import Array, Identity, in_float64, sampled
 
 _STEPS = 20

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nngplab.duals import DUALS, Dual, dual_of
 from nngplab.errors import InputError
+from nngplab.kernels.duals import DUALS, Dual, dual_of
 
 Array = npt.NDArray[Any]
 Activation = Callable[[Array], Array]
@@ -42,13 +42,13 @@ def check_activation(name: str) -> None:
     if name not in DUALS and name not in _ADDED:
         raise InputError(
             f"unknown activation {name!r}: choose one of {', '.join([*DUALS, *_ADDED])}, "
-            "or add it to src/nngplab/activations.py"
+            "or add it to src/nngplab/kernels/activations.py"
         )
 
 
 @cache
 def dual_named(name: str) -> Dual:
-    """Return the dual of the activation of this name: in closed form if there is one, else by `nngplab.duals.dual_of`.
+    """Return the dual of the activation of this name: in closed form if there is one, else from a table.
 
     Raises:
         InputError: as `check_activation` and `dual_of`.

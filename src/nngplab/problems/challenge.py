@@ -1,7 +1,7 @@
 """The samples of the course challenge (sheet, Problem 13), and how its models are measured on them.
 
-The models stand in `nngplab.challenge_kernels` and `nngplab.challenge_networks`, so that neither kind depends on the
-code of the other. Each is fitted to the targets less their mean, in units of their standard deviation.
+The models are in `challenge_kernels` and `challenge_networks`, so that neither kind depends on the code of the other.
+Each is fitted to the targets less their mean, in units of their standard deviation.
 """
 
 import json

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nngplab.challenge import Hyperparameters, Predictor, Samples, standardised, unscaled
-from nngplab.cholesky import NotPositiveDefiniteError
 from nngplab.errors import InputError
-from nngplab.feature_machine import RecursiveFeatureMachine, iteration_path
-from nngplab.kernels import Kernel, nngp
-from nngplab.regression import KernelRegression, ridge_path
+from nngplab.kernels.gram import Kernel, nngp
+from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, standardised, unscaled
+from nngplab.regression.cholesky import NotPositiveDefiniteError
+from nngplab.regression.estimator import KernelRegression, ridge_path
+from nngplab.regression.feature_machine import RecursiveFeatureMachine, iteration_path
 
-log = logging.getLogger("nngplab.challenge")
+log = logging.getLogger("nngplab.problems.challenge")
 
 Array = npt.NDArray[Any]
 

@@ -22,7 +22,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
 from nngplab.errors import InputError
-from nngplab.networks import OneHiddenLayer
+from nngplab.networks.fully_connected import OneHiddenLayer
 
 Array = npt.NDArray[np.float64]
 Loss = Callable[[Tensor, Tensor], Tensor]

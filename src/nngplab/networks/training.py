@@ -22,11 +22,11 @@ from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
 from nngplab.errors import InputError
-from nngplab.files import written_whole
-from nngplab.networks import FullyConnected
-from nngplab.seeds import integer_seed
+from nngplab.networks.fully_connected import FullyConnected
+from nngplab.pipeline.files import written_whole
+from nngplab.pipeline.seeds import integer_seed
 
-log = logging.getLogger("nngplab.training")
+log = logging.getLogger("nngplab.networks.training")
 
 Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -16,8 +16,8 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nngplab.errors import InputError
-from nngplab.kernels import distances, row_blocks
-from nngplab.regression import KernelRegression
+from nngplab.kernels.gram import distances, row_blocks
+from nngplab.regression.estimator import KernelRegression
 
 Array = npt.NDArray[Any]
 

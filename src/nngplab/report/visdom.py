@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import requests
 
-log = logging.getLogger("nngplab.live")
+log = logging.getLogger("nngplab.report.visdom")
 
 # The name of a picture -> the name of a row -> its images (n, 3, h, w); all rows of a picture of equal length.
 Pictures = dict[str, dict[str, npt.NDArray[np.uint8]]]

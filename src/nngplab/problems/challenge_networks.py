@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from nngplab.challenge import Hyperparameters, Predictor, Samples, errors, standardised, unscaled
-from nngplab.networks import FullyConnected
-from nngplab.training import Training, shuffled_batches, train
+from nngplab.networks.fully_connected import FullyConnected
+from nngplab.networks.training import Training, shuffled_batches, train
+from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, errors, standardised, unscaled
 
 Array = npt.NDArray[Any]
 

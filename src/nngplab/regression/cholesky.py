@@ -27,7 +27,7 @@ from threadpoolctl import ThreadpoolController
 
 from nngplab.errors import InputError
 
-log = logging.getLogger("nngplab.cholesky")
+log = logging.getLogger("nngplab.regression.cholesky")
 
 Array = npt.NDArray[Any]
 Tiles = Callable[[slice, slice, Array], object]

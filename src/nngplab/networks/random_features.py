@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nngplab.duals import DUALS, Dual
+from nngplab.kernels.duals import DUALS, Dual
 
 Array = npt.NDArray[Any]
 

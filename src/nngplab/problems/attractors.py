@@ -17,9 +17,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nngplab.networks import OneHiddenLayer
-from nngplab.seeds import generator, integer_seed
-from nngplab.training import Outcome, Training, full_batch, save_torch, train
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import Outcome, Training, full_batch, save_torch, train
+from nngplab.pipeline.seeds import generator, integer_seed
 
 Array = npt.NDArray[np.float64]
 

@@ -20,8 +20,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from nngplab.errors import InputError
-from nngplab.files import written_whole
-from nngplab.labels import DATASETS, activation_label, kernel_label, model_label
+from nngplab.pipeline.files import written_whole
+from nngplab.report.labels import DATASETS, activation_label, kernel_label, model_label
 
 _COLOURS = seaborn.color_palette("colorblind").as_hex()
 

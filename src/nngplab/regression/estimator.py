@@ -18,7 +18,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm import tqdm
 
-from nngplab.cholesky import (
+from nngplab.errors import InputError
+from nngplab.kernels.duals import Dual
+from nngplab.kernels.gram import Kernel, Rows, TileKernel
+from nngplab.regression.cholesky import (
     BLOCK,
     Checkpoint,
     CholeskyFactor,
@@ -28,14 +31,11 @@ from nngplab.cholesky import (
     slices,
     tile_size,
 )
-from nngplab.duals import Dual
-from nngplab.errors import InputError
-from nngplab.kernels import Kernel, Rows, TileKernel
-from nngplab.memory import available_memory
+from nngplab.regression.memory import available_memory
 
 if TYPE_CHECKING:
     # Imported where a GPU is asked for only: PyTorch takes seconds to start.
-    from nngplab.dense import DenseFactor, DenseKernel
+    from nngplab.regression.gpu import DenseFactor, DenseKernel
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +62,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     to 0 instead: the least-squares solution of least norm.
 
     K is computed in tiles and factorised in place, so that the memory is that of its lower triangle (see
-    `nngplab.cholesky`, and `memory_needed`). The threads are those that BLAS may use: all cores, or what
+    `nngplab.regression.cholesky`, and `memory_needed`). The threads are those that BLAS may use: all cores, or what
     OPENBLAS_NUM_THREADS or `threadpoolctl` says. The results do not depend on their number.
 
     Args:
@@ -165,8 +165,8 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Return the kernel on the GPU, if it shall be there."""
         if self.device == "cpu":
             return None
-        from nngplab.dense import DenseKernel
-        from nngplab.devices import resolve_device
+        from nngplab.pipeline.devices import resolve_device
+        from nngplab.regression.gpu import DenseKernel
 
         device = resolve_device(self.device)
         return None if device.type == "cpu" else DenseKernel(self.kernel, self.L, device)

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nngplab.cholesky import NotPositiveDefiniteError
-from nngplab.duals import DUALS, Dual
 from nngplab.errors import InputError
-from nngplab.kernels import Rows
-from nngplab.memory import available_memory
+from nngplab.kernels.duals import DUALS, Dual
+from nngplab.kernels.gram import Rows
+from nngplab.regression.cholesky import NotPositiveDefiniteError
+from nngplab.regression.memory import available_memory
 
 Array = npt.NDArray[np.floating]
 
@@ -31,7 +31,7 @@ class DenseKernel:
     """A kernel on a device.
 
     Args:
-        kernel: a name as for `nngplab.kernels.kernel_function`, or a `Dual`.
+        kernel: a name as for `nngplab.kernels.gram.kernel_function`, or a `Dual`.
         L: the rate of the Laplace kernel.
         device: where it computes.
 
@@ -67,7 +67,7 @@ class DenseKernel:
         """Return the factor of the Gram matrix of the rows plus the ridge times the identity.
 
         Raises:
-            NotPositiveDefiniteError: as `nngplab.cholesky.CholeskyFactor`.
+            NotPositiveDefiniteError: as `nngplab.regression.cholesky.CholeskyFactor`.
             InputError: if the memory of the device does not suffice.
         """
         try:
@@ -143,7 +143,7 @@ class DenseFactor:
         column: row -> K[:row, row] (row, 1), computed anew where the factorisation fails in that row.
 
     Raises:
-        NotPositiveDefiniteError: as `nngplab.cholesky.CholeskyFactor`.
+        NotPositiveDefiniteError: as `nngplab.regression.cholesky.CholeskyFactor`.
     """
 
     def __init__(self, K: Tensor, column: Callable[[int], Tensor]) -> None:

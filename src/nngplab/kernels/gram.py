@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nngplab.duals import DUALS, Dual
 from nngplab.errors import InputError
+from nngplab.kernels.duals import DUALS, Dual
 
 Array = npt.NDArray[Any]
 Kernel = Callable[[Array, Array], Array]

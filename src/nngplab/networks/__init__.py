@@ -1,0 +1,1 @@
+"""Fully connected networks, random features and their training."""

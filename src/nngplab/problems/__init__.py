@@ -1,0 +1,1 @@
+"""What belongs to one problem of the problem set only."""
