@@ -33,7 +33,7 @@ fuzz: $(INSTALLED) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS
 	cd packages/snakemake-dvc && FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) pytest -s tests/test_fuzz.py
 
 test-slow-cpu: $(INSTALLED) ## Run the unit tests as on a CPU without AVX-512
-	python tests/slow_cpu.py --numprocesses auto --dist loadfile
+	python -m tests.helpers.slow_cpu --numprocesses auto --dist loadfile
 
 test-gpu: $(INSTALLED) ## Run the tests that need a GPU; an error where there is none
 	@python -c 'import sys, torch; sys.exit(not torch.cuda.is_available() and "there is no GPU here that PyTorch sees: nothing is tested")'
@@ -65,7 +65,7 @@ docs/configuration.md: $(INSTALLED) ## Write the page on the configuration anew 
 	python workflow/config_page.py
 
 sessions: $(INSTALLED) ## Run the sessions that the docs show, and write their pages anew
-	python tests/test_day.py
+	python -m tests.pipeline.test_day
 
 lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs uv)
 	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \

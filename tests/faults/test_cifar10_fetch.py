@@ -1,0 +1,477 @@
+"""Downloads from a real server on loopback, and the choice of a source."""
+
+import contextlib
+import gzip
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nngplab.datasets import download as module
+from nngplab.datasets.cifar10_standin import Painter
+from nngplab.datasets.download import DownloadError, ExpectedFile, Manners, TooSlowError, download
+from nngplab.errors import InputError
+from tests.helpers.checkout import ROOT
+from tests.helpers.download_server import DownloadServer, serving
+
+PAYLOAD = gzip.compress(np.random.default_rng(1).bytes(200_000), mtime=0)
+EXPECTED = ExpectedFile("images.tar.gz", len(PAYLOAD), hashlib.sha256(PAYLOAD).hexdigest())
+WAYS_ON = "three ways on"
+QUICK = Manners(connect_timeout=1, stall_timeout=1, slow_rate=100, slow_time=0.5)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(PAYLOAD) as running:
+        yield running
+
+
+def fetch(server: DownloadServer, path: Path, *modes: str, manners: Manners = QUICK) -> list[str]:
+    """Return the outcomes of the attempts, the file being right."""
+    attempts = download([server.url(mode) for mode in modes], EXPECTED, path, manners, WAYS_ON)
+    assert path.read_bytes() == PAYLOAD
+    assert not part_of(path).exists()
+    return [attempt["outcome"] for attempt in attempts]
+
+
+def part_of(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+@pytest.mark.parametrize("mode", ["whole", "no-range", "redirect/whole", "chunked"])
+def test_a_good_host_serves_the_file(server, tmp_path, mode):
+    assert fetch(server, tmp_path / "new" / "file", mode) == ["complete"]
+
+
+def test_a_right_file_is_not_fetched_again(server, tmp_path):
+    fetch(server, tmp_path / "file", "whole")
+    assert fetch(server, tmp_path / "file", "whole") == []
+    assert len(server.requests) == 1
+
+
+def test_a_wrong_file_in_its_place_is_replaced(server, tmp_path):
+    (tmp_path / "file").write_bytes(PAYLOAD[:-1] + b"x")
+    assert fetch(server, tmp_path / "file", "whole") == ["complete"]
+
+
+BAD_HOSTS = {
+    "html": "HTML page instead of an archive",
+    "disguised-html": "HTML page instead of an archive",
+    "zip": "sends something else than a gzip archive",
+    "tampered": "complete, but its SHA-256 is wrong",
+    "truncated/1000": f"stopped at 1,000 of {EXPECTED.size:,} bytes: connection closed by the host",
+    "stalled/1000": f"stopped at 1,000 of {EXPECTED.size:,} bytes: no byte for 1 s",
+    "stalled/0": f"stopped at 0 of {EXPECTED.size:,} bytes: no byte for 1 s",
+    "wrong-length": f"announces 12 bytes instead of {EXPECTED.size}",
+    "more": f"sends more than the expected {EXPECTED.size:,} bytes",
+    "status/404": "HTTP 404 Not Found",
+    "status/503": "HTTP 503 Service Unavailable",
+    "loop": "redirects without end",
+    "away": "redirects to an address that is not http or https",
+    "endless-head": "no answer within 1.5 s",
+}
+
+
+@pytest.mark.parametrize("mode", BAD_HOSTS)
+def test_after_a_bad_host_the_next_serves_the_file(server, tmp_path, mode):
+    manners = Manners(connect_timeout=0.5, stall_timeout=1, slow_rate=1, slow_time=5)
+    assert fetch(server, tmp_path / "file", mode, "whole", manners=manners) == [BAD_HOSTS[mode], "complete"]
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_if_all_fail_one_line_lists_each_attempt_and_the_ways_on(server, tmp_path):
+    urls = [
+        f"http://user:secret@127.0.0.1:{closed_port()}/file?token=secret",
+        "http://host.invalid/file",
+        "ftp://127.0.0.1/file",
+        "http://[half/file",
+        server.url("html"),
+        server.url("truncated/5000"),
+    ]
+    with pytest.raises(DownloadError) as caught:
+        download(urls, EXPECTED, tmp_path / "file", QUICK, WAYS_ON)
+    reasons = [
+        "connection refused",
+        "host name not found",
+        "only http and https addresses are fetched",
+        "not a usable address",
+        "HTML page instead of an archive",
+        f"stopped at 5,000 of {EXPECTED.size:,} bytes: connection closed by the host",
+    ]
+    assert [attempt["outcome"] for attempt in caught.value.attempts] == reasons
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(reason in message for reason in reasons)
+    assert message.endswith(f"Ways on: {WAYS_ON}")
+    assert "secret" not in message
+    assert part_of(tmp_path / "file").read_bytes() == PAYLOAD[:5000]
+    assert not (tmp_path / "file").exists()
+
+
+def test_no_address_is_an_error_with_the_ways_on(tmp_path):
+    with pytest.raises(DownloadError, match=r"no address is given.*three ways on"):
+        download([], EXPECTED, tmp_path / "file", QUICK, WAYS_ON)
+
+
+def test_the_next_host_resumes_where_the_last_one_stopped(server, tmp_path):
+    fetch(server, tmp_path / "file", "truncated/150000", "whole")
+    assert server.requests[1] == ("whole", "bytes=150000-")
+
+
+@pytest.mark.parametrize("mode", ["no-range", "wrong-range", "shorter"])
+def test_a_host_without_the_asked_range_sends_from_the_start(server, tmp_path, mode):
+    part_of(tmp_path / "file").write_bytes(PAYLOAD[:150_000])
+    assert fetch(server, tmp_path / "file", mode) == ["complete"]
+
+
+def test_a_host_without_ranges_that_breaks_off_loses_nothing_of_the_partial_file(server, tmp_path, monkeypatch):
+    part_of(tmp_path / "file").write_bytes(PAYLOAD[:150_000])
+    monkeypatch.setattr(server.RequestHandlerClass, "serve_early_end", early_end, raising=False)
+    fetch(server, tmp_path / "file", "early-end", "whole")
+    assert server.requests[1] == ("whole", "bytes=150000-")
+
+
+def early_end(handler, start, value):
+    handler.serve_truncated(0, "1000")
+
+
+def test_a_bad_partial_file_does_not_condemn_a_good_host(server, tmp_path):
+    part_of(tmp_path / "file").write_bytes(PAYLOAD[:1000] + bytes(1000))
+    assert fetch(server, tmp_path / "file", "whole") == ["complete"]
+    assert [asked for _, asked in server.requests] == ["bytes=2000-", None]
+
+
+def test_a_tampering_host_is_tried_from_the_start_and_then_left(server, tmp_path):
+    outcomes = fetch(server, tmp_path / "file", "truncated/1000", "tampered", "whole")
+    assert outcomes[1:] == [BAD_HOSTS["tampered"], "complete"]
+    assert [asked for _, asked in server.requests] == [None, "bytes=1000-", None, None]
+
+
+def test_a_partial_file_that_is_complete_needs_no_host(server, tmp_path):
+    part_of(tmp_path / "file").write_bytes(PAYLOAD)
+    assert fetch(server, tmp_path / "file", "whole") == ["complete since an earlier run"]
+    assert server.requests == []
+
+
+def test_a_partial_file_that_is_too_long_is_discarded(server, tmp_path):
+    part_of(tmp_path / "file").write_bytes(PAYLOAD + b"x")
+    assert fetch(server, tmp_path / "file", "whole") == ["complete"]
+    assert server.requests == [("whole", None)]
+
+
+def test_a_slow_host_is_left_for_a_fast_one(server, tmp_path):
+    outcomes = fetch(server, tmp_path / "file", "slow/20000", "whole")
+    assert outcomes[0].startswith("only ")
+    assert outcomes[1] == "complete"
+    path, asked = server.requests[1]
+    assert path == "whole"
+    assert asked is not None
+
+
+def test_a_host_that_drips_single_bytes_is_slow(server, tmp_path):
+    outcomes = fetch(server, tmp_path / "file", "slow/10", "whole")
+    assert outcomes[0].startswith("only 0 kB/s")
+
+
+def test_when_all_are_slow_the_fastest_goes_on_and_the_remaining_time_is_said(server, tmp_path, caplog):
+    manners = Manners(stall_timeout=1, slow_rate=10_000, slow_time=0.2)
+    with caplog.at_level(logging.INFO, "nngplab"):
+        outcomes = fetch(server, tmp_path / "file", "slow/20000", "slow/400000", "slow/30000", manners=manners)
+    assert outcomes[-1] == "complete"
+    assert server.requests[-1][0] == "slow/400000"
+    assert len(server.requests) == 4
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(said) == 1
+    assert "every host left is slow" in said[0]
+    assert " s left. Ways on: three ways on" in said[0]
+
+
+def test_if_the_fastest_of_the_slow_dies_the_next_fastest_goes_on(server, tmp_path):
+    manners = Manners(stall_timeout=1, slow_rate=10_000, slow_time=0.2)
+    outcomes = fetch(server, tmp_path / "file", "slow/30000", "slow-then-dead/300000", "slow/150000", manners=manners)
+    assert [path for path, _ in server.requests[3:]] == ["slow-then-dead/300000", "slow/150000"]
+    assert outcomes[-2].startswith("stopped at")
+
+
+def test_without_patience_a_single_slow_host_brings_the_file(server, tmp_path):
+    manners = Manners(stall_timeout=1, slow_rate=10_000, slow_time=0.1)
+    assert fetch(server, tmp_path / "file", "slow/200000", manners=manners)[-1] == "complete"
+
+
+def test_with_patience_the_partial_file_is_kept_and_resumed_later(server, tmp_path):
+    manners = Manners(stall_timeout=1, slow_rate=100, slow_time=0.2, patience=1)
+    urls = [server.url("slow/20000"), server.url("status/404")]
+    with pytest.raises(TooSlowError, match=r"longer than the patience of 1 s .*kept in .*Ways on: three ways on"):
+        download(urls, EXPECTED, tmp_path / "file", manners, WAYS_ON)
+    kept = part_of(tmp_path / "file").stat().st_size
+    assert 0 < kept < EXPECTED.size
+    fetch(server, tmp_path / "file", "whole")
+    assert server.requests[-1] == ("whole", f"bytes={kept}-")
+
+
+def test_patience_counts_what_a_host_without_ranges_has_to_send_again(server, tmp_path):
+    part_of(tmp_path / "file").write_bytes(PAYLOAD[:150_000])
+    manners = Manners(stall_timeout=1, slow_rate=1, slow_time=0.2, patience=1)
+    with pytest.raises(TooSlowError):
+        download([server.url("slow-no-range/60000")], EXPECTED, tmp_path / "file", manners, WAYS_ON)
+    assert len(server.requests) == 1
+    assert part_of(tmp_path / "file").read_bytes() == PAYLOAD[:150_000]
+
+
+def test_a_host_within_the_patience_is_waited_for(server, tmp_path):
+    manners = Manners(stall_timeout=1, slow_rate=10_000, slow_time=0.2, patience=20)
+    assert fetch(server, tmp_path / "file", "slow/200000", manners=manners)[-1] == "complete"
+
+
+def test_log_lines_tell_rate_and_remaining_time_where_there_is_no_terminal(server, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(module, "REPORT_EVERY", 0.1)
+    with caplog.at_level(logging.INFO, "nngplab"):
+        fetch(server, tmp_path / "file", "slow/400000", manners=Manners(slow_rate=1))
+    assert any("bytes, " in line and "kB/s, about" in line and line.endswith("left") for line in caplog.messages)
+
+
+def test_a_terminal_shows_a_bar_with_rate_and_remaining_time(server, tmp_path):
+    control, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))
+    program = subprocess.Popen(downloader(server.url("slow/400000"), tmp_path / "file"), stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # which is how the other end says that it is closed
+        while piece := os.read(control, 4096):
+            shown += piece
+    assert program.wait() == 0
+    os.close(control)
+    assert b"images.tar.gz" in shown
+    assert b"B/s" in shown
+    assert b"<00:0" in shown
+
+
+def downloader(url: str, path: Path) -> list[str]:
+    """A command that downloads the file in a process of its own."""
+    code = (
+        "import sys; from pathlib import Path; from nngplab.datasets.download import *;"
+        "download([sys.argv[1]], ExpectedFile('images.tar.gz', int(sys.argv[3]), sys.argv[4]), Path(sys.argv[2]),"
+        " Manners(slow_rate=1), '')"
+    )
+    return [sys.executable, "-c", code, url, str(path), str(EXPECTED.size), EXPECTED.sha256]
+
+
+def test_a_killed_download_is_resumed(server, tmp_path):
+    program = subprocess.Popen(downloader(server.url("slow/100000"), tmp_path / "file"))
+    deadline = time.monotonic() + 20
+    part = part_of(tmp_path / "file")
+    while not (part.exists() and part.stat().st_size > 20_000):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    program.send_signal(signal.SIGKILL)
+    program.wait()
+    assert not (tmp_path / "file").exists()
+    kept = part.stat().st_size
+    fetch(server, tmp_path / "file", "whole")
+    assert server.requests[-1] == ("whole", f"bytes={kept}-")
+
+
+def test_a_folder_that_cannot_be_written_is_told_at_once(server, tmp_path):
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    with pytest.raises(InputError, match=r"cannot write .*taken"):
+        download([server.url("whole")], EXPECTED, tmp_path / "taken" / "file", QUICK, WAYS_ON)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk")
+def test_a_full_disk_is_told_and_is_not_blamed_on_the_host(server, tmp_path):
+    part_of(tmp_path / "file").symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"cannot write .*No space left on device") as caught:
+        download([server.url("whole")], EXPECTED, tmp_path / "file", QUICK, WAYS_ON)
+    assert not isinstance(caught.value, DownloadError)
+
+
+# The choice of a source, by the script, with a small file in the part of the official archive.
+
+
+@pytest.fixture
+def script(server, tmp_path, monkeypatch):
+    """The script as a module, in a folder of its own, its official host the server on loopback."""
+    specification = importlib.util.spec_from_file_location("fetch", ROOT / "workflow" / "scripts" / "cifar10_fetch.py")
+    loaded = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(loaded)
+    monkeypatch.setattr(loaded, "OFFICIAL", EXPECTED)
+    monkeypatch.setattr(loaded, "OFFICIAL_MD5", hashlib.md5(PAYLOAD, usedforsecurity=False).hexdigest())
+    monkeypatch.setattr(loaded, "OFFICIAL_URL", server.url("whole"))
+    monkeypatch.setattr(Painter.batch, "__defaults__", (10,))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.chdir(tmp_path)
+    return loaded
+
+
+def choose(script, *options: str) -> dict[str, object]:
+    """Run the script; return the provenance."""
+    manners = ("--stall-timeout", "1", "--slow-rate", "100", "--slow-time", "0.2")
+    files = ("--output", "data/images.tar.gz", "--provenance", "results/provenance.json")
+    script.main(script.parser().parse_args([*manners, *files, *options]))
+    provenance = json.loads(Path("results/provenance.json").read_text())
+    payload = Path("data/images.tar.gz").read_bytes()
+    assert provenance["sha256"] == hashlib.sha256(payload).hexdigest()
+    assert provenance["bytes"] == len(payload)
+    return provenance
+
+
+def is_official(provenance: dict[str, object], source: str) -> bool:
+    values = [provenance[key] for key in ("source", "label", "official", "stand_in")]
+    return values == [source, "CIFAR-10", True, False]
+
+
+def is_stand_in(provenance: dict[str, object]) -> bool:
+    values = [provenance[key] for key in ("source", "label", "official", "stand_in")]
+    return values == ["stand-in", "STAND-IN IMAGES, NOT CIFAR-10", False, True]
+
+
+def repository(*commands: str) -> None:
+    """A git and DVC repository in the working folder, and DVC commands in it."""
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    for command in ("init --quiet", *commands):
+        subprocess.run([sys.executable, "-m", "dvc", *command.split()], check=True, capture_output=True)
+
+
+def test_auto_fetches_the_official_archive_and_keeps_the_download(script, server):
+    provenance = choose(script, "--source", "auto")
+    assert is_official(provenance, "official")
+    assert provenance["attempts"] == [{"from": server.url("whole"), "outcome": "complete"}]
+    Path("data/images.tar.gz").unlink()
+    assert is_official(choose(script, "--source", "official"), "official")
+    assert len(server.requests) == 1
+
+
+def test_auto_takes_the_stand_in_if_no_host_serves(script, server, monkeypatch, caplog):
+    monkeypatch.setattr(script, "OFFICIAL_URL", server.url("status/403"))
+    provenance = choose(script, "--source", "auto", "--mirrors", server.url("html"))
+    assert is_stand_in(provenance)
+    assert [attempt["outcome"] for attempt in provenance["attempts"]] == ["HTTP 403 Forbidden", BAD_HOSTS["html"]]
+    assert "DVC holds none, and no host served images.tar.gz" in provenance["reason"]
+    assert "STAND-IN IMAGES, NOT CIFAR-10" in caplog.text
+
+
+def test_auto_takes_the_stand_in_if_the_patience_ends_and_resumes_the_partial_file_later(script, server, monkeypatch):
+    monkeypatch.setattr(script, "OFFICIAL_URL", server.url("slow/20000"))
+    provenance = choose(script, "--source", "auto", "--patience", "1")
+    assert is_stand_in(provenance)
+    assert "would take longer than the patience of 1 s" in provenance["reason"]
+    kept = part_of(Path("data/.download/images.tar.gz")).stat().st_size
+    assert is_official(choose(script, "--source", "official", "--mirrors", server.url("whole")), "official")
+    assert server.requests[-1][1] is not None
+    assert int(server.requests[-1][1].removeprefix("bytes=").rstrip("-")) >= kept > 0
+
+
+def test_official_knows_no_stand_in_and_names_the_three_ways_on(script, server, monkeypatch):
+    monkeypatch.setattr(script, "OFFICIAL_URL", server.url("status/403"))
+    with pytest.raises(InputError, match=r"HTTP 403 Forbidden.*cifar10\.archive.*stand-in.*DVC remote"):
+        choose(script, "--source", "official")
+    assert not Path("data/images.tar.gz").exists()
+
+
+def test_official_has_more_patience_than_configured(script, server, monkeypatch):
+    monkeypatch.setattr(script, "OFFICIAL_URL", server.url("slow/90000"))
+    assert is_official(choose(script, "--source", "official", "--patience", "0.5"), "official")
+
+
+def test_the_stand_in_on_request_asks_nobody(script, server):
+    provenance = choose(script, "--source", "stand-in")
+    assert is_stand_in(provenance)
+    assert provenance["requested"] == "stand-in"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("source", ["auto", "archive"])
+def test_a_given_archive_goes_before_all_others(script, server, source):
+    Path("mine.tar.gz").write_bytes(b"other images")
+    Path("mine.tar.gz").chmod(0o400)
+    checksum = hashlib.sha256(b"other images").hexdigest()
+    options = ("--source", source, "--archive", "mine.tar.gz", "--sha256", checksum.upper())
+    provenance = choose(script, *options)
+    assert (provenance["source"], provenance["label"]) == ("archive", "images from the archive mine.tar.gz")
+    assert os.access("data/images.tar.gz", os.W_OK)
+    assert choose(script, *options, "--label", "CIFAR-10, JPEG copy")["label"] == "CIFAR-10, JPEG copy"
+    assert server.requests == []
+
+
+def test_the_official_bytes_are_cifar10_from_wherever_they_come(script):
+    Path("mine.tar.gz").write_bytes(PAYLOAD)
+    options = ("--archive", "mine.tar.gz", "--sha256", EXPECTED.sha256, "--label", "mine")
+    assert is_official(choose(script, "--source", "archive", *options), "archive")
+
+
+@pytest.mark.parametrize("source", ["auto", "archive"])
+def test_a_missing_or_wrong_checksum_is_told_with_the_computed_one(script, source):
+    Path("mine.tar.gz").write_bytes(b"other images")
+    found = hashlib.sha256(b"other images").hexdigest()
+    with pytest.raises(InputError, match=f"cifar10.sha256 is missing.*{found}"):
+        choose(script, "--source", source, "--archive", "mine.tar.gz")
+    with pytest.raises(InputError, match=f"{found}, but cifar10.sha256 is 1234"):
+        choose(script, "--source", source, "--archive", "mine.tar.gz", "--sha256", "1234")
+    with pytest.raises(InputError, match=r"there is no file other\.tar\.gz"):
+        choose(script, "--source", source, "--archive", "other.tar.gz", "--sha256", found)
+
+
+def test_archive_needs_a_path(script):
+    with pytest.raises(InputError, match=r"cifar10\.archive gives no path"):
+        choose(script, "--source", "archive")
+
+
+def test_auto_takes_the_archive_from_the_dvc_cache_and_from_the_remote(script, server):
+    Path("tracked").write_bytes(PAYLOAD)
+    repository("add tracked", "remote add --default store ./store", "push")
+    assert is_official(choose(script, "--source", "auto"), "official")
+    shutil.rmtree(".dvc/cache")
+    provenance = choose(script, "--source", "auto")
+    assert is_official(provenance, "official")
+    assert "DVC" in provenance["reason"]
+    assert server.requests == []
+
+
+def test_a_damaged_dvc_cache_is_passed_over(script, server):
+    Path("tracked").write_bytes(PAYLOAD)
+    repository("add tracked")
+    cached = script.from_dvc()
+    cached.chmod(0o600)
+    cached.write_bytes(b"damaged")
+    assert is_official(choose(script, "--source", "auto"), "official")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [(), ("remote add --default store ./nowhere",), ("remote add --default store http://127.0.0.1:1/store",)],
+    ids=["no remote", "no such folder", "no such host"],
+)
+def test_dvc_without_the_archive_is_quiet_and_the_hosts_are_asked(script, server, commands, capfd):
+    repository(*commands)
+    assert is_official(choose(script, "--source", "auto"), "official")
+    assert len(server.requests) == 1
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_the_program_ends_with_one_line(tmp_path):
+    script = ROOT / "workflow" / "scripts" / "cifar10_fetch.py"
+    command = [sys.executable, str(script), "--source", "archive", "--output", "a", "--provenance", "b"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: cifar10.source is archive, but cifar10.archive gives no path")
+    assert ended.stderr.count("\n") == 1

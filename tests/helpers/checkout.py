@@ -1,0 +1,73 @@
+"""A checkout of its own for a test that runs the pipeline, and the digests of what it made."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "workflow/scripts"
+IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+# The options with which the pipeline takes its small values.
+TINY = ("--configfile", "config/tiny.yaml")
+# Measured seconds and memory, and the records, which a run with an overlay does not write.
+LEFT_OUT = re.compile(r"results/challenge/(cost|submission/README)|records.jsonl$")
+
+
+def project_files() -> list[str]:
+    """The files that git has or would take, as they are now, relative to the root."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy the project's files into a new git repository, but for the metrics, which are results."""
+    for name in project_files():
+        if name.startswith("results/"):
+            continue
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+    commit = [*IDENTITY, "commit", "--quiet", "--message=test"]
+    for arguments in (["init", "--quiet"], ["add", "--all"], commit):
+        # The report names the commit: the same tree gets the same one.
+        dates = {"GIT_AUTHOR_DATE": "2022-01-27T00:00:00Z", "GIT_COMMITTER_DATE": "2022-01-27T00:00:00Z"}
+        subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, env={**os.environ, **dates})
+    return folder
+
+
+def make_small(folder: Path, rooms: Sequence[str]) -> Path:
+    """Cut the workflow of a checkout down to some rooms, on the tiny configuration, and commit that."""
+    config = yaml.safe_load((folder / "config/config.yaml").read_text())
+    others = "|".join(room for room in config if room not in rooms and (folder / f"workflow/rules/{room}.smk").exists())
+    line = re.compile(rf'^(include: ".*/({others})\.smk"| +rules\.({others})\..*|    "({others})",)\n', re.MULTILINE)
+    for path in (folder / "Snakefile", folder / "workflow/rules/report.smk"):
+        path.write_text(line.sub("", path.read_text()))
+    pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
+    pipeline["plots"] = [plot for plot in pipeline["plots"] if not re.search(f"results/({others})/", str(plot))]
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    for room, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
+        config[room].update(section)
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False, default_flow_style=None))
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    subprocess.run([sys.executable, "-m", "snakemake_dvc", "stages"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["git", *IDENTITY, "commit", "--quiet", "--all", "--message=small"], cwd=folder, check=True)
+    return folder
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every result that two runs have alike."""
+    files = [path for path in (folder / "results").rglob("*") if path.is_file() and not LEFT_OUT.search(str(path))]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

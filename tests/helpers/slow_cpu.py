@@ -1,0 +1,60 @@
+"""Run the tests as on a CPU without AVX-512, with the options of pytest: `python -m tests.helpers.slow_cpu -n auto`.
+
+The last digits of a result depend on the CPU: with other instructions the libraries add up in another order. A test
+that holds for the digits of one CPU alone fails either here or in the plain run.
+"""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+from tests.helpers.checkout import ROOT
+
+# Those whose outcome can depend on BLAS, sines and exponentials. What runs the whole pipeline takes too long for this.
+MODULES = (
+    "attractors",
+    "challenge",
+    "cholesky",
+    "dense",
+    "duals",
+    "fc_net",
+    "feature_machine",
+    "kernel_regression",
+    "kernels",
+    "linear_autoencoder",
+    "networks",
+    "quadrature",
+    "regression",
+    "sine_target",
+    "theory",
+    "theory_duals",
+    "theory_pictures",
+    "training",
+    "width_sweep",
+)
+# In these modules, what takes long and tests no number: trainings that are killed, graphs of jobs, bars of progress.
+LEFT_OUT = "TestKilled or TestTheGraph or TestProgress"
+
+
+def settings() -> dict[str, str]:
+    """The environment variables that keep the libraries from AVX-512; none where the CPU has no such instructions."""
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])  # NumPy leaves an empty list out
+    # NumPy warns of a name that the CPU lacks, and OpenBLAS would believe in a core of another architecture.
+    wide = [name for name in found if name == "X86_V4" or name.startswith("AVX512")]
+    if not wide:
+        return {}
+    return {
+        "NPY_DISABLE_CPU_FEATURES": " ".join(wide),
+        "OPENBLAS_CORETYPE": "Haswell",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    }
+
+
+if __name__ == "__main__":
+    tests = [str(ROOT / f"tests/unit/test_{module}.py") for module in MODULES]
+    command = [sys.executable, "-m", "pytest", "-k", f"not ({LEFT_OUT})", *sys.argv[1:], *tests]
+    sys.exit(subprocess.run(command, env=os.environ | settings(), check=False).returncode)

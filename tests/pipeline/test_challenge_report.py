@@ -1,0 +1,186 @@
+"""The section on Problem 13: its words follow from the tables, whatever these say."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nngplab.report.page import Page, Results, as_yaml
+from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
+
+STAND_IN = "STAND-IN DATA, NOT THE COURSE'S"
+CHOICES = {
+    "network": {"k": 64, "depth": 1, "weight_decay": 0.0, "learning_rate": 0.001, "batch_size": 100, "epochs": 7},
+    "nngp": {"ridge": 0.1, "bias": True, "normalize": False},
+    "laplace": {"ridge": 0.01, "L": 0.5},
+    "linear": {"ridge": 1.0},
+    "rfm": {"bandwidth": 10.0, "iterations": 5, "ridge": 0.0},
+}
+CHOICES["rfm_direction"] = {**CHOICES["rfm"], "direction_L": 1.0, "direction_ridge": 0.1}
+COURSE = {"network": 0.9, "nngp": 0.7, "laplace": 0.65, "linear": 0.5, "rfm": 0.97, "rfm_direction": 0.96}
+CIFAR10 = {"network": 0.48, "nngp": 0.5, "linear": 0.3}
+
+
+def write_challenge(
+    folder: Path,
+    course: dict[str, float] | None = None,
+    cifar10: dict[str, float] | None = None,
+    half_width: float = 0.01,
+    stand_in: bool = True,
+    direction: bool = True,
+    **outcomes: int,
+) -> None:
+    """Tables in which the models have these test scores, R² on the course's data and accuracy on the images.
+
+    The network has so many candidates of each of the outcomes beside two that were fitted.
+    """
+    scores = {"course": course or {}, "cifar10": cifar10 or {}}
+    rows, comparison, counts, directions = [], [], [], []
+    for dataset, of_dataset in scores.items():
+        score = "r2" if dataset == "course" else "accuracy"
+        record = {"stand_in": stand_in and dataset == "course", "n_train": 5000, "n_val": 1000, "n_test": 2000}
+        record |= {"label": STAND_IN if record["stand_in"] else f"real {dataset}", "score": score, "d": 50}
+        record["direction"] = [1.0, 0.0] if direction and dataset == "course" else None
+        if of_dataset:
+            (folder / f"data/{dataset}.json").write_text(json.dumps(record))
+        for model, value in of_dataset.items():
+            for split, better in (("train", 0.02), ("val", 0.01), ("test", 0.0)):
+                row = {"dataset": dataset, "model": model, "hyperparameters": json.dumps(CHOICES[model])}
+                row |= {"split": split, "mse": 2 * (1 - value - better), "r2": value + better}
+                rows.append(row | {"accuracy": value + better if score == "accuracy" else None})
+            counts.append({"dataset": dataset, "model": model, "candidates": 3, "fitted": 3})
+            if "network" in of_dataset and model != "network":
+                lead = of_dataset["network"] - value
+                row = {"dataset": dataset, "model": "network", "other": model, "score": score, "difference": lead}
+                comparison.append(row | {"low": lead - half_width, "high": lead + half_width})
+            if model in ("network", "rfm") and dataset == "course":
+                for feature, component in ((2, 0.96), (1, 0.28)):
+                    row = {"dataset": dataset, "model": model, "feature": feature, "component": component}
+                    known = {"truth": 2 - feature, "cosine": 0.28} if direction else {"truth": None, "cosine": None}
+                    directions.append(row | known | {"share": 0.625 if model == "rfm" else 0.375})
+        if of_dataset and "network" not in of_dataset:
+            counts.append({"dataset": dataset, "model": "network", "candidates": 3, "fitted": 0})
+    table = pd.DataFrame(counts)
+    for outcome in ("diverged", "dead", "singular"):
+        table[outcome] = [outcomes.get(outcome, 0) if row["model"] == "network" else 0 for row in counts]
+    tables = {"benchmark": rows, "comparison": comparison, "directions": directions}
+    for name, content in tables.items():
+        (folder / f"{name}.csv").unlink(missing_ok=True)
+        pd.DataFrame(content).to_csv(folder / f"{name}.csv", index=False)
+    table.to_csv(folder / "outcomes.csv", index=False)
+    selected = {dataset: {model: CHOICES[model] for model in models} for dataset, models in scores.items()}
+    (folder / "selected.json").write_text(json.dumps(selected))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("cifar10", "challenge/data"):
+        (tmp_path / "results" / name).mkdir(parents=True)
+    write_cifar10(tmp_path / "results/cifar10", stand_in=False, source="archive", label="CIFAR-10, a copy")
+    for name in ("benchmark", "ridges", "direction"):
+        (tmp_path / f"results/challenge/{name}.svg").write_text(PICTURE)
+    write_challenge(tmp_path / "results/challenge", COURSE, CIFAR10)
+    return tmp_path / "results"
+
+
+def render(folder: Path) -> str:
+    facts = {"code": {"git commit": "0123"}}
+    config = as_yaml({"seed": 88, "report": {"name": None}})
+    return Page(TEMPLATES, Results(folder), student=None, config=config, provenance=facts).render(["challenge"])
+
+
+def words(
+    folder: Path, course: dict[str, float] = COURSE, cifar10: dict[str, float] = CIFAR10, **changes: object
+) -> str:
+    write_challenge(folder / "challenge", course, cifar10, **changes)  # type: ignore[arg-type]
+    return sentences(render(folder), "challenge")
+
+
+class TestTracing:
+    def test_every_number_is_in_the_file_that_it_names_or_follows_from_such(self, folder):
+        page = render(folder)
+        assert len(Reader(page).data) > 100
+        check_traces(folder, page)
+
+    def test_no_number_is_typed_in(self, folder):
+        typed = "".join(text for section, text in Reader(render(folder)).untraced if section == "challenge")
+        # That of an interval is the level which the table is made with.
+        assert set(re.findall(r"\d+", typed.replace("CIFAR-10", "").replace("95% interval", ""))) == set()
+
+    def test_it_can_be_used_without_seeing_it(self, folder):
+        tags = Reader(render(folder)).tags
+        assert sum(tag == "img" for tag, _ in tags) == 3
+        assert all(len(attributes["alt"]) > 30 for tag, attributes in tags if tag == "img")
+        assert all("scope" in attributes for tag, attributes in tags if tag == "th")
+        assert all("<" not in (attributes.get("aria-label") or "") for _, attributes in tags)
+
+
+class TestWords:
+    def test_the_network_beats_the_nngp(self, folder):
+        text = words(folder)
+        assert "The network beats the ReLU NNGP: test R² 0.9000 against 0.7000, a difference of 0.2000" in text
+        assert "95% interval of the network's lead 0.190 to 0.210" in text
+        assert "this many samples it pays to train the other layers as well" in text
+        assert "Best of all on the test set is the recursive feature machine, with 0.9700" in text
+
+    def test_the_nngp_beats_the_network(self, folder):
+        text = words(folder)
+        assert "The ReLU NNGP beats the network: test accuracy 50.0% against 48.0%" in text
+        assert "this many samples it does not pay to train the other layers as well" in text
+        assert "a difference of 2.0 percentage points (95% interval of the network's lead −3.0 to −1.0)" in text
+        assert "Best of all is the ReLU NNGP; next comes the network, with 48.0%" in text
+
+    def test_a_difference_within_chance(self, folder):
+        text = words(folder, half_width=0.05)
+        assert "The network and the ReLU NNGP are level: test accuracy 48.0% and 50.0%" in text
+        assert "a difference within chance: −2.0 percentage points for the network" in text
+
+    def test_the_stand_in_is_named_wherever_its_numbers_stand(self, folder):
+        text = words(folder)
+        assert text.count(STAND_IN) == 5
+        assert "nothing here is a result about the challenge" in text
+        assert text.count("(stand-in data)") == 2
+        assert "STAND-IN" not in words(folder, stand_in=False)
+
+    def test_which_features_matter(self, folder):
+        text = words(folder)
+        assert "the leading direction u of the feature machine has 62.5% of the trace" in text
+        assert "that of the network 37.5% of the trace of its average gradient outer product" in text
+        assert "The most weight in u is on features 2 and 1." in text
+        assert "With the true direction, u has the cosine 0.28000" in text
+        assert "brings the test error down to 0.100 of the NNGP's" in text
+        assert "true direction" not in words(folder, direction=False)
+
+    def test_what_was_selected(self, folder):
+        text = words(folder)
+        assert "width 64, 1 hidden layer, step size 0.001, weight decay 0.0, 7 epochs" in text
+        assert "ridge 0.1, homogeneous, with a bias" in text
+        assert "ridge 0.01, rate 0.5" in text
+        assert "bandwidth 10.0, 5 iterations, ridge 0.0" in text
+        assert "rate 1.0, ridge 0.1" in text
+
+    def test_candidates_that_failed(self, folder):
+        assert "candidates for the network" not in words(folder)
+        assert "Of 3 candidates for the network, 1 diverged: they are" in words(folder, diverged=1)
+        assert "Of 3 candidates for the network, 1 diverged, 2 died: they are" in words(folder, diverged=1, dead=2)
+        assert "Of 3 candidates for the network, 1 had a singular Gram matrix" in words(folder, singular=1)
+
+    def test_one_data_set_alone(self, folder):
+        (folder / "challenge/data/course.json").unlink()
+        text = words(folder, course={})
+        assert "The course challenge" not in text.partition("Problem 13")[2].partition("Benchmark")[2]
+        assert "submission" not in text
+        assert "accuracy 50.0%" in text
+
+    def test_no_network_at_all(self, folder):
+        text = words(folder, {"nngp": 0.7, "linear": 0.5}, {"nngp": 0.5, "linear": 0.3}, diverged=3)
+        assert text.count("No network could be trained: none of them ended well") == 2
+        assert "Of 3 candidates for the network, 3 diverged" in text
+
+    def test_without_a_feature_machine(self, folder):
+        (folder / "challenge/direction.svg").unlink()
+        text = words(folder, {"network": 0.9, "nngp": 0.7})
+        assert "Which features matter" not in text
+        assert "Best of all is the network; next comes the ReLU NNGP, with 0.7000" in text

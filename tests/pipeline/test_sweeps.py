@@ -1,0 +1,82 @@
+"""Sweeps cut into shards: thousands of networks in few jobs, and jobs only for what is new."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.helpers.checkout import copy_checkout
+
+# What each job of some rules would do, as Snakemake knows it: a job runs again if this changes.
+PROGRAM = """
+import json
+from snakemake_dvc._snakemake import dag_of_all
+for job in dag_of_all().jobs:
+    if job.rule.name in ("width_sweep_fit", "challenge_networks"):
+        params = {name: str(value) for name, value in job.params.items()}
+        print("job", json.dumps([job.rule.name, sorted(map(str, job.output)), params], sort_keys=True))
+"""
+TINY = {"widths": [16], "depths": [1], "weight_decays": [0.0], "learning_rates": [0.1, 0.2], "shard_size": 2}
+
+
+@pytest.fixture(scope="module")
+def jobs(run, tmp_path_factory):
+    """A function from changes of the configuration to the jobs of the sweeps."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("sweeps") / "checkout")
+    original = (checkout / "config/config.yaml").read_text()
+
+    def with_config(**changes: Any) -> set[str]:
+        config = yaml.safe_load(original)
+        config["width_sweep"] |= {"widths": [4, 8], "extra_widths": [], "repeats": 6, "shard_size": 3}
+        config["challenge"] |= TINY
+        for name, change in changes.items():
+            config[name] = config[name] | change if isinstance(change, dict) else change
+        (checkout / "config/config.yaml").write_text(yaml.safe_dump(config))
+        ended = run(checkout, "python", "-c", PROGRAM)
+        assert ended.returncode == 0, ended.stdout
+        return {line.removeprefix("job ") for line in ended.stdout.splitlines() if line.startswith("job ")}
+
+    return with_config
+
+
+@pytest.fixture(scope="module")
+def before(jobs):
+    return jobs()
+
+
+def outputs(jobs: set[str]) -> list[str]:
+    """The name of the first output of each job, without suffix."""
+    return sorted(Path(json.loads(job)[1][0]).stem for job in jobs)
+
+
+@pytest.mark.parametrize(
+    ("change", "added"),
+    [
+        ({"width_sweep": {"widths": [4, 6, 8]}}, ["relu_k6_draws0-2", "relu_k6_draws3-5"]),
+        ({"width_sweep": {"extra_widths": [2]}}, ["relu_k2_draws0-2", "relu_k2_draws3-5"]),
+        ({"width_sweep": {"repeats": 9}}, ["relu_k4_draws6-8", "relu_k8_draws6-8"]),
+        ({"extra_activations": ["erf"]}, [f"erf_k{k}_draws{draws}" for k in (4, 8) for draws in ("0-2", "3-5")]),
+        ({"challenge": {"widths": [8, 16]}}, 2 * ["network_k8_depth1_decay0.0_rates0"]),
+        ({"challenge": {"depths": [1, 2]}}, 2 * ["network_k16_depth2_decay0.0_rates0"]),
+        ({"challenge": {"weight_decays": [0.5, 0.0]}}, 2 * ["network_k16_depth1_decay0.5_rates0"]),
+        ({"challenge": {"learning_rates": [0.1, 0.2, 0.3]}}, 2 * ["network_k16_depth1_decay0.0_rates1"]),
+    ],
+)
+def test_a_further_value_makes_its_own_jobs_and_leaves_the_others(jobs, before, change, added):
+    after = jobs(**change)
+    assert before < after
+    assert outputs(after - before) == added
+
+
+def test_thousands_of_networks_are_planned_in_few_jobs(jobs):
+    rates = [round(1e-4 * number, 4) for number in range(1, 101)]
+    made = jobs(
+        width_sweep={"widths": list(range(1, 101)), "repeats": 100, "shard_size": 100},
+        challenge={"widths": [64, 256, 1024], "depths": [1, 2], "learning_rates": rates, "shard_size": 100},
+    )
+    assert Counter(json.loads(job)[0] for job in made) == {"width_sweep_fit": 100, "challenge_networks": 12}
+    networks = [json.loads(json.loads(job)[2]["networks"]) for job in made if "networks" in json.loads(job)[2]]
+    assert [len(of_a_job) for of_a_job in networks] == 12 * [100]

@@ -1,0 +1,186 @@
+"""The section on Problems 1 and 5 to 10: each equation beside its check, whatever the tables say."""
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nngplab.report.page import Page, Results, latex, markdown, markdown_line
+from nngplab.theory.derivations import steps
+from nngplab.theory.pages import PAGES
+from tests.helpers.checkout import ROOT
+from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
+
+PAGE = """
+See [the other](two.md) and [elsewhere](https://example.org/x.md).
+
+## A heading
+
+| a | b |
+|---|---|
+| $x$ | <b>not bold</b> |
+"""
+
+
+def write_theory(folder: Path, **changes: object) -> None:
+    """Two pages with an equation each; `changes` are columns of the second check."""
+    check = {"problem": 1, "statement": "a = b", "method": "sympy", "max_abs_error": 0.0, "tolerance": 0.0}
+    check |= {
+        "passed": True,
+        "label": "(1.1)",
+        "false_statement": "a = 2 b",
+        "false_error": 0.25,
+        "false_refused": True,
+    }
+    check |= {"page": "one", "digits": 30, "samples": 1000, "seed": 88}
+    other = {"problem": 8, "method": "mpmath, 30 digits", "max_abs_error": 3.4e-42, "tolerance": 1e-30}
+    # 8.10 is not 8.1: a label is no number.
+    other |= {"label": "(8.10)", "page": "two", "false_statement": "a = -b", "false_error": float("inf")}
+    pd.DataFrame([check, {**check, **other, **changes}]).to_csv(folder / "checks.csv", index=False)
+    counts = {"sympy": 1, "mpmath": 1, "float64": 0, "sampling": 0}
+    summary = [
+        {"page": "all", "identities": 2, **counts, "passed": 1 + changes.get("passed", True)}
+        | {"false_refused": 1 + changes.get("false_refused", True)},
+        {"page": "one", "identities": 1, **counts, "mpmath": 0, "passed": 1, "false_refused": 1},
+        {"page": "two", "identities": 1, **counts, "sympy": 0, "passed": 1, "false_refused": 1},
+    ]
+    pd.DataFrame(summary).to_csv(folder / "summary.csv", index=False)
+    misprints = [
+        {"where": "Problem 1", "printed": "$B$ is $d$", "right": "it is $k$", "label": "(1.1)"}
+        | {"printed_error": 0.25, "right_error": 0.0},
+        {"where": "Problem 9", "printed": "“*ReLU*”", "right": "sine", "label": None},
+    ]
+    pd.DataFrame(misprints).to_csv(folder / "misprints.csv", index=False)
+    end = {"text": "The *end*.", "label": None, "latex": None}
+    pages = [
+        {
+            "name": "one",
+            "problem": "1",
+            "title": "First, $x$",
+            "steps": [{"text": PAGE, "label": "(1.1)", "latex": "a = b"}, end],
+        },
+        {
+            "name": "two",
+            "problem": "8",
+            "title": "Second",
+            "steps": [{"text": "", "label": "(8.10)", "latex": "a = b"}, end],
+        },
+    ]
+    (folder / "derivations.json").write_text(json.dumps({"pages": pages}))
+    for name in ("duals", "spectra"):
+        (folder / f"{name}.svg").write_text(PICTURE)
+        (folder / f"{name}.csv").write_text("activation\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("cifar10", "theory"):
+        (tmp_path / "results" / name).mkdir(parents=True)
+    write_cifar10(tmp_path / "results/cifar10", stand_in=False, source="archive", label="CIFAR-10, a copy")
+    write_theory(tmp_path / "results/theory")
+    return tmp_path / "results"
+
+
+def render(folder: Path) -> str:
+    return Page(TEMPLATES, Results(folder), student=None, config="", provenance={}).render(["theory"])
+
+
+def words(fragment: str) -> str:
+    return sentences(f'<section id="fragment">{fragment}</section>', "fragment")
+
+
+def proofs(page: str) -> list[str]:
+    return re.findall(r'<details class="proof".*?</details>', page, flags=re.DOTALL)
+
+
+class TestSideBySide:
+    def test_each_equation_has_its_own_check(self, folder):
+        first, second = proofs(render(folder))
+        assert "(1.1) ✓ holds (sympy): error 0 " in words(first)
+        assert "✓ refused, a false variant: error 0.25 " in words(first)
+        assert "(8.10) ✓ holds (mpmath, 30 digits): error 3.4 × 10⁻⁴², at most 1 × 10⁻³⁰ " in words(second)
+        assert "✓ refused, a false variant: error ∞, the shapes differ " in words(second)
+
+    def test_the_equation_the_false_variant_and_the_text_are_there(self, folder):
+        first, second = proofs(render(folder))
+        formulas = ["".join(Reader(found).text) for found in re.findall(r"<math .*?</math>", first, flags=re.DOTALL)]
+        assert formulas == ["x", "x", "a=b", "a=2b"]
+        assert "The <em>end</em>." in second
+
+    def test_the_first_proof_is_open_and_the_others_are_not(self, folder):
+        assert [bool(re.match(r"<details[^>]* open", proof)) for proof in proofs(render(folder))] == [True, False]
+
+    def test_the_answer_counts(self, folder):
+        section = sentences(render(folder), "theory")
+        assert "Each of the 2 numbered equations holds." in section
+        assert "refused all 2." in section
+        assert "agree to 30 digits" in section
+
+    def test_a_failure_would_show(self, folder):
+        write_theory(folder / "theory", passed=False, false_refused=False)
+        page = render(folder)
+        section = sentences(page, "theory")
+        assert "Not each of the 2 numbered equations holds." in section
+        assert "and refused 1 of them." in section
+        assert "✗ does not hold" in proofs(page)[1]
+        assert "✗ not refused" in proofs(page)[1]
+        assert "✗" not in proofs(page)[0]
+
+    def test_misprints(self, folder):
+        page = render(folder)
+        table = page[page.index("What the sheet prints") :]
+        rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", table, re.DOTALL)]
+        assert rows[1] == "Problem 1B is dit is k(1.1)0.250"
+        assert rows[2] == "Problem 9“ReLU”sine–––"
+
+
+class TestPage:
+    def test_every_entry_is_in_the_file_that_it_names(self, folder):
+        page = render(folder)
+        assert len(Reader(page).data) > 30
+        check_traces(folder, page)
+
+    def test_no_number_in_an_answer_or_a_table_is_typed_in(self, folder):
+        typed = "".join(text for section, text in Reader(render(folder)).untraced if section == "theory")
+        assert re.findall(r"\d+", re.sub(r"Problems?\s\d+(\sand\s\d+)?|float64", "", typed)) == []
+
+    def test_links_lead_to_proofs(self, folder):
+        tags = Reader(render(folder)).tags
+        identifiers = [attributes["id"] for _, attributes in tags if "id" in attributes]
+        assert len(set(identifiers)) == len(identifiers)
+        targets = {attributes["href"] for tag, attributes in tags if tag == "a"}
+        assert targets == {"#theory", "#provenance", "#one", "#two", "https://example.org/x.md"}
+        assert {"one", "two"} <= set(identifiers)
+
+    def test_headings_do_not_skip_a_level(self, folder):
+        levels = [int(tag[1]) for tag, _ in Reader(render(folder)).tags if re.fullmatch(r"h[1-6]", tag)]
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+        assert "<h4>A heading</h4>" in render(folder)
+
+    def test_html_in_a_text_is_text(self, folder):
+        page = render(folder)
+        assert "&lt;b&gt;not bold&lt;/b&gt;" in page
+        assert "<b>" not in page
+
+
+class TestMathematics:
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    def test_every_formula_of_the_pages_becomes_mathml(self, page):
+        parts = steps((ROOT / f"docs/theory/{page.name}.md").read_text())
+        rendered = [markdown(step["text"]) for step in parts]
+        rendered += [latex(step["latex"], display=True) for step in parts if step["latex"]]
+        rendered += [latex(identity.false_statement) for identity in page.identities]
+        for text in rendered:
+            assert re.findall(r"\\[a-zA-Z]+|[$&]", words(text)) == []
+            assert "<merror" not in text
+
+    def test_a_line(self):
+        assert markdown_line("“*ReLU*” & <i>").startswith("“<em>ReLU</em>” &amp; &lt;i&gt;")
+        assert markdown_line("the map $x \\mapsto y$").startswith('the map <span class="math inline"><math ')
+
+    def test_a_formula_on_its_own_line(self):
+        assert 'display="block"' in markdown("$$\nx = y\n$$")
+        assert 'display="inline"' in markdown("so $x = y$.")

@@ -1,0 +1,137 @@
+"""The configuration: the sheet as set, and one clear line for each fault."""
+
+import copy
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from nngplab.errors import InputError
+from nngplab.kernels.duals import DUALS
+from nngplab.pipeline.config import check_config, load_schema
+from tests.helpers.checkout import ROOT
+
+SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def merged(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    result = copy.deepcopy(base)
+    for key, value in overlay.items():
+        result[key] = merged(result.get(key, {}), value) if isinstance(value, dict) else value
+    return result
+
+
+def properties(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for name, inner in schema.get("properties", {}).items():
+        key = f"{path}.{name}".removeprefix(".")
+        found += [(key, inner), *properties(inner, key)]
+    return found
+
+
+def test_the_config_is_the_sheet():
+    """Problems 11 and 12: d = 200, n = 100, 5,000 test samples, L = 1/200, four kernels, k = 1, 2, 4, ..., 1024."""
+    section = CONFIG["kernel_regression"]
+    assert (section["d"], section["n"], section["n_test"]) == (200, 100, 5000)
+    assert section["laplace_L"] == 1 / 200
+    assert section["kernels"] == ["relu", "sine", "erf", "laplace"]
+    assert CONFIG["width_sweep"]["widths"] == [2**power for power in range(11)]
+
+
+@pytest.mark.parametrize("overlay", ["config.yaml", "tiny.yaml", "full.yaml"])
+def test_the_shipped_configurations_are_right(overlay):
+    check_config(merged(CONFIG, yaml.safe_load((ROOT / "config" / overlay).read_text())), SCHEMA)
+
+
+@pytest.mark.parametrize(("key", "schema"), properties(SCHEMA))
+def test_every_key_has_a_description_a_type_and_bounds(key, schema):
+    assert schema["description"].endswith(".")
+    assert "type" in schema or "enum" in schema
+    for inner in (schema, schema.get("items", {})):
+        if inner.get("type") in ("integer", "number"):
+            assert {"minimum", "exclusiveMinimum"} & set(inner)
+            assert "maximum" in inner
+    if schema.get("type") == "object":
+        assert schema["additionalProperties"] is False
+        assert set(schema["required"]) == set(schema["properties"])
+
+
+def test_the_kernels_of_the_schema_are_those_of_the_library():
+    allowed = SCHEMA["properties"]["kernel_regression"]["properties"]["kernels"]["items"]["enum"]
+    assert set(allowed) == set(DUALS) - {"identity"} | {"laplace"}
+
+
+FAULTS = [
+    ({"sed": 1}, "config: sed (value 1) is not a known key; did you mean seed?"),
+    ({"width_sweep": {"repeat": 3}}, "config: width_sweep.repeat (value 3) is not a known key; did you mean repeats?"),
+    ({"seed": -1}, "config: seed is -1; allowed: an integer from 0 to 4294967295"),
+    ({"seed": True}, "config: seed is true; allowed: an integer from 0 to 4294967295"),
+    ({"seed": None}, "config: seed is null; allowed: an integer from 0 to 4294967295"),
+    ({"kernel_regression": {"n": 2.5}}, "config: kernel_regression.n is 2.5; allowed: an integer from 2 to 10000"),
+    ({"kernel_regression": {"laplace_L": 0}}, "config: kernel_regression.laplace_L is 0; allowed: a number above 0"),
+    ({"kernel_regression": {"laplace_L": "1e-3"}}, "(YAML reads this as a string: write 0.001)"),
+    ({"kernel_regression": {"n": "100"}}, "remove the quotes"),
+    (
+        {"kernel_regression": {"laplace_L": float("nan")}},
+        "kernel_regression.laplace_L is nan; allowed: a finite number",
+    ),
+    (
+        {"extra_activations": ["x * tanh(x)"]},
+        "config: extra_activations[0] is x * tanh(x); allowed: a string that matches",
+    ),
+    ({"extra_activations": "swish"}, "config: extra_activations is swish; allowed: a list without duplicates; each item: a string"),
+    ({"width_sweep": {"widths": [1, -4]}}, "config: width_sweep.widths[1] is -4; allowed: an integer from 1 to 65536"),
+    ({"width_sweep": {"widths": []}}, "config: width_sweep.widths is []; allowed: a non-empty list"),
+    ({"width_sweep": {"widths": [2, 2]}}, "allowed: a non-empty list without duplicates; each item: an integer"),
+    ({"width_sweep": None}, "config: width_sweep is null; allowed: a section"),
+    (
+        {"kernel_regression": {"kernels": ["swish"]}},
+        "kernel_regression.kernels[0] is swish; allowed: one of relu, sine, erf",
+    ),
+    (
+        {"cifar10": {"source": "offical"}},
+        "cifar10.source is offical; allowed: one of auto, archive, official, stand-in",
+    ),
+    (
+        {"cifar10": {"source": "archive"}},
+        "config: cifar10.archive is null; allowed: a string (the path of an existing file)",
+    ),
+    (
+        {"cifar10": {"archive": "no/such/file"}},
+        "config: cifar10.archive is no/such/file; allowed: a string or null (the path",
+    ),
+    ({"cifar10": {"sha256": "abc"}}, "config: cifar10.sha256 is abc; allowed: a string or null that matches"),
+    ({"cifar10": {"mirrors": ["file:///etc/passwd"]}}, "config: cifar10.mirrors[0] is file:///etc/passwd; allowed:"),
+]
+
+
+@pytest.mark.parametrize(("overlay", "line"), FAULTS, ids=[line for _, line in FAULTS])
+def test_a_fault_is_one_line_with_key_value_and_what_is_allowed(overlay, line):
+    with pytest.raises(InputError) as caught:
+        check_config(merged(CONFIG, overlay) if overlay != {"width_sweep": None} else {**CONFIG, **overlay}, SCHEMA)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_fault_has_its_line():
+    with pytest.raises(InputError) as caught:
+        check_config(merged(CONFIG, {"seed": -1, "width_sweep": {"repeats": 0}}), SCHEMA)
+    assert [line.split(" is ")[0] for line in str(caught.value).splitlines()] == [
+        "config: seed",
+        "config: width_sweep.repeats",
+    ]
+
+
+def test_a_missing_key_is_named():
+    config = {key: value for key, value in CONFIG.items() if key != "seed"}
+    with pytest.raises(InputError, match=r"^config: seed is missing; allowed: an integer from 0 to 4294967295$"):
+        check_config(config, SCHEMA)
+
+
+def test_the_page_on_the_configuration_is_made_from_the_schema(run, tmp_path):
+    ended = run(ROOT, sys.executable, "workflow/config_page.py", "--output", tmp_path / "page.md")
+    assert ended.returncode == 0, ended.stdout
+    made = (tmp_path / "page.md").read_text()
+    assert made == (ROOT / "docs/configuration.md").read_text(), "run `make docs/configuration.md`"

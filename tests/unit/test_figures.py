@@ -1,0 +1,223 @@
+"""Figures show what their tables say, and the same table gives the same bytes."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from nngplab.errors import InputError
+from nngplab.kernels.duals import DUALS
+from nngplab.report.figures import kernel_regression, width_sweep
+from nngplab.report.figures.images import plot_image_grid
+from nngplab.report.figures.style import save
+from nngplab.report.labels import kernel_label
+
+REPEATS = 7
+ALL_KERNELS = [*DUALS, "swish", "laplace", "linear", "zero"]
+
+
+@pytest.fixture
+def kernel_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Test errors and their summary, with sine the best, then the linear kernel, then ReLU."""
+    generator = np.random.default_rng(0)
+    levels = {"relu": 3e-5, "sine": 1e-5, "linear": 2e-5, "zero": 5e-5}
+    table = pd.DataFrame(
+        [
+            {"kernel": kernel, "repeat": repeat, "test_mse": level * generator.uniform(0.95, 1.05)}
+            for repeat in range(REPEATS + 1)
+            for kernel, level in levels.items()
+        ]
+    )
+    means = table[table["repeat"] > 0].groupby("kernel", sort=False)["test_mse"].mean()
+    summary = pd.DataFrame(
+        {"kernel": means.index, "mean_test_mse": means.array, "mean_low": 0.98 * means, "mean_high": 1.01 * means}
+    )
+    return table, summary
+
+
+@pytest.fixture
+def width_table() -> pd.DataFrame:
+    median = np.array([3.0, 40.0, 6.0, 2.0]) * 1e-5
+    return pd.DataFrame(
+        {"k": [4, 10, 16, 64], "on_sheet": [True, False, True, True], "median_test_mse": median, "n": 10}
+        | {"q05": 0.8 * median, "q25": 0.9 * median, "q75": 1.1 * median, "q95": 1.2 * median}
+        | {"nngp_test_mse": 1.5e-5, "zero_test_mse": 4e-5, "activation": "relu"}
+    )
+
+
+def lines(figure: Figure, panel: int = 0) -> list[tuple[list[float], list[float]]]:
+    return [(list(line.get_xdata()), list(line.get_ydata())) for line in figure.axes[panel].get_lines()]
+
+
+def colours_of_points(axes: Axes) -> set[tuple[float, ...]]:
+    points = [line for line in axes.get_lines() if line.get_marker() == "o" and len(line.get_xdata())]
+    return {to_rgb(line.get_color()) for line in points}
+
+
+class TestKernelRegression:
+    def test_the_best_mean_is_at_the_top(self, kernel_tables):
+        axes = kernel_regression.plot_test_mse(*kernel_tables).axes[0]
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["sine NNGP", "linear kernel", "ReLU NNGP"]
+        assert axes.yaxis_inverted()
+
+    def test_every_repeat_is_a_point_and_the_headline_a_star(self, kernel_tables):
+        table, _ = kernel_tables
+        figure = kernel_regression.plot_test_mse(*kernel_tables)
+        linear = table[table["kernel"] == "linear"].set_index("repeat")["test_mse"]
+        for kernel in ("relu", "sine", "linear"):
+            errors = table[table["kernel"] == kernel].set_index("repeat")["test_mse"]
+            for panel, expected in ((0, errors), (1, errors / linear)):
+                drawn = [x for x, _ in lines(figure, panel)]
+                assert list(expected[1:]) in drawn
+                assert [expected[0]] in drawn
+
+    def test_the_mean_has_its_interval(self, kernel_tables):
+        _, summary = kernel_tables
+        axes = kernel_regression.plot_test_mse(*kernel_tables).axes[0]
+        drawn = sorted(bars.get_segments()[0][:, 0].tolist() for bars in axes.collections)
+        expected = summary[summary["kernel"] != "zero"].sort_values("mean_low")[["mean_low", "mean_high"]]
+        np.testing.assert_allclose(drawn, expected)
+
+    def test_the_zero_predictor_is_a_line(self, kernel_tables):
+        _, summary = kernel_tables
+        zero = summary.set_index("kernel").loc["zero", "mean_test_mse"]
+        assert ([zero, zero], [0, 1]) in lines(kernel_regression.plot_test_mse(*kernel_tables))
+
+    def test_activations_of_ones_own_have_their_names_and_colours(self, kernel_tables):
+        named = [frame.replace({"kernel": {"sine": "my_swish", "relu": "other"}}) for frame in kernel_tables]
+        axes = kernel_regression.plot_test_mse(*named).axes[0]
+        labels = [label.get_text() for label in axes.get_yticklabels()]
+        assert labels == ["my swish NNGP", "linear kernel", "other NNGP"]
+        assert len(colours_of_points(axes)) == 3
+
+
+class TestWidthSweep:
+    def test_both_axes_are_logarithmic(self, width_table):
+        axes = width_sweep.plot_test_mse(width_table).axes[0]
+        assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+
+    def test_the_median_is_a_line_whatever_the_order_of_the_rows(self, width_table):
+        median = (list(width_table["k"]), list(width_table["median_test_mse"]))
+        assert median in lines(width_sweep.plot_test_mse(width_table.iloc[::-1]))
+
+    def test_bands_span_the_quantiles(self, width_table):
+        wide, narrow = width_sweep.plot_test_mse(width_table).axes[0].collections
+        for band, low, high in ((wide, "q05", "q95"), (narrow, "q25", "q75")):
+            y = band.get_paths()[0].vertices[:, 1]
+            assert y.min() == width_table[low].min()
+            assert y.max() == width_table[high].max()
+
+    def test_added_widths_are_hollow(self, width_table):
+        marks = [line for line in width_sweep.plot_test_mse(width_table).axes[0].get_lines() if line.get_marker() == "o"]
+        drawn = {line.get_markerfacecolor(): list(line.get_xdata()) for line in marks}
+        assert drawn.pop("white") == [10]
+        assert list(drawn.values()) == [[4, 16, 64]]
+
+    def test_nngp_zero_and_threshold_are_lines(self, width_table):
+        drawn = lines(width_sweep.plot_test_mse(width_table))
+        assert ([0, 1], [1.5e-5, 1.5e-5]) in drawn
+        assert ([0, 1], [4e-5, 4e-5]) in drawn
+        assert ([10, 10], [0, 1]) in drawn
+        assert "k = n = 10" in width_sweep.plot_test_mse(width_table).axes[0].texts[0].get_text()
+
+    @pytest.mark.parametrize("on_sheet", [True, False])
+    def test_all_widths_may_be_of_one_kind(self, width_table, on_sheet):
+        axes = width_sweep.plot_test_mse(width_table.assign(on_sheet=on_sheet)).axes[0]
+        marks = [line for line in axes.get_lines() if line.get_marker() == "o"]
+        assert [list(line.get_xdata()) for line in marks] == [[4, 10, 16, 64]]
+
+    def test_each_activation_has_a_panel_with_its_own_limit(self, width_table):
+        other = width_table.assign(activation="my_swish", nngp_test_mse=2.5e-5)
+        figure = width_sweep.plot_test_mse(pd.concat([width_table, other]))
+        assert [axes.get_title() for axes in figure.axes] == [
+            "networks with ReLU activation",
+            "networks with my swish activation",
+        ]
+        for panel, nngp in ((0, 1.5e-5), (1, 2.5e-5)):
+            assert ([0, 1], [nngp, nngp]) in lines(figure, panel)
+        assert width_sweep.plot_test_mse(width_table).axes[0].get_title() == ""
+
+
+class TestImageGrid:
+    IMAGES = np.random.default_rng(0).integers(0, 256, (5, 3, 8, 8), dtype=np.uint8)
+
+    def test_each_image_is_shown_under_its_title(self):
+        axes = plot_image_grid(self.IMAGES, list("abcde"), columns=3).axes
+        shown = [(a.get_title(), a.get_images()[0].get_array()) for a in axes if a.get_images()]
+        assert [title for title, _ in shown] == list("abcde")
+        for (_, picture), image in zip(shown, self.IMAGES, strict=True):
+            np.testing.assert_array_equal(picture, np.moveaxis(image, 0, -1))
+
+    @pytest.mark.parametrize(
+        "images", [IMAGES.astype(float), IMAGES[:, :1], IMAGES[0], IMAGES[:0], np.moveaxis(IMAGES, 1, -1)]
+    )
+    def test_other_arrays_are_an_error(self, images):
+        with pytest.raises(InputError, match="give uint8 of"):
+            plot_image_grid(images, ["a"] * len(images))
+
+    def test_titles_that_do_not_fit_are_an_error(self):
+        with pytest.raises(InputError, match="4 titles for 5 images"):
+            plot_image_grid(self.IMAGES, list("abcd"))
+
+    def test_a_dollar_in_a_title_is_no_mathematics(self, tmp_path):
+        save(plot_image_grid(self.IMAGES[:1], ["$x"], title="$\\frac$"), tmp_path / "grid.png", mark="$\\no$")
+        assert (tmp_path / "grid.png").stat().st_size > 0
+
+
+class TestSave:
+    @pytest.mark.parametrize("suffix", [".svg", ".png"])
+    def test_the_same_table_gives_the_same_bytes(self, width_table, kernel_tables, tmp_path, suffix):
+        makers = [lambda: width_sweep.plot_test_mse(width_table), lambda: kernel_regression.plot_test_mse(*kernel_tables)]
+        makers.append(lambda: plot_image_grid(TestImageGrid.IMAGES, list("abcde")))
+        for make in makers:
+            save(make(), tmp_path / f"one{suffix}", mark="MARK")
+            save(make(), tmp_path / f"two{suffix}", mark="MARK")
+            assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
+
+    def test_nothing_depends_on_the_day(self, width_table, tmp_path, monkeypatch):
+        save(width_sweep.plot_test_mse(width_table), tmp_path / "one.svg")
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+        save(width_sweep.plot_test_mse(width_table), tmp_path / "two.svg")
+        assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+    def test_the_mark_is_red_across_the_foot(self, tmp_path):
+        def red_rows(mark: str | None) -> np.ndarray:
+            save(plot_image_grid(np.zeros_like(TestImageGrid.IMAGES), list("abcde"), columns=5), tmp_path / "g.png", mark)
+            picture = plt.imread(io.BytesIO((tmp_path / "g.png").read_bytes()))[..., :3]
+            red = (picture[..., 0] > 0.6) & (picture[..., 1:] < 0.2).all(axis=-1)
+            return np.flatnonzero(red.any(axis=1)) / len(picture)
+
+        assert len(red_rows(None)) == 0
+        marked = red_rows("STAND-IN IMAGES, NOT CIFAR-10")
+        assert len(marked) > 5
+        assert marked.min() > 0.8
+
+    def test_the_mark_covers_no_image(self, tmp_path):
+        figure = plot_image_grid(TestImageGrid.IMAGES, list("abcde"), columns=5)
+        save(figure, tmp_path / "grid.png", mark="STAND-IN IMAGES, NOT CIFAR-10")
+        mark = next(text for text in figure.texts if text.get_text().startswith("STAND-IN"))
+        top = mark.get_window_extent().y1
+        assert all(axes.get_window_extent().y0 >= top for axes in figure.axes)
+
+    def test_another_suffix_is_an_error(self, width_table, tmp_path):
+        with pytest.raises(InputError, match=r"written as \.svg or \.png, not as '\.pdf'"):
+            save(width_sweep.plot_test_mse(width_table), tmp_path / "curve.pdf")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_nothing_stays_open(self, width_table, tmp_path):
+        save(width_sweep.plot_test_mse(width_table), tmp_path / "curve.svg")
+        assert plt.get_fignums() == []
+
+
+def test_each_kernel_has_a_name_and_a_colour_of_its_own(kernel_tables):
+    assert len({kernel_label(kernel) for kernel in ALL_KERNELS}) == len(ALL_KERNELS)
+    table, summary = (
+        pd.concat([frame[frame["kernel"] == "relu"].assign(kernel=kernel) for kernel in ALL_KERNELS])
+        for frame in kernel_tables
+    )
+    assert len(colours_of_points(kernel_regression.plot_test_mse(table, summary).axes[0])) == len(ALL_KERNELS) - 1

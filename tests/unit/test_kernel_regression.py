@@ -1,0 +1,227 @@
+"""Problem 11 as the pipeline runs it: the scripts, from drawing the data to the tables."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from nngplab.kernels.tabulated import dual_by_quadrature
+from tests.helpers.checkout import SCRIPTS
+
+TINY = {"seed": 5, "n": 12, "d": 20, "n_test": 50, "repeats": 4}
+KERNELS = ["relu", "sine", "erf", "laplace"]
+
+
+def script(name: str, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPTS / f"{name}.py")]
+    for option, value in options.items():
+        values = value if isinstance(value, list) else [value]
+        command += [f"--{option.replace('_', '-')}", *map(str, values)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+
+
+def draw(folder: Path, **changes: object) -> Path:
+    data = folder / "sine_target.npz"
+    options = {name: TINY[name] for name in ("seed", "n", "d", "n_test")} | changes
+    ended = script("kernel_regression_data", **options, output=data)
+    assert ended.returncode == 0, ended.stderr
+    return data
+
+
+def fit(folder: Path, data: Path, **changes: object) -> subprocess.CompletedProcess[str]:
+    options = {"kernels": KERNELS, "laplace_L": 0.005, "repeats": TINY["repeats"]} | changes
+    return script(
+        "kernel_regression_fit",
+        data=data,
+        output=folder / "test_mse.csv",
+        misprint=folder / "misprint.csv",
+        **options,
+    )
+
+
+def summarise(folder: Path) -> subprocess.CompletedProcess[str]:
+    return script(
+        "kernel_regression_summary",
+        test_mse=folder / "test_mse.csv",
+        summary=folder / "summary.csv",
+        paired=folder / "paired.csv",
+        metrics=folder / "metrics.json",
+    )
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """The sheet's own data set, with four repeats."""
+    folder = tmp_path_factory.mktemp("sheet")
+    data = draw(folder, seed=88, n=100, d=200, n_test=5000)
+    ended = fit(folder, data, threads=2)
+    assert ended.returncode == 0, ended.stderr
+    assert "relu: test MSE 1.283e-05, R² 0.495" in ended.stderr
+    ended = summarise(folder)
+    assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+class TestFit:
+    def test_the_table(self, results):
+        table = read(results / "test_mse.csv")
+        assert list(table.columns) == [
+            *["kernel", "seed", "test_mse", "r2", "condition_number", "repeat", "zero_mse", "residual", "laplace_L"],
+            *["n", "d", "n_test", "labels_before_normalising"],
+        ]
+        pairs = itertools.product(range(5), [*KERNELS, "linear", "zero"])
+        assert list(zip(table["repeat"], table["kernel"], strict=True)) == list(pairs)
+        assert table.loc[table["repeat"] == 0, "seed"].unique().tolist() == [88]
+        assert table["seed"].nunique() == 5
+        zero = table["kernel"] == "zero"
+        assert table.loc[zero, ["condition_number", "residual"]].isna().all(axis=None)
+        np.testing.assert_array_equal(table.loc[zero, "test_mse"], table.loc[zero, "zero_mse"])
+        assert table.loc[~zero, "residual"].max() < 1e-11
+
+    def test_the_headline_is_the_published_solution(self, results):
+        table = read(results / "test_mse.csv").query("repeat == 0").set_index("kernel")
+        published = {"relu": 1.28348682e-05, "sine": 1.11237025e-05, "erf": 1.05965526e-05, "laplace": 1.58915509e-05}
+        for kernel, mse in published.items():
+            assert table.loc[kernel, "test_mse"] == pytest.approx(mse, rel=1e-8)
+        assert table.loc[KERNELS, "condition_number"].tolist() == pytest.approx([140, 11, 15, 2.6e4], rel=0.05)
+
+    def test_a_row_can_be_reproduced_from_its_seed_by_hand(self, results):
+        row = read(results / "test_mse.csv").query("kernel == 'sine' and repeat == 3").iloc[0]
+        np.random.seed(row["seed"])
+        X, X_t = np.random.normal(size=(100, 200)), np.random.normal(size=(5000, 200))
+        X, X_t = (A / np.linalg.norm(A, axis=1, keepdims=True) for A in (X, X_t))
+        y, y_t = np.sin(X).mean(axis=1), np.sin(X_t).mean(axis=1)
+        prediction = np.sinh(X_t @ X.T) @ np.linalg.solve(np.sinh(X @ X.T), y)
+        assert row["test_mse"] == pytest.approx(np.mean((prediction - y_t) ** 2), rel=1e-12)
+        assert row["r2"] == pytest.approx(1 - np.sum((prediction - y_t) ** 2) / np.sum((y_t - y_t.mean()) ** 2))
+
+    def test_the_baselines(self, results):
+        """sin(x) is nearly x: the linear kernel misses just the part of w = 1 / d outside the span of the samples."""
+        table = read(results / "test_mse.csv").query("repeat == 0").set_index("kernel")["test_mse"]
+        with np.load(results / "sine_target.npz") as file:
+            basis = np.linalg.qr(file["X"].T)[0]
+        missed = 1 - np.sum(basis.sum(axis=0) ** 2) / 200
+        assert table["linear"] / table["zero"] == pytest.approx(missed, rel=0.02)
+
+    def test_the_misprint(self, results):
+        printed, corrected = read(results / "misprint.csv").itertuples()
+        assert (printed.reading, corrected.reading) == ("printed", "corrected")
+        assert (printed.diagonal, corrected.diagonal) == (0, 1)
+        assert printed.negative_eigenvalues == 64
+        assert corrected.negative_eigenvalues == 0
+        assert corrected.smallest_eigenvalue > 0 > printed.smallest_eigenvalue
+        assert corrected.test_mse == pytest.approx(1.28348682e-05, rel=1e-8)
+        assert printed.r2 < 0 < corrected.r2
+
+    def test_the_bytes_do_not_depend_on_the_number_of_threads(self, tmp_path):
+        tables = []
+        for threads in (1, 2):
+            folder = tmp_path / str(threads)
+            folder.mkdir()
+            assert fit(folder, draw(folder), threads=threads).returncode == 0
+            tables.append(
+                [(folder / name).read_bytes() for name in ("sine_target.npz", "test_mse.csv", "misprint.csv")]
+            )
+        assert tables[0] == tables[1]
+
+    def test_fewer_repeats_are_the_first_of_more(self, tmp_path):
+        data = draw(tmp_path)
+        tables = []
+        for repeats in (2, 4):
+            assert fit(tmp_path, data, repeats=repeats).returncode == 0
+            tables.append(read(tmp_path / "test_mse.csv"))
+        pd.testing.assert_frame_equal(tables[1][: len(tables[0])], tables[0], check_exact=True)
+
+    def test_labels_before_normalising_reach_the_repeats(self, tmp_path):
+        zero_mse = {}
+        for before in (False, True):
+            data = draw(tmp_path, labels_before_normalising=before)
+            assert fit(tmp_path, data).returncode == 0
+            table = read(tmp_path / "test_mse.csv")
+            assert table["labels_before_normalising"].unique().tolist() == [before]
+            zero_mse[before] = table.query("kernel == 'zero'")["test_mse"]
+        assert np.all(zero_mse[True] > 5 * zero_mse[False])
+
+    def test_more_samples_than_coordinates(self, tmp_path):
+        """The linear kernel is singular then, and the baseline is least squares."""
+        data = draw(tmp_path, n=40)
+        ended = fit(tmp_path, data, kernels=["laplace"])
+        assert ended.returncode == 0, ended.stderr
+        with np.load(data) as file:
+            weights = np.linalg.lstsq(file["X"], file["y"])[0]
+            mse = np.mean((file["X_test"] @ weights - file["y_test"]) ** 2)
+        row = read(tmp_path / "test_mse.csv").query("kernel == 'linear'").iloc[0]
+        assert row["test_mse"] == pytest.approx(mse, rel=1e-8)
+
+    def test_further_activations_are_kernels_too(self, tmp_path):
+        """Tanh by its table, against quadrature; sine, which is among the kernels already, only once."""
+        data = draw(tmp_path)
+        ended = fit(tmp_path, data, extra_activations=["tanh", "gelu", "sine"])
+        assert ended.returncode == 0, ended.stderr
+        table = read(tmp_path / "test_mse.csv").query("repeat == 0").set_index("kernel")
+        assert list(table.index) == [*KERNELS, "tanh", "gelu", "linear", "zero"]
+        with np.load(data) as file:
+            K, K_test = (
+                dual_by_quadrature(np.tanh, np.clip(file[name] @ file["X"].T, -1, 1)) for name in ("X", "X_test")
+            )
+            mse = np.mean((K_test @ np.linalg.solve(K, file["y"]) - file["y_test"]) ** 2)
+        assert table.loc["tanh", "test_mse"] == pytest.approx(mse, rel=1e-8)
+
+    def test_a_mistyped_kernel_is_one_line(self, tmp_path):
+        ended = fit(tmp_path, draw(tmp_path), kernels=["relu", "gelo"])
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("error: unknown kernel 'gelo': choose one of identity, relu")
+        assert ended.stderr.count("\n") == 1
+        assert not (tmp_path / "test_mse.csv").exists()
+
+
+class TestSummary:
+    def test_each_kernel(self, results):
+        table, summary = read(results / "test_mse.csv"), read(results / "summary.csv").set_index("kernel")
+        assert list(summary.index) == [*KERNELS, "linear", "zero"]
+        for kernel, row in summary.iterrows():
+            mine = table[table["kernel"] == kernel]
+            headline, repeats = mine[mine["repeat"] == 0].iloc[0], mine[mine["repeat"] > 0]
+            assert row["headline_seed"] == 88
+            assert row["headline_test_mse"] == headline["test_mse"]
+            assert row["headline_r2"] == headline["r2"]
+            assert row["repeats"] == 4
+            interval = scipy.stats.ttest_1samp(repeats["test_mse"], 0).confidence_interval(0.95)
+            assert (row["mean_low"], row["mean_high"]) == pytest.approx(tuple(interval), rel=1e-9)
+            assert row["mean_test_mse"] == pytest.approx(np.mean(repeats["test_mse"]))
+            assert row["median_test_mse"] == pytest.approx(np.median(repeats["test_mse"]))
+            assert row["std_test_mse"] == pytest.approx(np.std(repeats["test_mse"], ddof=1))
+            assert row["mean_ratio_to_zero"] == pytest.approx(np.mean(repeats["test_mse"] / repeats["zero_mse"]))
+        assert summary.loc["zero", "mean_ratio_to_zero"] == 1
+        metrics = json.loads((results / "metrics.json").read_text())
+        assert metrics == summary[["headline_test_mse", "headline_r2", "mean_test_mse", "mean_r2"]].to_dict("index")
+
+    def test_each_pair(self, results):
+        table, paired = read(results / "test_mse.csv"), read(results / "paired.csv")
+        pairs = list(itertools.combinations([*KERNELS, "linear", "zero"], 2))
+        assert list(zip(paired["kernel"], paired["other"], strict=True)) == pairs
+        repeats = table[table["repeat"] > 0].pivot_table(index="repeat", columns="kernel", values="test_mse")
+        for row in paired.itertuples():
+            mine, other = repeats[row.kernel], repeats[row.other]
+            interval = scipy.stats.ttest_rel(mine, other).confidence_interval(0.95)
+            assert (row.low, row.high) == pytest.approx(tuple(interval), rel=1e-9)
+            assert row.mean_difference == pytest.approx(np.mean(mine) - np.mean(other))
+            assert row.wins == sum(m < o for m, o in zip(mine, other, strict=True))
+            assert row.mean_ratio == pytest.approx(np.mean(mine / other))
+
+    def test_one_repeat_has_no_interval(self, tmp_path):
+        assert fit(tmp_path, draw(tmp_path), repeats=1).returncode == 0
+        ended = summarise(tmp_path)
+        assert ended.returncode == 1
+        assert "holds fewer than two repeats" in ended.stderr

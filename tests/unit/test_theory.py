@@ -1,0 +1,434 @@
+"""Problems 1 and 5 to 10: every numbered equation has a check that holds, and that refuses a false variant."""
+
+import json
+import math
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pandas as pd
+import pytest
+import sympy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nngplab.errors import InputError
+from nngplab.kernels.tabulated import dual_by_quadrature
+from nngplab.theory.derivations import one_line, steps, title
+from nngplab.theory.identity import (
+    BLOCK,
+    Effort,
+    Identity,
+    gaussian_mean,
+    in_float64,
+    normal_density,
+    numerical,
+    pair_mean,
+    sampled,
+    symbolic,
+)
+from nngplab.theory.misprints import MISPRINTS
+from nngplab.theory.pages import PAGES, Page
+from tests.helpers.checkout import ROOT, SCRIPTS
+
+FOLDER = ROOT / "docs/theory"
+
+CHECKS, SUMMARY = (runpy.run_path(str(SCRIPTS / f"theory_{name}.py")) for name in ("checks", "summary"))
+PROBLEM_10 = next(page for page in PAGES if page.name == "problem_10")
+IDENTITIES = {identity.label: identity for page in PAGES for identity in page.identities}
+# The pages on the duals have a module of tests of their own.
+HERE = [
+    identity
+    for page in PAGES
+    if page.name in ("problem_01", "problem_08", "problem_10", "minimum_norm")
+    for identity in page.identities
+]
+
+
+def effort(digits: int = 20, samples: int = 20_000, seed: int = 5) -> Effort:
+    return Effort(digits, samples, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("identity", HERE, ids=lambda identity: identity.label)
+def test_an_equation_holds_and_its_false_variant_is_refused(identity):
+    outcome = identity.check(effort(digits=15))
+    assert outcome.passed, outcome
+    assert outcome.false_refused, outcome
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+class TestPages:
+    def test_each_number_has_a_check_and_each_check_a_number(self, page):
+        printed = [(step["label"], step["latex"]) for step in steps((FOLDER / f"{page.name}.md").read_text())]
+        checked = [(identity.label, one_line(identity.statement)) for identity in page.identities]
+        assert printed[:-1] == checked
+
+    def test_a_false_variant_is_another_statement(self, page):
+        for identity in page.identities:
+            assert one_line(identity.false_statement) != one_line(identity.statement)
+
+    def test_an_equation_that_is_referred_to_exists(self, page):
+        text = (FOLDER / f"{page.name}.md").read_text()
+        assert set(re.findall(r"\((\w+\.\d+)\)", text)) <= set(IDENTITIES)
+
+    def test_links_lead_to_pages(self, page):
+        for target in re.findall(r"\]\(([^)]+)\)", (FOLDER / f"{page.name}.md").read_text()):
+            assert (FOLDER / target).is_file(), target
+
+
+def test_every_page_is_listed_and_in_the_index():
+    names = [page.name for page in PAGES]
+    assert sorted(names) == sorted(path.stem for path in FOLDER.glob("*.md") if path.stem != "README")
+    index = (FOLDER / "README.md").read_text()
+    assert re.findall(r"^\| \[.*\]\((\w+)\.md\)", index, flags=re.MULTILINE) == names
+
+
+def test_no_number_is_given_twice():
+    assert len(IDENTITIES) == sum(len(page.identities) for page in PAGES)
+
+
+class TestMisprints:
+    def test_each_has_a_place_of_its_own(self):
+        assert len({misprint.where for misprint in MISPRINTS}) == len(MISPRINTS)
+
+    def test_checks_named_exist(self):
+        assert {misprint.label for misprint in MISPRINTS} - {None} <= set(IDENTITIES)
+
+
+class TestDerivations:
+    PAGE = """# A *page*
+
+Text with $x$.
+
+$$
+a
+= b \\tag{1.1}
+$$
+
+$$
+c \\leq d
+$$
+
+$$
+e = f \\tag{1.2}
+$$
+End.
+"""
+
+    def test_a_page_is_cut_at_its_numbers(self):
+        assert title(self.PAGE) == "A *page*"
+        assert steps(self.PAGE) == [
+            {"text": "Text with $x$.", "label": "1.1", "latex": "a = b"},
+            {"text": "$$\nc \\leq d\n$$", "label": "1.2", "latex": "e = f"},
+            {"text": "End.", "label": None, "latex": None},
+        ]
+
+    @pytest.mark.parametrize("stray", ["$$a = b \\tag{1.1}$$", "  $$\na = b \\tag{1.1}\n$$\n", "$a \\tag{1.1}$"])
+    def test_a_number_that_would_be_lost_is_an_error(self, stray):
+        with pytest.raises(InputError, match=r"a number stands outside of an equation on lines of its own: .*\\tag"):
+            steps(f"# Title\n\ntext\n\n{stray}\n")
+
+    def test_a_page_without_heading(self):
+        with pytest.raises(InputError, match="does not start with a heading"):
+            title("Text.\n")
+
+
+class TestSymbolic:
+    X = sympy.Symbol("x", positive=True)
+
+    def run(self, left, right, false_right):
+        return symbolic(lambda: left, lambda: right, lambda: false_right)(effort())
+
+    def test_reduced_to_zero(self):
+        outcome = self.run((self.X + 1) ** 2, self.X**2 + 2 * self.X + 1, self.X**2 + 1)
+        assert outcome[:3] == ("sympy", 0.0, 0.0)
+        assert outcome.passed
+        assert 0 < outcome.false_error < 2
+        assert outcome.false_refused
+
+    def test_a_false_side_that_is_true_is_not_refused(self):
+        assert not self.run(self.X**2, self.X**2, self.X * self.X).false_refused
+
+    def test_what_sympy_cannot_reduce_is_neither_shown_nor_refuted(self, monkeypatch):
+        monkeypatch.setattr(sympy, "simplify", lambda expression: expression)
+        zero = sympy.sin(self.X) ** 2 + sympy.cos(self.X) ** 2
+        outcome = self.run(zero, sympy.Integer(1), sympy.Integer(1))
+        assert math.isnan(outcome.error)
+        assert not outcome.passed
+        assert not outcome.false_refused
+
+    def test_an_integral_of_the_density(self):
+        u = sympy.Symbol("u", real=True)
+        mean = sympy.integrate(sympy.exp(u) * normal_density(u), (u, -sympy.oo, sympy.oo))
+        assert self.run(mean, sympy.exp(sympy.Rational(1, 2)), sympy.E).passed
+
+
+class TestNumerical:
+    def off_by(self, error: str, digits: int) -> bool:
+        right = numerical(lambda x: mpmath.sin(x), lambda x: mpmath.sin(x) + mpmath.mpf(error), mpmath.cos, x=(-1, 1))
+        return right(effort(digits)).passed
+
+    def test_the_digits_are_those_asked_for(self):
+        assert self.off_by("1e-31", 30)
+        assert not self.off_by("1e-29", 30)
+        assert self.off_by("1e-29", 28)
+
+    def test_parameters_lie_in_their_ranges_and_differ(self):
+        seen = []
+        numerical(lambda a, b: seen.append((a, b)) or 0, lambda **_: 0, lambda **_: 1, a=(2, 3), b=(-1, 0))(effort())
+        assert len(set(seen)) > 1
+        assert all(2 < a < 3 and -1 < b < 0 for a, b in seen)
+
+    def test_lists_are_compared_entry_by_entry(self):
+        outcome = numerical(lambda: [1, 2], lambda: [1, 2], lambda: [1, 5])(effort())
+        assert (outcome.error, outcome.false_error) == (0, 3)
+        with pytest.raises(ValueError, match="zip"):
+            numerical(lambda: [1, 2], lambda: [1, 2], lambda: [1])(effort())
+
+
+class TestInFloat64:
+    def test_the_largest_error_over_settings_and_entries(self):
+        sizes = iter(range(1, 21))
+        outcome = in_float64(
+            "counting",
+            lambda _: (next(sizes),),
+            np.arange,
+            np.arange,
+            lambda n: np.arange(n) + n * (np.arange(n) == 0),
+        )(effort())
+        assert outcome == ("counting, float64", 0, 1e-10, 20)
+
+    def test_another_shape_is_infinitely_far(self):
+        outcome = in_float64("x", lambda _: (), lambda: np.zeros(3), lambda: np.zeros(3), lambda: 0.0)(effort())
+        assert outcome.false_error == np.inf
+        assert outcome.false_refused
+
+
+class TestSampled:
+    def run(self, offset: float, samples: int = 50_001, seed: int = 0):
+        def draws(random, count, scale):
+            return scale * random.standard_normal((count, 2))
+
+        check = sampled(lambda _: (3.0,), draws, lambda _: np.zeros(2), lambda _: np.full(2, offset))
+        return check(effort(samples=samples, seed=seed))
+
+    def test_the_tolerance_is_five_standard_errors(self):
+        outcome = self.run(offset=0.0, samples=BLOCK + 1)
+        assert outcome.method == f"sampling, {BLOCK + 1:,} draws, 5 standard errors"
+        assert outcome.tolerance == pytest.approx(5 * 3 / np.sqrt(BLOCK + 1), rel=0.02)
+
+    def test_what_is_twice_as_far_off_is_refused_and_the_truth_is_not(self):
+        offset = 2 * 5 * 3 / np.sqrt(50_001)
+        outcomes = [self.run(offset, seed=seed) for seed in range(20)]
+        assert all(outcome.passed and outcome.false_refused for outcome in outcomes)
+
+    def test_the_draws_are_as_many_as_asked_for_in_blocks_that_fit_in_memory(self):
+        sizes = []
+
+        def draws(random, count):
+            sizes.append(count)
+            return np.zeros(count)
+
+        sampled(lambda _: (), draws, lambda: 0.0, lambda: 1.0)(effort(samples=2 * BLOCK + 7))
+        assert sizes == [BLOCK, BLOCK, 7]
+
+
+class TestGaussianMeans:
+    @pytest.mark.parametrize("digits", [15, 30, 50])
+    def test_moments(self, digits):
+        with mpmath.workdps(digits):
+            tolerance = mpmath.mpf(10) ** (3 - digits)
+            assert abs(gaussian_mean(lambda u: u**6) - 15) < 20 * tolerance
+            assert abs(gaussian_mean(lambda u: mpmath.exp(2 * u)) - mpmath.exp(2)) < 20 * tolerance
+            assert abs(gaussian_mean(mpmath.cos) - mpmath.exp(-mpmath.mpf(1) / 2)) < tolerance
+
+    @pytest.mark.parametrize("xi", [-1, -0.875, 0, 0.5, 1])
+    def test_pairs(self, xi):
+        with mpmath.workdps(20):
+            xi = mpmath.mpf(xi)
+            assert abs(pair_mean(lambda u: u**2, lambda v: v**2, xi) - (1 + 2 * xi**2)) < 1e-17
+            assert abs(pair_mean(mpmath.exp, mpmath.exp, xi) - mpmath.exp(1 + xi)) < 1e-17
+
+    def test_a_change_of_precision_is_not_missed(self):
+        for digits in (20, 40, 20):
+            with mpmath.workdps(digits):
+                assert abs(gaussian_mean(mpmath.cos) - mpmath.exp(-mpmath.mpf(1) / 2)) < mpmath.mpf(10) ** (3 - digits)
+
+    def test_a_kink_is_refused(self):
+        with mpmath.workdps(20), pytest.raises(ArithmeticError, match="does not converge"):
+            gaussian_mean(abs)
+
+
+sizes = st.integers(1, 7)
+
+
+@given(k=sizes, d=sizes, n=sizes, seed=st.integers(0, 2**32 - 1))
+def test_the_update_rules_of_problem_1_for_any_shape(k, d, n, seed):
+    random = np.random.default_rng(seed)
+    A, B, X, y = (random.standard_normal(shape) for shape in ((1, k), (k, d), (d, n), (1, n)))
+    weights = [torch.tensor(A, requires_grad=True), torch.tensor(B, requires_grad=True)]
+    ((torch.tensor(y) - weights[0] @ weights[1] @ torch.tensor(X)) ** 2).sum().mul(0.5).backward()
+    R = y - A @ B @ X
+    np.testing.assert_allclose(-weights[0].grad.numpy(), R @ X.T @ B.T, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(-weights[1].grad.numpy(), A.T @ R @ X.T, rtol=1e-9, atol=1e-10)
+
+
+# Numbers whose powers and products do not vanish into what float64 cannot tell apart.
+thousandths = st.integers(-2000, 2000).map(lambda number: number / 1000)
+
+
+@settings(max_examples=10)
+@given(st.lists(thousandths, min_size=1, max_size=5), thousandths)
+def test_a_dual_scales_by_the_square_and_is_convex_and_non_decreasing_on_0_to_1(coefficients, a):
+    """Problem 8 for polynomials, from the definition."""
+    xi = np.linspace(0, 1, 5)
+
+    def phi(x):
+        return np.polyval(coefficients, x)
+
+    dual = dual_by_quadrature(phi, xi)
+    rounding = 1e-12 * (1 + dual[-1])
+    assert np.all(np.diff(dual) >= -rounding)
+    assert np.all(np.diff(dual, 2) >= -rounding)
+    scaled = dual_by_quadrature(lambda x: a * phi(x), xi[[2]])
+    np.testing.assert_allclose(scaled, a**2 * dual[[2]], rtol=1e-10, atol=1e-12)
+
+
+def script(name: str, *options: object, library: Path = ROOT / "src") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, SCRIPTS / f"{name}.py", *options]
+    environment = {**os.environ, "PYTHONPATH": str(library)}
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Path:
+    """A copy of the library with the page of Problem 10 alone, to run in seconds and to break."""
+    folder = tmp_path_factory.mktemp("src")
+    shutil.copytree(ROOT / "src/nngplab", folder / "nngplab", ignore=shutil.ignore_patterns("__pycache__"))
+    pages = folder / "nngplab/theory/pages.py"
+    entries = re.sub(r"^PAGES = .*", "", pages.read_text(), flags=re.MULTILINE | re.DOTALL)
+    pages.write_text(f'{entries}PAGES = (Page("problem_10", "10", problem_10.IDENTITIES),)\n')
+    misprints = folder / "nngplab/theory/misprints.py"
+    misprints.write_text(f'{misprints.read_text()}\nMISPRINTS = [m for m in MISPRINTS if m.label in (None, "10.3")]\n')
+    return folder
+
+
+def check(library: Path, output: Path) -> subprocess.CompletedProcess[str]:
+    options = ["--digits", 15, "--samples", 20_000, "--seed", 88, "--output", output]
+    return script("theory_checks", *options, library=library)
+
+
+def summarise(library: Path, folder: Path, *pages: Path) -> subprocess.CompletedProcess[str]:
+    outputs = [
+        *("--derivations", folder / "derivations.json", "--summary", folder / "summary.csv"),
+        *("--misprints", folder / "misprints.csv"),
+    ]
+    return script("theory_summary", "--checks", folder / "checks.csv", "--pages", *pages, *outputs, library=library)
+
+
+@pytest.fixture(scope="module")
+def results(library, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("theory")
+    ended = check(library, folder / "checks.csv")
+    assert ended.returncode == 0, ended.stderr
+    ended = summarise(library, folder, FOLDER / "problem_10.md")
+    assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+class TestChecks:
+    def test_the_table(self, results):
+        table = pd.read_csv(results / "checks.csv")
+        promised = ["problem", "statement", "method", "max_abs_error", "tolerance", "passed"]
+        assert list(table.columns[:10]) == [*promised, "label", "false_statement", "false_error", "false_refused"]
+        assert table["label"].tolist() == ["(10.1)", "(10.2)", "(10.3)", "(10.4)", "(10.5)", "(10.6)"]
+        assert table["passed"].all()
+        assert table["false_refused"].all()
+        assert (table["max_abs_error"] <= table["tolerance"]).all()
+        assert (table["false_error"] > table["tolerance"]).all()
+        assert (table[["problem", "digits", "samples", "seed"]] == [10, 15, 20_000, 88]).all(axis=None)
+
+    def test_the_same_seed_gives_the_same_errors_and_another_one_others(self, results):
+        table = pd.read_csv(results / "checks.csv").astype({"problem": str})
+        pd.testing.assert_frame_equal(CHECKS["check"](PROBLEM_10, 15, 20_000, 88), table, check_exact=True)
+        other = CHECKS["check"](PROBLEM_10, 15, 20_000, 89)
+        assert (other["max_abs_error"] != table["max_abs_error"]).sum() == 4, "all but those by sympy"
+
+    def test_a_mistake_stops_the_job_with_one_line_and_no_table(self, library, tmp_path):
+        broken = shutil.copytree(library, tmp_path / "src")
+        module = broken / "nngplab/theory/problem_10.py"
+        assert "_gaussian(cross=2)" in module.read_text()
+        module.write_text(module.read_text().replace("_gaussian(cross=2)", "_gaussian(cross=3)"))
+        ended = check(broken, tmp_path / "checks.csv")
+        assert ended.returncode == 1
+        (line,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+        assert line == (
+            "error: theory: the two sides differ in (10.4): mend the equation or its check in src/nngplab/theory"
+        )
+        assert not (tmp_path / "checks.csv").exists()
+
+    def test_a_false_variant_that_holds_is_told(self):
+        true = lambda: sympy.Integer(1)  # noqa: E731
+        identities = [Identity(label, "1", "2", symbolic(true, true, true)) for label in ("x.1", "x.2")]
+        checks = CHECKS["check"](Page("x", "x", identities), 15, 1000, 88)
+        with pytest.raises(InputError, match=r"^theory: the false variant is accepted in \(x\.1\), \(x\.2\): mend"):
+            CHECKS["refuse_failures"](checks)
+
+
+class TestSummary:
+    def test_the_counts(self, results):
+        summary = pd.read_csv(results / "summary.csv").set_index("page")
+        assert summary.loc["problem_10"].to_dict() == summary.loc["all"].to_dict()
+        assert summary.loc["all", ["identities", "passed", "false_refused"]].tolist() == [6, 6, 6]
+        assert summary.loc["all", ["sympy", "mpmath", "float64", "sampling"]].tolist() == [2, 1, 0, 3]
+
+    def test_every_method_is_counted(self):
+        methods = pd.Series([identity.check(effort(15, 2000)).method for identity in HERE])
+        counted = sum(methods.str.contains(name).astype(int) for name in SUMMARY["METHODS"])
+        assert (counted == 1).all()
+
+    def test_the_derivation(self, results):
+        (page,) = json.loads((results / "derivations.json").read_text())["pages"]
+        assert page["name"] == "problem_10"
+        assert page["title"].startswith("Problem 10")
+        labels = [step["label"] for step in page["steps"]]
+        assert labels == [*pd.read_csv(results / "checks.csv")["label"], None]
+
+    def test_a_misprint_has_the_errors_of_its_check(self, results):
+        checks = pd.read_csv(results / "checks.csv").set_index("label")
+        misprints = pd.read_csv(results / "misprints.csv")
+        with_check = misprints.dropna(subset="label").set_index("label")
+        assert with_check.loc["(10.3)", "printed_error"] == np.inf
+        assert with_check.loc["(10.3)", "right_error"] == checks.loc["(10.3)", "max_abs_error"]
+        assert misprints.loc[misprints["label"].isna(), ["printed_error", "right_error"]].isna().all(axis=None)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "fault"),
+        [
+            (r"= \Lambda \tag{10.3}", r"= 2 \Lambda \tag{10.3}", r"equation \(10.3\) is not the one that"),
+            (r"\tag{10.3}", "", r"equation \(10.3\) is not the one that"),
+            (r"\tag{10.3}", r"\tag{10.7}", r"equation \(10.7\) is not the one that"),
+            (" \\tag{10.3}\n$$", "\n$$ \\tag{10.3}", "a number stands outside of an equation"),
+        ],
+    )
+    def test_a_page_that_differs_from_its_checks(self, tmp_path, old, new, fault):
+        text = (FOLDER / "problem_10.md").read_text()
+        assert old in text
+        page = tmp_path / "problem_10.md"
+        page.write_text(text.replace(old, new))
+        with pytest.raises(InputError, match=f"^{page}: {fault}"):
+            SUMMARY["derivation"](PROBLEM_10, page)
+
+    def test_a_page_without_checks(self, library, results, tmp_path):
+        shutil.copy(results / "checks.csv", tmp_path)
+        ended = summarise(library, tmp_path, FOLDER / "problem_10.md", FOLDER / "problem_01.md")
+        assert ended.returncode == 1
+        assert "error: theory: page without checks or checks without page: problem_01" in ended.stderr
+        assert not (tmp_path / "derivations.json").exists()

@@ -1,0 +1,255 @@
+"""Problem 12: networks with a random first layer, against one net at a time and against their limit."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nngplab.datasets.sine_target import sine_target, write_sine_target
+from nngplab.kernels.duals import DUALS
+from nngplab.kernels.gram import linear, nngp
+from nngplab.kernels.tabulated import dual_by_quadrature
+from nngplab.networks.random_features import batches, hidden_features, minimum_norm_fit, random_feature_errors
+from nngplab.pipeline.seeds import generator
+from nngplab.regression.estimator import KernelRegression
+from tests.helpers.checkout import SCRIPTS
+
+DATA = sine_target(10, 8, 60, seed=4)
+
+
+def layers(draws, k, seed=0):
+    return np.random.default_rng(seed).standard_normal((draws, k, 8))
+
+
+def by_hand(B):
+    """The errors of one net, as the sheet writes it: f(x) = sqrt(2) / sqrt(k) A relu(B x)."""
+    k = len(B)
+    F, F_test = (np.sqrt(2) / np.sqrt(k) * np.maximum(B @ X.T, 0).T for X in (DATA.X, DATA.X_test))
+    A = np.linalg.lstsq(F, DATA.y)[0]
+    return np.mean((F @ A - DATA.y) ** 2), np.mean((F_test @ A - DATA.y_test) ** 2)
+
+
+class TestBatch:
+    @pytest.mark.parametrize("k", [1, 3, 9, 10, 11, 40])
+    def test_against_one_net_at_a_time(self, k):
+        B = layers(6, k)
+        train_mse, test_mse = random_feature_errors(DATA.X, DATA.y, DATA.X_test, DATA.y_test, B)
+        expected = np.array([by_hand(layer) for layer in B])
+        np.testing.assert_allclose(train_mse, expected[:, 0], rtol=1e-9, atol=1e-24)
+        np.testing.assert_allclose(test_mse, expected[:, 1], rtol=1e-7)
+
+    def test_wide_nets_fit_exactly(self):
+        train_mse, _ = random_feature_errors(DATA.X, DATA.y, DATA.X_test, DATA.y_test, layers(5, 60))
+        assert np.all(train_mse < 1e-28)
+
+    def test_the_features_tend_to_the_nngp(self):
+        F, F_test = hidden_features(DATA.X, layers(1, 200_000))[0], hidden_features(DATA.X_test, layers(1, 200_000))[0]
+        np.testing.assert_allclose(F_test.T @ F, nngp(DATA.X_test, DATA.X), atol=0.02)
+
+    @pytest.mark.parametrize("name", ["erf", "gelu", "step"])
+    def test_the_features_of_any_activation_tend_to_its_nngp(self, name):
+        B = layers(1, 200_000)
+        F, F_test = (hidden_features(X, B, DUALS[name])[0] for X in (DATA.X, DATA.X_test))
+        np.testing.assert_allclose(F_test.T @ F, nngp(DATA.X_test, DATA.X, name), atol=0.02)
+
+    def test_the_test_error_tends_to_that_of_the_nngp(self):
+        prediction = KernelRegression("relu").fit(DATA.X, DATA.y).predict(DATA.X_test)
+        nngp_mse = np.mean((prediction - DATA.y_test) ** 2)
+        excess = {}
+        for k in (100, 1_000, 100_000):
+            _, test_mse = random_feature_errors(DATA.X, DATA.y, DATA.X_test, DATA.y_test, layers(8, k))
+            excess[k] = abs(np.median(test_mse) / nngp_mse - 1)
+        assert excess[100_000] < 0.01 < excess[100]
+        assert excess[1_000] < excess[100]
+
+    def test_many_blocks_of_test_rows(self):
+        data = sine_target(10, 8, 3000, seed=4)
+        B = layers(3, 5)
+        _, whole = random_feature_errors(data.X, data.y, data.X_test, data.y_test, B)
+        halves = [
+            random_feature_errors(data.X, data.y, data.X_test[half], data.y_test[half], B)[1]
+            for half in (slice(1500), slice(1500, None))
+        ]
+        np.testing.assert_allclose(whole, np.mean(halves, axis=0), rtol=1e-12)
+
+
+class TestMinimumNorm:
+    @pytest.mark.parametrize("shape", [(10, 4), (10, 10), (10, 25)])
+    def test_dead_and_repeated_units(self, shape):
+        """Rank-deficient features, against the pseudo-inverse."""
+        F = hidden_features(DATA.X, layers(4, shape[1]))
+        F[:, 1], F[:, 2] = F[:, 0], 0
+        a = minimum_norm_fit(F, DATA.y)
+        for features, solution in zip(F, a, strict=True):
+            np.testing.assert_allclose(solution, np.linalg.pinv(features.T, rtol=1e-12) @ DATA.y, rtol=1e-6, atol=1e-12)
+        np.testing.assert_allclose(a[:, 1], a[:, 0], rtol=1e-9)
+        # Exactly 0 but for rounding, which the inverse of the smallest singular value magnifies.
+        assert np.all(np.abs(a[:, 2]) < 1e-12 * np.linalg.norm(a, axis=1))
+
+    def test_no_live_unit_at_all(self):
+        np.testing.assert_array_equal(minimum_norm_fit(np.zeros((2, 3, 10)), DATA.y), np.zeros((2, 3)))
+
+    def test_gradient_descent_from_zero_tends_to_it(self):
+        F = hidden_features(DATA.X, layers(1, 100))
+        a, step = np.zeros(100), 1 / np.linalg.norm(F[0], 2) ** 2
+        for _ in range(20_000):
+            a -= step * F[0] @ (a @ F[0] - DATA.y)
+        np.testing.assert_allclose(a, minimum_norm_fit(F, DATA.y)[0], rtol=1e-6, atol=1e-9)
+
+
+@given(st.integers(0, 3000), st.integers(0, 3000), st.integers(1, 5000))
+def test_batches_hold_each_draw_once_and_are_those_of_all_draws(first, more, k):
+    last = first + more
+    cut = list(batches(first, last, k))
+    assert cut == [batch for batch in batches(0, last, k) if batch[-1] >= first]
+    held = [draw for batch in cut for draw in batch]
+    assert held == list(range(held[0], held[-1] + 1))
+    assert held[0] <= first < held[0] + len(cut[0])
+    assert held[-1] - len(cut[0]) < last <= held[-1]
+    assert {len(batch) for batch in cut} == {len(next(batches(0, 0, k)))}
+    assert all(len(batch) == 1 or len(batch) * k <= 1600 for batch in cut)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "sine_target.npz"
+    write_sine_target(DATA, path)
+    return path
+
+
+def script(name: str, *options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, SCRIPTS / f"{name}.py", *options]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=os.environ)
+
+
+def shard(data: Path, folder: Path, k: int, first=0, last=5, activation="relu") -> Path:
+    output = folder / f"{activation}_k{k}_draws{first}-{last}.csv"
+    ended = script(
+        "width_sweep_fit",
+        *["--data", data, "--activation", activation, "--width", k, "--first", first, "--last", last],
+        *["--seed", 88, "--output", output],
+    )
+    assert ended.returncode == 0, ended.stderr
+    return output
+
+
+def summarise(data: Path, folder: Path, shards: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of all errors, and that with a row for each width."""
+    ended = script(
+        "width_sweep_summary",
+        *["--shards", *shards, "--widths", 1, 5, 40, "--data", data, "--test-mse", folder / "errors.csv"],
+        *["--output", folder / "summary.csv", "--metrics", folder / "metrics.json"],
+    )
+    assert ended.returncode == 0, ended.stderr
+    return read(folder / "errors.csv"), read(folder / "summary.csv")
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path)
+
+
+class TestFit:
+    def test_the_table(self, data, tmp_path):
+        table = read(shard(data, tmp_path, 5, 2, 9))
+        assert list(table.columns) == [
+            *["k", "repeat", "train_mse", "test_mse", "activation", "n", "d", "n_test", "seed"]
+        ]
+        assert table["repeat"].tolist() == list(range(2, 10))
+        assert (table[["k", "activation", "n", "d", "n_test", "seed"]] == [5, "relu", 10, 8, 60, 88]).all(axis=None)
+
+    def test_a_row_by_hand(self, data, tmp_path):
+        row = read(shard(data, tmp_path, 5)).query("repeat == 3").iloc[0]
+        expected = by_hand(generator(88, "width_sweep", 5, 3).standard_normal((5, 8)))
+        assert (row["train_mse"], row["test_mse"]) == pytest.approx(expected, rel=1e-9)
+
+    def test_another_activation_has_the_same_draws(self, data, tmp_path):
+        row = read(shard(data, tmp_path, 5, activation="tanh")).query("repeat == 3").iloc[0]
+        B = generator(88, "width_sweep", 5, 3).standard_normal((5, 8))
+        # The fit is by least squares: the scale of the activation does not matter.
+        F, F_test = np.tanh(DATA.X @ B.T), np.tanh(DATA.X_test @ B.T)
+        expected = np.mean((F_test @ np.linalg.lstsq(F, DATA.y)[0] - DATA.y_test) ** 2)
+        assert row["test_mse"] == pytest.approx(expected, rel=1e-9)
+
+    def test_an_unknown_activation_is_one_line(self, data, tmp_path):
+        ended = script(
+            "width_sweep_fit",
+            *["--data", data, "--activation", "swisch", "--width", 1, "--first", 0, "--last", 1, "--seed", 1],
+            *["--output", tmp_path / "a.csv"],
+        )
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("error: unknown activation 'swisch': choose one of identity, relu")
+        assert ended.stderr.count("\n") == 1
+
+    @pytest.mark.parametrize("k", [5, 40, 300])
+    def test_a_draw_does_not_depend_on_the_others_of_its_job(self, data, tmp_path, k):
+        whole = read(shard(data, tmp_path, k, 0, 29))
+        cut = [read(shard(data, tmp_path, k, *ends)) for ends in ((0, 3), (4, 26), (27, 29))]
+        pd.testing.assert_frame_equal(pd.concat(cut, ignore_index=True), whole, check_exact=True)
+
+
+class TestSummary:
+    def test_all_networks_are_put_together_to_the_last_digit(self, data, tmp_path):
+        shards = [shard(data, tmp_path, k, *ends) for k in (1, 10) for ends in ((0, 3), (4, 5))]
+        shards.append(shard(data, tmp_path, 1, activation="tanh"))
+        errors, _ = summarise(data, tmp_path, shards)
+        assert list(errors.columns) == [
+            *["k", "repeat", "train_mse", "test_mse", "activation", "on_sheet", "n", "d", "n_test", "seed"]
+        ]
+        parts = pd.concat([read(path) for path in shards], ignore_index=True)
+        pd.testing.assert_frame_equal(errors.drop(columns="on_sheet"), parts, check_exact=True)
+        assert errors["on_sheet"].tolist() == (parts["k"] == 1).tolist()
+
+    def test_each_width(self, data, tmp_path):
+        table, summary = summarise(data, tmp_path, [shard(data, tmp_path, k) for k in (1, 5, 10, 40)])
+        assert list(summary.columns) == [
+            *["k", "on_sheet", "repeats", "median_test_mse", "mean_test_mse", "q05", "q25", "q75", "q95"],
+            *[
+                "median_train_mse",
+                "share_better_than_nngp",
+                "nngp_test_mse",
+                "zero_test_mse",
+                "n",
+                "d",
+                "n_test",
+                "seed",
+                "activation",
+            ],
+        ]
+        assert summary["k"].tolist() == [1, 5, 10, 40]
+        assert summary["on_sheet"].tolist() == [True, True, False, True]
+        outputs = nngp(DATA.X_test, DATA.X) @ np.linalg.solve(nngp(DATA.X), DATA.y)
+        nngp_test_mse, zero_test_mse = np.mean((outputs - DATA.y_test) ** 2), np.mean(DATA.y_test**2)
+        for row in summary.itertuples():
+            mine = table[table["k"] == row.k]
+            quantiles = np.quantile(mine["test_mse"], [0.05, 0.25, 0.5, 0.75, 0.95])
+            assert (row.q05, row.q25, row.median_test_mse, row.q75, row.q95) == pytest.approx(tuple(quantiles))
+            assert row.mean_test_mse == pytest.approx(np.mean(mine["test_mse"]))
+            assert row.median_train_mse == np.median(mine["train_mse"])
+            assert row.share_better_than_nngp == np.mean([mse < row.nngp_test_mse for mse in mine["test_mse"]])
+            assert (row.nngp_test_mse, row.zero_test_mse) == pytest.approx((nngp_test_mse, zero_test_mse), rel=1e-9)
+            assert row.repeats == 6
+            assert (row.n, row.d, row.n_test, row.seed) == (10, 8, 60, 88)
+        medians = table.groupby("k")["test_mse"].median()
+        peak, widest = ({"k": k, "median_test_mse": medians[k]} for k in (medians.idxmax(), 40))
+        for width in (peak, widest):
+            width["ratio_to_nngp"] = pytest.approx(width["median_test_mse"] / nngp_test_mse, rel=1e-9)
+        baselines = {"nngp_test_mse": pytest.approx(nngp_test_mse, rel=1e-9), "zero_test_mse": zero_test_mse}
+        assert json.loads((tmp_path / "metrics.json").read_text()) == {**baselines, "peak": peak, "widest": widest}
+
+    def test_each_activation_has_its_own_limit(self, data, tmp_path):
+        shards = [shard(data, tmp_path, 5, activation=activation) for activation in ("relu", "tanh", "sine")]
+        _, summary = summarise(data, tmp_path, shards)
+        limits = summary.groupby("activation", sort=False)["nngp_test_mse"].unique()
+        assert list(limits.index) == ["relu", "tanh", "sine"]
+        for activation, dual in (("tanh", partial(dual_by_quadrature, np.tanh)), ("sine", DUALS["sine"])):
+            cosines, test_cosines = linear(DATA.X), linear(DATA.X_test, DATA.X)
+            outputs = dual(test_cosines) @ np.linalg.solve(dual(np.clip(cosines, -1, 1)), DATA.y)
+            assert limits[activation] == pytest.approx([np.mean((outputs - DATA.y_test) ** 2)], rel=1e-8)
