@@ -14,7 +14,8 @@ from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
 from nngplab.problems.attractors import iterate, load_network, shuffled, standard_normal
-from nngplab.report.figures import image_rows, pictures, save
+from nngplab.report.figures.images import plot_image_rows, to_images
+from nngplab.report.figures.style import save
 from nngplab.report.visdom import show
 
 Rows = dict[str, npt.NDArray[np.uint8]]
@@ -60,7 +61,7 @@ def main(arguments: argparse.Namespace) -> None:
     made[arguments.noisy] = (f"Noise of {arguments.noise:g} on the {images(len(chosen))}", rows, columns)
 
     for path, (title, rows, columns) in made.items():
-        figure = image_rows(rows, columns, f"{title}\n{provenance['label']}")
+        figure = plot_image_rows(rows, columns, f"{title}\n{provenance['label']}")
         save(figure, path, mark=provenance["label"] if provenance["stand_in"] else None)
     if arguments.visdom:
         server, port = arguments.visdom
@@ -95,12 +96,12 @@ def power(r: int) -> str:
 def outputs(network: OneHiddenLayer, X: Tensor) -> Rows:
     """Inputs, outputs, and outputs at full contrast: scaling an input scales its output, and shows as much."""
     Y = iterate(network, X, 1).detach().numpy()
-    return {"$x$": pictures(X.numpy()), "$f(x)$": pictures(Y), "$f(x)$ at full\ncontrast": pictures(Y, True)}
+    return {"$x$": to_images(X.numpy()), "$f(x)$": to_images(Y), "$f(x)$ at full\ncontrast": to_images(Y, True)}
 
 
 def iterates(network: OneHiddenLayer, X: Tensor, iterations: list[int]) -> Rows:
-    after = {power(r): pictures(iterate(network, X, r).detach().numpy()) for r in iterations}
-    return {"$x$": pictures(X.numpy()), **after}
+    after = {power(r): to_images(iterate(network, X, r).detach().numpy()) for r in iterations}
+    return {"$x$": to_images(X.numpy()), **after}
 
 
 def returns(network: OneHiddenLayer, Z: Tensor, noise: Tensor, iterations: list[int], names: list[str]) -> Rows:
@@ -109,8 +110,8 @@ def returns(network: OneHiddenLayer, Z: Tensor, noise: Tensor, iterations: list[
     clean = torch.stack([iterate(network, Z, r) for r in (0, *iterations)], dim=1).detach()
     rows = {}
     for i, (name, at, left) in enumerate(zip(names, noisy, noisy - clean, strict=True), start=1):
-        rows[name] = pictures(at.numpy())
-        rows[f"noise left on $z_{{{i}}}$,\n× {AMPLIFICATION}"] = pictures((0.5 + AMPLIFICATION * left).numpy())
+        rows[name] = to_images(at.numpy())
+        rows[f"noise left on $z_{{{i}}}$,\n× {AMPLIFICATION}"] = to_images((0.5 + AMPLIFICATION * left).numpy())
     return rows
 
 

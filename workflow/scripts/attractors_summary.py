@@ -10,7 +10,8 @@ import pandas as pd
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
 from nngplab.problems.attractors import ARRIVED, OUTCOMES
-from nngplab.report.figures import attractor_basins, save
+from nngplab.report.figures.attractors import plot_basins
+from nngplab.report.figures.style import save
 
 PLACES = [outcome for outcome in OUTCOMES if outcome != "zero"]
 INPUTS = ["n_images", "input", "iterations"]
@@ -27,7 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
     summary = summarised(outcomes)
     write_csv(summary, arguments.summary)
     write_json({"images": provenance["label"], **metrics(attempts, summary)}, arguments.metrics)
-    save(attractor_basins(basins), arguments.figure, mark=provenance["label"] if provenance["stand_in"] else None)
+    save(plot_basins(basins), arguments.figure, mark=provenance["label"] if provenance["stand_in"] else None)
 
 
 def counted(outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.report.figures import challenge_direction, save
+from nngplab.report.figures.challenge import plot_direction
+from nngplab.report.figures.style import save
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -18,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
         samples = pd.DataFrame(
             {"along": file["along_test"], "y": file["y_test"][:, 0], "predicted": file["rfm_direction"][:, 0]}
         )
-        figure = challenge_direction(directions, samples, (file["along_train"].min(), file["along_train"].max()))
+        figure = plot_direction(directions, samples, (file["along_train"].min(), file["along_train"].max()))
     save(figure, arguments.output, record["label"] if record["stand_in"] else None)
 
 

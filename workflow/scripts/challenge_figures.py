@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.report.figures import challenge_benchmark, challenge_ridges, save
+from nngplab.report.figures.challenge import plot_benchmark, plot_ridges
+from nngplab.report.figures.style import save
 from nngplab.report.labels import DATASETS
 
 
@@ -16,8 +17,8 @@ def main(arguments: argparse.Namespace) -> None:
     scores = {dataset: record["score"] for dataset, record in records.items()}
     stand_ins = {DATASETS[dataset]: record["label"] for dataset, record in records.items() if record["stand_in"]}
     mark = "\n".join(f"{dataset}: {label}" for dataset, label in stand_ins.items())
-    save(challenge_benchmark(pd.read_csv(arguments.benchmark), scores), arguments.benchmark_figure, mark)
-    save(challenge_ridges(pd.read_csv(arguments.validation), scores), arguments.ridges, mark)
+    save(plot_benchmark(pd.read_csv(arguments.benchmark), scores), arguments.benchmark_figure, mark)
+    save(plot_ridges(pd.read_csv(arguments.validation), scores), arguments.ridges, mark)
 
 
 if __name__ == "__main__":

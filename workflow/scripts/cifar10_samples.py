@@ -12,7 +12,8 @@ from torchvision.transforms import PILToTensor
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.seeds import integer_seed
-from nngplab.report.figures import image_grid, save
+from nngplab.report.figures.images import plot_image_grid
+from nngplab.report.figures.style import save
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -24,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     titles = [dataset.classes[label] for label in labels]
     kind = "training" if arguments.split == "train" else "test"
     title = f"{len(images)} of {len(dataset):,} {kind} images: {provenance['label']}"
-    figure = image_grid(images.numpy(), titles, title=title)
+    figure = plot_image_grid(images.numpy(), titles, title=title)
     save(figure, arguments.output, mark=provenance["label"] if provenance["stand_in"] else None)
 
 

@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.seeds import generator
-from nngplab.report.figures import fc_net_confusion, fc_net_learning_curves, image_grid, image_mosaic, save
+from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
+from nngplab.report.figures.images import plot_image_grid, plot_weights
+from nngplab.report.figures.style import save
 
 SHOWN = 10  # right predictions, and as many wrong ones
 
@@ -25,10 +27,10 @@ def main(arguments: argparse.Namespace) -> None:
     test = VerifiedCIFAR10(arguments.folder, pd.read_csv(arguments.files), train=False)
     images = in_memory(test)[0].view(-1, 3, 32, 32).numpy()
 
-    save(fc_net_learning_curves(pd.read_csv(arguments.metrics)), arguments.learning_curves, mark)
-    save(fc_net_confusion(pd.read_csv(arguments.confusion)), arguments.confusion_matrix, mark)
+    save(plot_learning_curves(pd.read_csv(arguments.metrics)), arguments.learning_curves, mark)
+    save(plot_confusion(pd.read_csv(arguments.confusion)), arguments.confusion_matrix, mark)
     for path, output in zip(arguments.models, arguments.first_layers, strict=True):
-        save(image_mosaic(first_layer(path)), output, mark)
+        save(plot_weights(first_layer(path)), output, mark)
     for path, output in zip(arguments.outputs, arguments.predictions, strict=True):
         save(predictions(path, images, test.classes, arguments.seed), output, mark)
 
@@ -54,7 +56,7 @@ def predictions(path: Path, images: npt.NDArray[np.uint8], classes: list[str], s
         classes[label] if label == guess else f"{classes[label]}\n→ {classes[guess]}"
         for label, guess in zip(labels[chosen], predicted[chosen], strict=True)
     ]
-    return image_grid(images[chosen], titles, columns=SHOWN)
+    return plot_image_grid(images[chosen], titles, columns=SHOWN)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.report.figures import kernel_regression_repeats, save
+from nngplab.report.figures.kernel_regression import plot_test_mse
+from nngplab.report.figures.style import save
 
 
 def main(arguments: argparse.Namespace) -> None:
-    figure = kernel_regression_repeats(pd.read_csv(arguments.test_mse), pd.read_csv(arguments.summary))
+    figure = plot_test_mse(pd.read_csv(arguments.test_mse), pd.read_csv(arguments.summary))
     save(figure, arguments.output)
 
 

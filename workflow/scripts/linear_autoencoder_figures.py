@@ -6,14 +6,15 @@ from pathlib import Path
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.report.figures import linear_autoencoder_losses, linear_autoencoder_step_sizes, save
+from nngplab.report.figures.linear_autoencoder import plot_losses, plot_step_sizes
+from nngplab.report.figures.style import save
 
 
 def main(arguments: argparse.Namespace) -> None:
     runs = pd.read_csv(arguments.runs).query("part == 'b'")
     losses = pd.read_csv(arguments.losses).query("part == 'b'")
-    save(linear_autoencoder_losses(losses, runs, arguments.width), arguments.losses_figure)
-    save(linear_autoencoder_step_sizes(runs, arguments.width), arguments.step_sizes_figure)
+    save(plot_losses(losses, runs, arguments.width), arguments.losses_figure)
+    save(plot_step_sizes(runs, arguments.width), arguments.step_sizes_figure)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
 from nngplab.pipeline.seeds import generator
 from nngplab.problems.linear_autoencoder import FromZero, curvature, network_from_zero, scale, squared_error
-from nngplab.report.figures import image_grid, pictures, save
+from nngplab.report.figures.images import plot_image_grid, to_images
+from nngplab.report.figures.style import save
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -133,7 +134,7 @@ def grid(inputs: np.ndarray, outputs: np.ndarray, names: list[str], multiples: n
     lowest = outputs.min(axis=1, keepdims=True)
     rows = [inputs, outputs, (outputs - lowest) / np.ptp(outputs, axis=1, keepdims=True)]
     titles = [*names, *(f"{multiple:.2f} z" for multiple in multiples), *["scaled"] * len(inputs)]
-    return image_grid(pictures(np.vstack(rows)), titles, columns=len(inputs), title=title)
+    return plot_image_grid(to_images(np.vstack(rows)), titles, columns=len(inputs), title=title)
 
 
 if __name__ == "__main__":

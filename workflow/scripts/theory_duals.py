@@ -10,11 +10,13 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import read_sine_target
-from nngplab.kernels.duals import DUALS, hermite_coefficients
+from nngplab.kernels.duals import DUALS
 from nngplab.kernels.gram import nngp
+from nngplab.kernels.tabulated import hermite_coefficients
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
-from nngplab.report.figures import duals_gallery, kernel_spectra, save
+from nngplab.report.figures.style import save
+from nngplab.report.figures.theory import plot_duals, plot_spectra
 
 LAST_DEGREE = 8
 
@@ -22,14 +24,14 @@ LAST_DEGREE = 8
 def main(arguments: argparse.Namespace) -> None:
     duals = tabulate_duals()
     write_csv(duals, arguments.duals)
-    save(duals_gallery(duals), arguments.duals_figure)
+    save(plot_duals(duals), arguments.duals_figure)
 
     data = read_sine_target(arguments.data)
     with threadpool_limits(1, "blas"):
         spectra = pd.concat([power_series(), gram_spectra(data.X)])
     spectra = spectra.assign(n=data.X.shape[0], d=data.X.shape[1], seed=data.seed)
     write_csv(spectra, arguments.spectra)
-    save(kernel_spectra(spectra), arguments.spectra_figure)
+    save(plot_spectra(spectra), arguments.spectra_figure)
 
 
 def tabulate_duals() -> pd.DataFrame:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.report.figures import save, width_sweep_curve
+from nngplab.report.figures.style import save
+from nngplab.report.figures.width_sweep import plot_test_mse
 
 
 def main(arguments: argparse.Namespace) -> None:
-    save(width_sweep_curve(pd.read_csv(arguments.summary)), arguments.output)
+    save(plot_test_mse(pd.read_csv(arguments.summary)), arguments.output)
 
 
 if __name__ == "__main__":

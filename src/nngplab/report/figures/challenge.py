@@ -1,0 +1,124 @@
+"""The figures of Problem 13."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
+from nngplab.report.figures.style import BLACK, COLOURS, GREY, figure_style
+from nngplab.report.labels import DATASETS, model_label
+
+_SCORES = {"r2": "R²", "accuracy": "accuracy"}
+
+
+def plot_benchmark(benchmark: pd.DataFrame, scores: dict[str, str]) -> Figure:
+    """Draw the score of each selected model on the training, validation and test samples.
+
+    There is a panel for each data set, with the best model on the validation samples at the top.
+
+    Args:
+        benchmark: columns dataset, model, split ("train", "val" or "test"), r2, accuracy; one row for each of them.
+        scores: data set -> the column drawn.
+    """
+    marks = {
+        "train": {"marker": "|", "ms": 13, "mew": 1.6, "color": GREY, "label": "training"},
+        "val": {"marker": "o", "ms": 7, "mew": 1.4, "mfc": "white", "color": COLOURS[1], "label": "validation"},
+        "test": {"marker": "o", "ms": 7, "color": COLOURS[0], "label": "test"},
+    }
+    with figure_style():
+        figure = Figure(figsize=(9.2, 4.0), layout="constrained")
+        panels = figure.subplots(1, len(scores), squeeze=False)[0]
+        for axes, (dataset, score) in zip(panels, scores.items(), strict=True):
+            of_dataset = benchmark[benchmark["dataset"] == dataset]
+            values = of_dataset.pivot_table(index="model", columns="split", values=score, sort=False)
+            values = values.sort_values("val", ascending=False, kind="stable")
+            rows = range(len(values))
+            axes.hlines(rows, values.min(axis=1), values.max(axis=1), color="#bbbbbb", lw=1)
+            for split, mark in marks.items():
+                axes.plot(values[split], rows, ls="", **mark)
+            axes.set_yticks(rows, [model_label(str(model)) for model in values.index])
+            axes.invert_yaxis()
+            axes.set_xlabel(_SCORES[score])
+            axes.set_title(DATASETS[dataset])
+        _add_legend(figure, columns=3)
+    return figure
+
+
+def plot_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure:
+    """Draw the validation score of kernel regression against the ridge; a panel for each data set.
+
+    Other hyper-parameters of a kernel are those that are best at each ridge. A dashed line shows the best network.
+
+    Args:
+        validation: columns dataset, model, hyperparameters (JSON), split, r2, accuracy, outcome.
+        scores: data set -> the column drawn.
+    """
+    val = validation[(validation["split"] == "val") & (validation["outcome"] == "fitted")]
+    ridges = val["hyperparameters"].map(json.loads).map(lambda values: values.get("ridge"))
+    kernels = val.assign(ridge=ridges)[val["model"].map(lambda model: model not in ("network", "rfm", "rfm_direction"))]
+    places = {ridge: place for place, ridge in enumerate(sorted(kernels["ridge"].unique()))}
+    colours = kernel_colours(kernels["model"]) | {"nngp": KERNEL_COLOURS["relu"]}
+    with figure_style():
+        figure = Figure(figsize=(9.2, 4.2), layout="constrained")
+        panels = figure.subplots(1, len(scores), squeeze=False)[0]
+        for axes, (dataset, score) in zip(panels, scores.items(), strict=True):
+            of_dataset = kernels[kernels["dataset"] == dataset]
+            for model, some in of_dataset.groupby("model", sort=False):
+                curve = some.groupby("ridge")[score].max()
+                x = curve.index.map(places)
+                axes.plot(x, curve, "o-", ms=5, color=colours[str(model)], label=model_label(str(model)))
+            network = val.loc[(val["dataset"] == dataset) & (val["model"] == "network"), score].max()
+            axes.axhline(network, color=BLACK, ls="--", lw=1.2, label="best network")
+            axes.set_xticks(list(places.values()), [f"{ridge:g}" for ridge in places])
+            axes.set_xlabel("ridge")
+            axes.set_ylabel(f"validation {_SCORES[score]}")
+            axes.set_title(DATASETS[dataset])
+        _add_legend(figure, columns=6)
+    return figure
+
+
+def _add_legend(figure: Figure, columns: int) -> None:
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False, fontsize=9.5)
+
+
+def plot_direction(directions: pd.DataFrame, samples: pd.DataFrame, training_range: tuple[float, float]) -> Figure:
+    """Draw the target along the direction that a feature machine found, and the components of the direction.
+
+    The left panel shows the test samples, and the regression on their coordinate along the direction. It is grey where
+    there are no training samples. The right panel shows the components of the direction, those of the direction of a
+    network, with the same sign, and the true ones where they are known.
+
+    Args:
+        directions: columns model ("rfm", and "network" where there is one), feature, component, truth.
+        samples: columns along, y, predicted; one row for each test sample.
+        training_range: the smallest and the largest coordinate of the training samples.
+    """
+    samples = samples.sort_values("along")
+    with figure_style():
+        figure = Figure(figsize=(9.2, 4.0), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot(samples["along"], samples["y"], "o", ms=2, mew=0, alpha=0.4, color=COLOURS[0], label="test samples")
+        left.plot(samples["along"], samples["predicted"], lw=1.5, color=COLOURS[3], label="regression on $u·x$")
+        low, high = left.get_xlim()
+        for span in ((low, training_range[0]), (training_range[1], high)):
+            left.axvspan(*span, color=GREY, alpha=0.15, lw=0)
+        left.set_xlim(low, high)
+        left.set_xlabel("coordinate $u·x$ along the direction of the feature machine")
+        left.set_ylabel("target")
+        left.legend(loc="upper left", fontsize=9.5)
+        columns = directions.pivot_table(index="feature", columns="model", values=["component", "truth"], sort=False)
+        machine = columns["component"]["rfm"]
+        right.plot(machine, "o", ms=5, color=COLOURS[0], label=model_label("rfm"))
+        if "network" in columns["component"]:
+            network = columns["component"]["network"]
+            right.plot(np.sign(machine @ network) * network, "x", ms=5, color=COLOURS[1], label=model_label("network"))
+        if "truth" in columns:
+            right.plot(columns["truth"]["rfm"], "_", ms=9, mew=1.6, color=BLACK, label="truth")
+        right.axhline(0, color=BLACK, lw=0.8)
+        right.set_xlabel("feature")
+        right.set_ylabel("component of the direction")
+        right.legend(loc="best", fontsize=9.5)
+    return figure

@@ -1,0 +1,28 @@
+"""The colours of kernels and activations."""
+
+import itertools
+from collections.abc import Iterable
+
+import seaborn
+
+from nngplab.report.figures.style import BLACK, COLOURS, GREY
+
+# Those of the kernels that are drawn most.
+KERNEL_COLOURS = {
+    "relu": COLOURS[0],
+    "sine": COLOURS[1],
+    "erf": COLOURS[2],
+    "cosine": COLOURS[4],
+    "exponential": COLOURS[5],
+    "laplace": COLOURS[3],
+    "linear": GREY,
+    "zero": BLACK,
+}
+_DARK = seaborn.color_palette("dark").as_hex()
+_FURTHER_COLOURS = [*(_DARK[i] for i in (4, 5, 6, 9, 2, 0, 8, 3, 1)), *COLOURS[6::3], COLOURS[8]]
+
+
+def kernel_colours(names: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each kernel or activation: its own if it has one, else the next of the further colours."""
+    further = [name for name in dict.fromkeys(names) if name not in KERNEL_COLOURS]
+    return KERNEL_COLOURS | dict(zip(further, itertools.cycle(_FURTHER_COLOURS), strict=False))

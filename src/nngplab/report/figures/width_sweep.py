@@ -1,0 +1,77 @@
+"""The figure of Problem 12."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
+from nngplab.report.figures.style import BLACK, figure_style
+from nngplab.report.labels import activation_label
+
+
+def plot_test_mse(summary: pd.DataFrame) -> Figure:
+    """Draw test MSE against the width k (Problem 12) on logarithmic axes; a panel for each activation.
+
+    The median over the draws is a line, with bands from the 5% to the 95% quantile and from the 25% to the 75%
+    quantile. Widths of the problem set have filled marks, added widths have hollow ones. Lines mark the NNGP (k to
+    infinity), the zero predictor and the interpolation threshold k = n.
+
+    Args:
+        summary: columns activation, k, on_sheet (whether the problem set asks for k), median_test_mse, q05, q25, q75,
+            q95, nngp_test_mse, zero_test_mse, n; one row for each activation and k.
+    """
+    activations = list(summary["activation"].unique())
+    colours = kernel_colours(activations)
+    with figure_style():
+        figure = Figure(figsize=(9.2, 5.4 * len(activations)), layout="constrained")
+        panels = figure.subplots(len(activations), sharey=True, squeeze=False)[:, 0]
+        for axes, activation in zip(panels, activations, strict=True):
+            of_activation = summary[summary["activation"] == activation].sort_values("k", ignore_index=True)
+            _plot_activation(axes, of_activation, colours[activation])
+            if len(activations) > 1:
+                axes.set_title(f"networks with {activation_label(activation)} activation")
+    return figure
+
+
+def _plot_activation(axes: Axes, summary: pd.DataFrame, colour: str) -> None:
+    width, first = summary["k"], summary.iloc[0]
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.fill_between(width, summary["q05"], summary["q95"], color=colour, alpha=0.16, lw=0, label="5 to 95% of draws")
+    axes.fill_between(width, summary["q25"], summary["q75"], color=colour, alpha=0.3, lw=0, label="25 to 75% of draws")
+    axes.plot(width, summary["median_test_mse"], color=colour, lw=1.8, label="median of the draws")
+    for asked, fill, label in ((True, colour, "width of the problem set"), (False, "white", "added width")):
+        some = summary[summary["on_sheet"] == asked]
+        if len(some):
+            style = {"ms": 7, "mfc": fill, "mec": colour, "mew": 1.6, "zorder": 3, "label": label}
+            axes.plot(some["k"], some["median_test_mse"], "o", **style)
+    axes.axhline(first["nngp_test_mse"], color=KERNEL_COLOURS["laplace"], lw=1.8, label="NNGP ($k \\to \\infty$)")
+    axes.axhline(first["zero_test_mse"], color=KERNEL_COLOURS["zero"], ls="--", lw=1.2, label="zero predictor")
+    _mark_threshold(axes, first["n"])
+    _set_ticks(axes, summary)
+    axes.set_xlabel("width $k$")
+    axes.set_ylabel("test MSE")
+    axes.legend(loc="upper left", fontsize=9.5, frameon=True, framealpha=0.9)
+
+
+def _mark_threshold(axes: Axes, n: int) -> None:
+    axes.axvline(n, color=BLACK, ls=":", lw=1.4)
+    axes.annotate(
+        f"$k = n = {n:d}$\ninterpolation threshold",
+        (n, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(6, -6),
+        textcoords="offset points",
+        va="top",
+        fontsize=10,
+    )
+
+
+def _set_ticks(axes: Axes, summary: pd.DataFrame) -> None:
+    """Put a tick at each width of the problem set, and at added widths that are far enough from these."""
+    asked = set(summary.loc[summary["on_sheet"], "k"])
+    ticks = [k for k in summary["k"] if k in asked or all(max(k / other, other / k) > 1.5 for other in asked)]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FixedFormatter([f"{k:d}" for k in ticks]))
+    axes.xaxis.set_minor_locator(NullLocator())
