@@ -1,52 +1,52 @@
 # ## The pipeline
 #
-# `dvc.yaml` has one stage for each room. It is made from the Snakemake rules (`make dvc.yaml`), so a stage depends on the
-# scripts and library modules that its rules read, and on its section of `config/config.yaml`:
+# `dvc.yaml` has one stage for each rules file. `make dvc.yaml` generates it from the Snakemake rules. Each stage depends
+# on the scripts and library modules that its rules use, and on its section of `config/config.yaml`:
 
 dvc dag
 dvc status
 
 # ## Metrics
 #
-# Each room writes the numbers that are worth comparing into `results/ROOM/metrics.json`. Git has these files, not DVC's
-# cache, so a fresh clone can compare commits before it has pulled anything. `--precision` is for errors around 1e-5,
-# which DVC would round:
+# Most stages write their main numbers to `results/NAME/metrics.json`, where NAME is the name of the stage. These files
+# are stored in git, not in DVC's cache, so a fresh clone can compare commits before `dvc pull`. The option
+# `--precision` is needed for errors around 1e-5, which DVC rounds otherwise:
 
 dvc metrics show --precision 8 results/width_sweep/metrics.json
 
 # ## Experiments
 #
-# `dvc exp run` changes keys of the configuration, runs the stages that they make stale, and keeps the outcome as a commit
-# beside the branch. The workspace then has its results:
+# `dvc exp run` changes keys of the configuration, runs the stages that become stale, and saves the result as a commit
+# outside of the branch. The workspace then contains the results of the experiment:
 
 dvc exp run --name laplace -S 'config/config.yaml:kernel_regression.laplace_L=0.5'
 dvc params diff
 dvc metrics diff --precision 8
 dvc plots diff
 
-# `git restore` and `dvc checkout` bring back what was committed:
+# `git restore` and `dvc checkout` restore the committed state:
 
 git restore .
 dvc checkout --quiet
 dvc status
 
-# With `--temp` the experiment runs in a copy, and the workspace stays as it is:
+# With `--temp`, the experiment runs in a copy, and the workspace does not change:
 
 dvc exp run --temp --name draws -S 'config/config.yaml:width_sweep.repeats=10'
 git status --short
 
-# Several values of a key, put into the queue and run one after the other in the background:
+# To try several values of a key, add the experiments to the queue. DVC runs them one after the other in the background:
 
 dvc exp run --queue --name repeats -S 'config/config.yaml:kernel_regression.repeats=10,20'
 dvc queue start
 while dvc queue status | grep -E 'Queued|Running' >/dev/null; do sleep 1; done
 dvc queue status
 
-# All experiments beside each other, by the columns in which they differ:
+# Compare all experiments. The table shows only the columns in which they differ:
 
 dvc exp show --only-changed --md --drop '.*/|Created|.*r2|.*headline|zero|linear|sine|erf'
 
-# The one to keep becomes the workspace, to be committed like any other change:
+# Apply the experiment that you want to keep, and commit it like any other change:
 
 dvc exp apply repeats-2
 dvc params diff

@@ -24,13 +24,13 @@ SESSIONS = {
     "a_day": ("A day with the project", ["cifar10", "kernel_regression", "width_sweep", "report"]),
     "dvc": ("Metrics, plots and experiments with DVC", ["kernel_regression", "width_sweep"]),
 }
-NOTE = """<!-- Made from docs/{name}.sh: `make sessions`. -->
+NOTE = """<!-- Generated from docs/{name}.sh by `make sessions`. -->
 # {title}
 
-What follows was run as it stands, and the tests run it again, in a checkout with some of the rooms
-({rooms}), with the numbers of `config/tiny.yaml`, which answer
-nothing. The environment was active (`source .venv/bin/activate`). Of a run, only the lines that name jobs and stages
-are shown.
+This page is the record of a session in a terminal, which the tests run again. The checkout contains some of the stages
+({rooms}) with the values of `config/tiny.yaml`. These values make
+the runs short; the results do not answer the problem set. The environment is active (`source .venv/bin/activate`). Of
+the output of each run, only the lines about jobs and stages are shown.
 """
 # What a run says of its jobs and stages, among much about times, places and resources.
 OF_A_RUN = re.compile(
