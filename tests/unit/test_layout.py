@@ -1,0 +1,138 @@
+"""Each problem has one name everywhere, and the files that describe the project are consistent."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake_dvc._dvc import load
+
+from tests.helpers.checkout import ROOT, project_files
+
+NAMES = sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk") if path.stem != "common")
+SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
+
+
+def rules(name: str) -> list[str]:
+    text = (ROOT / f"workflow/rules/{name}.smk").read_text()
+    return re.findall(r"^rule (\w+):", text, flags=re.MULTILINE)
+
+
+def rule_text(name: str, rule: str) -> str:
+    text = (ROOT / f"workflow/rules/{name}.smk").read_text()
+    return re.split(r"^(?=rule |localrules:)", text.split(f"rule {rule}:\n")[1], flags=re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestOneNamePerProblem:
+    def test_config(self, name):
+        assert name in yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+    def test_schema(self, name):
+        assert name in yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
+
+    def test_rules(self, name):
+        assert name in rules(name), "each problem has a rule of its name"
+        assert all(rule == name or rule.startswith(f"{name}_") for rule in rules(name))
+
+    def test_scripts(self, name):
+        assert [script for script in SCRIPTS if script.stem == name or script.stem.startswith(f"{name}_")]
+
+    def test_dvc_stage(self, name):
+        assert name in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+    def test_report_section(self, name):
+        assert name == "report" or (ROOT / f"workflow/report/{name}.html.j2").is_file()
+
+    def test_tests(self, name):
+        assert list((ROOT / "tests").glob(f"*/test_{name}*.py"))
+
+    def test_each_rule_has_a_message_and_each_job_a_log_and_resources(self, name):
+        for rule in rules(name):
+            text = rule_text(name, rule)
+            assert "message:" in text, rule
+            if "shell:" in text:
+                wanted = ["log:", "benchmark:", "mem_mb=", "runtime=", "conda:", "script="]
+                assert [word for word in wanted if word not in text] == [], rule
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dvc_lock_matches_the_code_and_the_configuration(name):
+    """If this fails, run `make report` and commit dvc.lock and the metrics together with the change."""
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]
+    recorded = load(str(ROOT / "dvc.lock"))["stages"][name]
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    assert recorded["cmd"] == stage["cmd"]
+    assert recorded["params"] == {
+        "config/config.yaml": {key: config[key] for key in stage["params"][0]["config/config.yaml"]}
+    }
+    contents = {dep["path"]: dep["md5"] for dep in recorded["deps"]}
+    assert contents.keys() == set(stage["deps"])
+    sources = [path for path in contents if path.startswith(("src/", "workflow/", "docs/"))]
+    assert {path: hashlib.md5((ROOT / path).read_bytes(), usedforsecurity=False).hexdigest() for path in sources} == {
+        path: contents[path] for path in sources
+    }
+
+
+def test_each_script_belongs_to_a_problem():
+    assert [
+        script.name
+        for script in SCRIPTS
+        if not any(script.stem == name or script.stem.startswith(f"{name}_") for name in NAMES)
+    ] == []
+
+
+@pytest.fixture(scope="module")
+def help_of_scripts(tmp_path_factory) -> dict[str, dict[str, Any]]:
+    """For each script: the exit status and the output of `--help`, and the library modules that it loaded.
+
+    One process runs all of them, since the other imports, PyTorch among them, take seconds.
+    """
+    output = tmp_path_factory.mktemp("scripts") / "help.json"
+    subprocess.run([sys.executable, "-m", "tests.helpers.script_help", output, *SCRIPTS], check=True, cwd=ROOT)
+    return json.loads(output.read_text())
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+class TestScript:
+    def test_help(self, script, help_of_scripts):
+        """A script can be imported and run without Snakemake."""
+        result = help_of_scripts[script.stem]
+        assert result["status"] == 0, result["output"]
+        assert result["output"].startswith("usage:")
+        assert "--log" in result["output"]
+
+    def test_its_rule_depends_on_every_library_module_that_it_imports(self, script, help_of_scripts):
+        """The dependencies come from a static import graph; compare them with what Python loads."""
+        name = next(name for name in NAMES if script.stem == name or script.stem.startswith(f"{name}_"))
+        dependencies = set(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]["deps"])
+        assert set(help_of_scripts[script.stem]["modules"]) <= dependencies
+        assert f"workflow/scripts/{script.name}" in dependencies
+
+
+def test_no_file_contains_a_path_of_this_machine():
+    for name in project_files():
+        text = (ROOT / name).read_text(encoding="utf-8", errors="ignore")
+        assert f"{Path.home()}/" not in text, name
+        assert f"{ROOT}/" not in text, name
+
+
+def test_the_examples_in_the_readme_run(tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        subprocess.run([sys.executable, "-W", "error", "-c", block], check=True, cwd=tmp_path)
+
+
+def test_files_and_targets_named_in_the_readme_exist():
+    text = (ROOT / "README.md").read_text()
+    for path in re.findall(r"\]\((?!http)([^)]+\.md)\)", text):
+        assert (ROOT / path).exists(), path
+    targets = re.findall(r"^([a-z./]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = re.findall(r"(?:^|`)make ([a-z.]+)", text, flags=re.MULTILINE)
+    assert {"report", "test"} <= set(named) <= set(targets)
