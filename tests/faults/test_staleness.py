@@ -180,40 +180,40 @@ def every_file_touched(place: Place) -> None:
             path.touch()
 
 
-def one_key(place: Place) -> None:
+def one_key_edited(place: Place) -> None:
     configure(place.folder, "kernel_regression", laplace_L=0.01)
 
 
-def one_key_of_the_data(place: Place) -> None:
+def one_key_of_the_data_edited(place: Place) -> None:
     configure(place.folder, "kernel_regression", n=25)
 
 
-def a_module_of_one_problem(place: Place) -> None:
+def a_module_of_one_problem_edited(place: Place) -> None:
     edit(place.folder / "src/nngplab/networks/random_features.py")
 
 
-def a_module_of_all(place: Place) -> None:
+def a_module_of_all_problems_edited(place: Place) -> None:
     edit(place.folder / "src/nngplab/pipeline/files.py")
 
 
-def a_script_with_an_old_time(place: Place) -> None:
+def a_script_edited_and_given_an_old_time(place: Place) -> None:
     path = place.folder / "workflow/scripts/width_sweep_summary.py"
     edit(path)
     os.utime(path, (1e9, 1e9))
 
 
-def a_rule(place: Place) -> None:
+def a_rule_edited(place: Place) -> None:
     path = place.folder / "workflow/rules/width_sweep.smk"
     path.write_text(
         path.read_text().replace('"python {input.script:q} --summary', '"python -X dev {input.script:q} --summary')
     )
 
 
-def a_comment_in_what_all_rules_share(place: Place) -> None:
+def a_comment_added_to_the_common_rules(place: Place) -> None:
     edit(place.folder / "workflow/rules/common.smk")
 
 
-def a_module_beside_a_script(place: Place) -> None:
+def a_module_next_to_a_script_edited(place: Place) -> None:
     script = place.folder / "workflow/scripts/width_sweep_figure.py"
     script.write_text(script.read_text().replace("import argparse\n", "import argparse\n\nimport beside  # noqa\n"))
     beside = place.folder / "workflow/scripts/beside.py"
@@ -223,21 +223,21 @@ def a_module_beside_a_script(place: Place) -> None:
     edit(beside)
 
 
-def the_pinned_versions(place: Place) -> None:
+def the_lock_file_edited(place: Place) -> None:
     edit(place.folder / "requirements.lock")
 
 
-def a_data_file(place: Place) -> None:
+def a_data_file_edited(place: Place) -> None:
     path = place.folder / "data/sine_target.npz"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
 
-def a_result_tampered_with(place: Place) -> None:
+def a_result_edited_by_hand(place: Place) -> None:
     path = place.folder / "results/width_sweep/test_mse.csv"
     path.write_text(path.read_text().replace("0", "1"))
 
 
-def a_result_tampered_with_and_given_its_time(place: Place) -> None:
+def a_result_edited_by_hand_and_its_time_restored(place: Place) -> None:
     path = place.folder / "results/width_sweep/test_mse.csv"
     times = path.stat()
     path.write_text(path.read_text().replace("0", "1"))
@@ -248,7 +248,7 @@ def a_result_deleted(place: Place) -> None:
     (place.folder / "results/width_sweep/curve.svg").unlink()
 
 
-def an_intermediate_deleted(place: Place) -> None:
+def an_intermediate_result_deleted(place: Place) -> None:
     (place.folder / f"results/width_sweep/shards/{shard(place)}.csv").unlink()
 
 
@@ -256,58 +256,58 @@ def all_results_deleted(place: Place) -> None:
     shutil.rmtree(place.folder / "results")
 
 
-def the_records_of_snakemake_deleted(place: Place) -> None:
+def the_snakemake_folder_deleted(place: Place) -> None:
     shutil.rmtree(place.folder / ".snakemake")
 
 
-def another_branch_and_back(place: Place) -> None:
+def a_switch_to_another_branch_and_back(place: Place) -> None:
     git(place.folder, "checkout", "--quiet", "-b", "other")
-    one_key(place)
+    one_key_edited(place)
     place.run_engine()
     commit(place.folder)
     git(place.folder, "checkout", "--quiet", "-")
     place("dvc", "checkout")
 
 
-def another_branch_and_back_by_git_alone(place: Place) -> None:
+def a_switch_to_another_branch_and_back_without_dvc_checkout(place: Place) -> None:
     git(place.folder, "checkout", "--quiet", "-b", "other")
-    one_key(place)
+    one_key_edited(place)
     place.run_engine()
     commit(place.folder)
     git(place.folder, "checkout", "--quiet", "-")
 
 
-def a_fresh_clone_with_pull(place: Place) -> None:
+def a_fresh_clone_with_dvc_pull(place: Place) -> None:
     origin = place.folder.rename(place.folder.with_name("origin"))
     git(origin.parent, "clone", "--quiet", str(origin), str(place.folder))
     place("dvc", "pull")
 
 
-def a_fresh_clone_with_pull_and_one_key(place: Place) -> None:
-    a_fresh_clone_with_pull(place)
-    one_key(place)
+def a_fresh_clone_with_dvc_pull_and_one_key_edited(place: Place) -> None:
+    a_fresh_clone_with_dvc_pull(place)
+    one_key_edited(place)
 
 
-def a_fresh_clone_with_pull_and_an_edited_script(place: Place) -> None:
-    a_fresh_clone_with_pull(place)
-    a_script_with_an_old_time(place)
+def a_fresh_clone_with_dvc_pull_and_a_script_edited(place: Place) -> None:
+    a_fresh_clone_with_dvc_pull(place)
+    a_script_edited_and_given_an_old_time(place)
 
 
-def a_key_there_and_back(place: Place) -> None:
+def a_key_edited_and_reverted(place: Place) -> None:
     before = (place.folder / CONFIG).read_text()
-    one_key(place)
+    one_key_edited(place)
     place.run_engine()
     (place.folder / CONFIG).write_text(before)
 
 
-def a_run_cache_restored_by_dvc(place: Place) -> None:
-    a_key_there_and_back(place)
+def results_restored_from_the_run_cache_of_dvc(place: Place) -> None:
+    a_key_edited_and_reverted(place)
     output = place("dvc", "repro")
     assert "is cached - skipping run" in output
     assert jobs_run(output) == set()
 
 
-def one_width_more(place: Place) -> None:
+def one_width_added(place: Place) -> None:
     configure(place.folder, "width_sweep", widths=[K, 2 * K])
 
 
@@ -318,23 +318,23 @@ def a_run_with_another_configuration(place: Place) -> None:
     (place.folder / "overlay.yaml").unlink()
 
 
-def a_fresh_clone_without_pull(place: Place) -> None:
+def a_fresh_clone_without_dvc_pull(place: Place) -> None:
     origin = place.folder.rename(place.folder.with_name("origin"))
     git(origin.parent, "clone", "--quiet", str(origin), str(place.folder))
 
 
-def another_branch_and_an_edited_script(place: Place) -> None:
+def a_switch_of_branches_and_a_script_edited(place: Place) -> None:
     git(place.folder, "checkout", "--quiet", "-b", "other")
-    one_key_of_the_data(place)
+    one_key_of_the_data_edited(place)
     place.run_engine()
     commit(place.folder)
     git(place.folder, "checkout", "--quiet", "-")
-    a_script_with_an_old_time(place)
+    a_script_edited_and_given_an_old_time(place)
 
 
-def a_job_killed_after_one_key_was_changed(place: Place) -> None:
+def a_job_killed_after_one_key_was_edited(place: Place) -> None:
     """As the out-of-memory killer does."""
-    one_key(place)
+    one_key_edited(place)
     script = place.folder / "workflow/scripts/kernel_regression_fit.py"
     whole = script.read_text()
     script.write_text("import os, signal\n\nos.kill(os.getpid(), signal.SIGKILL)\n" + whole)
@@ -342,20 +342,20 @@ def a_job_killed_after_one_key_was_changed(place: Place) -> None:
     script.write_text(whole)
 
 
-def a_run_killed_in_mid_job_and_all_put_back(place: Place) -> None:
+def a_run_killed_during_a_job_and_the_edit_reverted(place: Place) -> None:
     before = (place.folder / CONFIG).read_text()
-    a_run_killed_in_mid_job(place)
+    a_run_killed_during_a_job(place)
     (place.folder / CONFIG).write_text(before)
 
 
-def a_checkout_killed_in_mid_job_and_copied(place: Place) -> None:
-    a_run_killed_in_mid_job(place)
+def a_run_killed_during_a_job_and_the_checkout_copied(place: Place) -> None:
+    a_run_killed_during_a_job(place)
     killed = place.folder.rename(place.folder.with_name("killed"))
     place.run(killed, "cp", "--archive", killed, place.folder)
 
 
-def a_stage_run_without_commit(place: Place) -> None:
-    one_key(place)
+def a_stage_run_with_no_commit(place: Place) -> None:
+    one_key_edited(place)
     place("dvc", "repro", "--no-commit")
     place("snakemake", "--cores", "2")
 
@@ -365,28 +365,28 @@ def a_new_cache_folder(place: Place) -> None:
     place("snakemake", "--cores", "2")
 
 
-def a_stage_of_the_users_own(place: Place) -> None:
+def a_stage_added_by_the_user(place: Place) -> None:
     pipeline = yaml.safe_load((place.folder / "dvc.yaml").read_text())
     pipeline["stages"]["own"] = {"cmd": "touch own.txt", "outs": ["own.txt"]}
     (place.folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
     place("dvc", "repro", "own")
 
 
-def a_run_killed_in_mid_job(place: Place) -> None:
+def a_run_killed_during_a_job(place: Place) -> None:
     draw(place, LONG)
     process = place.start()
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def the_config_edited_while_a_run_is_going(place: Place) -> None:
+def the_configuration_edited_during_a_run(place: Place) -> None:
     draw(place, LONG)
     process = place.start()
     draw(place, 3)
     process.wait(timeout=300)
 
 
-def a_script_edited_while_a_run_is_going(place: Place) -> None:
+def a_script_edited_during_a_run(place: Place) -> None:
     draw(place, LONG)
     process = place.start()
     edit(place.folder / "workflow/scripts/width_sweep_fit.py")
@@ -399,42 +399,42 @@ ALL = KERNELS | SWEEP | {"kernel_regression_data"}
 TABLE: list[tuple[Callable[[Place], None], set[str]]] = [
     (nothing, set()),
     (every_file_touched, set()),
-    (one_key, KERNELS),
-    (one_key_of_the_data, ALL),
-    (a_module_of_one_problem, SWEEP),
-    (a_module_of_all, ALL),
-    (a_script_with_an_old_time, SWEEP - {"width_sweep_fit"}),
-    (a_rule, {"width_sweep_figure"}),
-    (a_comment_in_what_all_rules_share, set()),
-    (a_module_beside_a_script, {"width_sweep_figure"}),
-    (the_pinned_versions, ALL),
-    (a_data_file, set()),
-    (a_result_tampered_with, set()),
-    (a_result_tampered_with_and_given_its_time, set()),
+    (one_key_edited, KERNELS),
+    (one_key_of_the_data_edited, ALL),
+    (a_module_of_one_problem_edited, SWEEP),
+    (a_module_of_all_problems_edited, ALL),
+    (a_script_edited_and_given_an_old_time, SWEEP - {"width_sweep_fit"}),
+    (a_rule_edited, {"width_sweep_figure"}),
+    (a_comment_added_to_the_common_rules, set()),
+    (a_module_next_to_a_script_edited, {"width_sweep_figure"}),
+    (the_lock_file_edited, ALL),
+    (a_data_file_edited, set()),
+    (a_result_edited_by_hand, set()),
+    (a_result_edited_by_hand_and_its_time_restored, set()),
     (a_result_deleted, set()),
-    (an_intermediate_deleted, set()),
+    (an_intermediate_result_deleted, set()),
     (all_results_deleted, set()),
-    (the_records_of_snakemake_deleted, set()),
-    (another_branch_and_back, set()),
-    (another_branch_and_back_by_git_alone, set()),
-    (a_fresh_clone_with_pull, set()),
-    (a_fresh_clone_without_pull, set()),
-    (another_branch_and_an_edited_script, SWEEP - {"width_sweep_fit"}),
-    (a_fresh_clone_with_pull_and_one_key, KERNELS),
-    (a_fresh_clone_with_pull_and_an_edited_script, SWEEP - {"width_sweep_fit"}),
-    (a_key_there_and_back, set()),
-    (a_run_cache_restored_by_dvc, set()),
-    (one_width_more, SWEEP),
+    (the_snakemake_folder_deleted, set()),
+    (a_switch_to_another_branch_and_back, set()),
+    (a_switch_to_another_branch_and_back_without_dvc_checkout, set()),
+    (a_fresh_clone_with_dvc_pull, set()),
+    (a_fresh_clone_without_dvc_pull, set()),
+    (a_switch_of_branches_and_a_script_edited, SWEEP - {"width_sweep_fit"}),
+    (a_fresh_clone_with_dvc_pull_and_one_key_edited, KERNELS),
+    (a_fresh_clone_with_dvc_pull_and_a_script_edited, SWEEP - {"width_sweep_fit"}),
+    (a_key_edited_and_reverted, set()),
+    (results_restored_from_the_run_cache_of_dvc, set()),
+    (one_width_added, SWEEP),
     (a_run_with_another_configuration, set()),
-    (a_run_killed_in_mid_job, SWEEP),
-    (a_run_killed_in_mid_job_and_all_put_back, set()),
-    (a_checkout_killed_in_mid_job_and_copied, SWEEP),
-    (a_job_killed_after_one_key_was_changed, KERNELS),
-    (a_stage_run_without_commit, set()),
+    (a_run_killed_during_a_job, SWEEP),
+    (a_run_killed_during_a_job_and_the_edit_reverted, set()),
+    (a_run_killed_during_a_job_and_the_checkout_copied, SWEEP),
+    (a_job_killed_after_one_key_was_edited, KERNELS),
+    (a_stage_run_with_no_commit, set()),
     (a_new_cache_folder, set()),
-    (a_stage_of_the_users_own, set()),
-    (the_config_edited_while_a_run_is_going, SWEEP),
-    (a_script_edited_while_a_run_is_going, SWEEP),
+    (a_stage_added_by_the_user, set()),
+    (the_configuration_edited_during_a_run, SWEEP),
+    (a_script_edited_during_a_run, SWEEP),
 ]
 
 
@@ -498,7 +498,7 @@ class TestNothingStaleIsRecorded:
     @pytest.fixture
     def place(self, run, finished, tmp_path) -> Place:
         place = Place(shutil.copytree(finished, tmp_path / "checkout", symlinks=True), run, "snakemake")
-        one_key(place)
+        one_key_edited(place)
         return place
 
     def test_touch_is_refused(self, run, place):
