@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nngplab.errors import InputError
-from nngplab.kernels.duals import DUALS, Dual, dual_of
+from nngplab.kernels.dual import Dual
+from nngplab.kernels.duals import DUALS
+from nngplab.kernels.tabulated import dual_of
 
 Array = npt.NDArray[Any]
 Activation = Callable[[Array], Array]

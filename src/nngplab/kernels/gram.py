@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nngplab.errors import InputError
-from nngplab.kernels.duals import DUALS, Dual
+from nngplab.kernels.dual import Dual
+from nngplab.kernels.duals import DUALS
 
 Array = npt.NDArray[Any]
 Kernel = Callable[[Array, Array], Array]

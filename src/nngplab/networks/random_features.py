@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nngplab.kernels.duals import DUALS, Dual
+from nngplab.kernels.dual import Dual
+from nngplab.kernels.duals import DUALS
 
 Array = npt.NDArray[Any]
 

@@ -1,0 +1,86 @@
+"""Duals of polynomial activations, in closed form."""
+
+import math
+from fractions import Fraction
+from functools import partial
+
+import scipy.special
+
+from nngplab.errors import InputError
+from nngplab.kernels.dual import Array, Dual, namespace
+
+
+def _monomial(x: Array, degree: int) -> Array:
+    return x**degree
+
+
+def _monomial_moment(c: Array, a: Array, b: Array, degree: int, factor: Fraction) -> Array:
+    return _paired(degree, c, a * b, factor)
+
+
+def monomial(degree: int) -> Dual:
+    """Return the dual of x^degree, by Isserlis 1918 (Wick's theorem). E[x^(2 degree)] is (2 degree - 1)!!.
+
+    Raises:
+        InputError: if the degree is no integer, 0 or above.
+    """
+    _check_degree("monomial", degree)
+    second_moment = math.prod(range(1, 2 * degree, 2))
+    return Dual(
+        f"monomial_{degree}",
+        partial(_monomial, degree=degree),
+        float(second_moment),
+        partial(_monomial_moment, degree=degree, factor=Fraction(1, second_moment)),
+        # Of degree 0, the derivative is 0 and the degree of what it is multiplied by does not matter.
+        partial(_monomial_moment, degree=max(degree - 1, 0), factor=Fraction(degree**2, second_moment)),
+        {2: "square", 3: "cube"}.get(degree, ""),
+        {2: r"\frac{1 + 2 \xi^2}{3}", 3: r"\frac{3 \xi + 2 \xi^3}{5}"}.get(degree, ""),
+    )
+
+
+def _hermite(x: Array, degree: int) -> Array:
+    return scipy.special.eval_hermitenorm(degree, x) / math.sqrt(math.factorial(degree))
+
+
+def _hermite_moment(c: Array, a: Array, b: Array, degree: int, factor: Fraction) -> Array:
+    return _paired(degree, c, (a - 1) * (b - 1), factor)
+
+
+def hermite(degree: int) -> Dual:
+    """Return the dual of the normalised probabilists' Hermite polynomial He_n(x) / sqrt(n!), which is xi^n.
+
+    Other variances enter by He_n(g x) = sum over i of n! / (i! (n - 2i)! 2^i) (g^2 - 1)^i g^(n - 2i) He_(n - 2i)(x).
+    O'Donnell 2014, "Analysis of Boolean functions", section 11.2.
+
+    Raises:
+        InputError: if the degree is no integer, 0 or above.
+    """
+    _check_degree("hermite", degree)
+    return Dual(
+        f"hermite_{degree}",
+        partial(_hermite, degree=degree),
+        1.0,
+        partial(_hermite_moment, degree=degree, factor=Fraction(1, math.factorial(degree))),
+        # The derivative of He_n is n He_(n-1).
+        partial(_hermite_moment, degree=max(degree - 1, 0), factor=Fraction(degree**2, math.factorial(degree))),
+        f"Hermite {degree}",
+        rf"\xi^{{{degree}}}",
+    )
+
+
+def _paired(degree: int, c: Array, within: Array, factor: Fraction) -> Array:
+    """Sum over the ways to pair `degree` copies of u and of v: i pairs within each, degree - 2i pairs between them.
+
+    A pair between contributes c, the two pairs within u and within v together `within`.
+    """
+    xp = namespace(c)
+    total = xp.zeros_like(c * within)
+    for i in range(degree // 2 + 1):
+        ways = Fraction(math.factorial(degree) ** 2, math.factorial(i) ** 2 * 4**i * math.factorial(degree - 2 * i))
+        total = total + float(ways * factor) * within**i * c ** (degree - 2 * i)
+    return total
+
+
+def _check_degree(what: str, degree: int) -> None:
+    if degree != int(degree) or degree < 0:
+        raise InputError(f"{what}: the degree is {degree!r}: it must be an integer, 0 or above")
