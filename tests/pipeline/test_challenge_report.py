@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nngplab.report.page import Page, Results, as_yaml
+from nngplab.report.page import HTMLReport
+from nngplab.report.results import Results
 from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
 
 STAND_IN = "STAND-IN DATA, NOT THE COURSE'S"
@@ -87,8 +88,8 @@ def folder(tmp_path: Path) -> Path:
 
 def render(folder: Path) -> str:
     facts = {"code": {"git commit": "0123"}}
-    config = as_yaml({"seed": 88, "report": {"name": None}})
-    return Page(TEMPLATES, Results(folder), student=None, config=config, provenance=facts).render(["challenge"])
+    config = {"seed": 88, "report": {"name": None}}
+    return HTMLReport(TEMPLATES, Results(folder), student=None, config=config, provenance=facts).render(["challenge"])
 
 
 def words(

@@ -16,8 +16,12 @@ from hypothesis import strategies as st
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
+from nngplab.report.filters import fixed, interval, join_and
 from nngplab.report.labels import kernel_label
-from nngplab.report.page import Number, Origin, Page, Results, as_yaml, fixed, interval, provenance, significant, words
+from nngplab.report.page import HTMLReport
+from nngplab.report.provenance import provenance
+from nngplab.report.results import Results
+from nngplab.report.tracing import Number, Origin, significant
 from tests.helpers.checkout import ROOT
 from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
 
@@ -77,7 +81,7 @@ def write_widths(
     zero: float = 2.5e-5,
     activations: Sequence[str] = ("relu",),
 ) -> None:
-    """A table in which the networks of these widths have these median test errors; width 100 is not of the sheet.
+    """A table in which the networks of these widths have these median test errors; width 100 is not in the problem set.
 
     Those of each further activation are twice as large as those of the one before.
     """
@@ -111,8 +115,8 @@ def folder(tmp_path: Path) -> Path:
 
 def render(folder: Path, student: str | None = None) -> str:
     facts = {"code": {"git commit": "0123"}}
-    config = as_yaml({"seed": 88, "report": {"name": student}})
-    page = Page(TEMPLATES, Results(folder), kernel_label=kernel_label, student=student, config=config, provenance=facts)
+    config = {"seed": 88, "report": {"name": student}}
+    page = HTMLReport(TEMPLATES, Results(folder), student=student, config=config, provenance=facts)
     return page.render(SECTIONS)
 
 
@@ -453,32 +457,36 @@ class TestErrors:
         path = folder / "kernel_regression/summary.csv"
         table = pd.read_csv(path)
         table[table["kernel"] != "zero"].to_csv(path, index=False)
-        with pytest.raises(InputError, match=r"^results/kernel_regression/summary\.csv has no row kernel = zero"):
+        with pytest.raises(InputError, match=r"^results/kernel_regression/summary\.csv has no row with kernel = zero"):
             render(folder)
 
     @pytest.mark.parametrize("content", [b"", b"k,on_sheet\n", b"k,on_sheet\n1\n", b"\xff\xfe"])
     def test_what_is_no_table(self, folder, content):
         (folder / "width_sweep/summary.csv").write_bytes(content)
-        with pytest.raises(InputError, match=r"^results/width_sweep/summary\.csv (is|has) no .*: make it again"):
+        with pytest.raises(
+            InputError, match=r"^results/width_sweep/summary\.csv (is not|has no) .*; rerun the job that writes it"
+        ):
             render(folder)
 
     @pytest.mark.parametrize("content", ["{", "[]", '{"label": "x"}'])
     def test_what_is_no_record(self, folder, content):
         (folder / "cifar10/provenance.json").write_text(content)
-        with pytest.raises(InputError, match=r"^results/cifar10/provenance\.json (is|has|holds) no .*: make it again"):
+        with pytest.raises(
+            InputError, match=r"^results/cifar10/provenance\.json (is not|has no) .*; rerun the job that writes it"
+        ):
             render(folder)
 
     def test_a_missing_template(self, folder):
-        page = Page(TEMPLATES, Results(folder))
-        with pytest.raises(InputError, match=r"no template no_such_room\.html\.j2"):
-            page.render(["no_such_room"])
+        page = HTMLReport(TEMPLATES, Results(folder))
+        with pytest.raises(InputError, match=r"no template no_such_section\.html\.j2"):
+            page.render(["no_such_section"])
 
     @pytest.mark.parametrize(
         ("missing", "config", "expected"),
         [
             (None, '{"report": {"name": "Ada"}}', ""),
             ("width_sweep/curve.svg", '{"report": {"name": null}}', "error: results/width_sweep/curve.svg cannot be"),
-            (None, '{"report": 3}', "error: --config-json is no configuration in JSON with a key report.name"),
+            (None, '{"report": 3}', "error: --config-json is not a configuration in JSON with the key report.name"),
         ],
     )
     def test_the_program_ends_with_one_line(self, folder, missing, config, expected):
@@ -539,7 +547,7 @@ class TestNumbers:
         assert fixed(Number(-1e-6, ORIGIN), 3).striptags() == "0.000"
 
     def test_lists_in_words(self):
-        assert [words(items) for items in (["a"], ["a", "b"], ["a", "<b>", "c"])] == [
+        assert [join_and(items) for items in (["a"], ["a", "b"], ["a", "<b>", "c"])] == [
             "a",
             "a and b",
             "a, &lt;b&gt; and c",
@@ -574,9 +582,9 @@ class TestProvenance:
         assert self.commit(tmp_path) == head
         (tmp_path / "results").mkdir()
         (tmp_path / "results/made.csv").touch()
-        assert provenance(tmp_path, [], made=["results", "no.lock"])["code"]["git commit"] == head
+        assert provenance(tmp_path, [], exclude=["results", "no.lock"])["code"]["git commit"] == head
         (tmp_path / "new.py").touch()
-        assert self.commit(tmp_path) == f"{head}, with changes that are not committed"
+        assert self.commit(tmp_path) == f"{head}, with uncommitted changes"
 
     def test_versions_and_machine(self, tmp_path):
         facts = provenance(tmp_path, ["numpy", "no-such-package"])

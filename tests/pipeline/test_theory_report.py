@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nngplab.report.page import Page, Results, latex, markdown, markdown_line
+from nngplab.report.mathematics import latex, markdown, markdown_line
+from nngplab.report.page import HTMLReport
+from nngplab.report.results import Results
 from nngplab.theory.derivations import steps
 from nngplab.theory.pages import PAGES
 from tests.helpers.checkout import ROOT
@@ -85,7 +87,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def render(folder: Path) -> str:
-    return Page(TEMPLATES, Results(folder), student=None, config="", provenance={}).render(["theory"])
+    return HTMLReport(TEMPLATES, Results(folder), student=None, config="", provenance={}).render(["theory"])
 
 
 def words(fragment: str) -> str:

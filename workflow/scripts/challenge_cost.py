@@ -7,7 +7,7 @@ import pandas as pd
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
-from nngplab.report.page import provenance
+from nngplab.report.provenance import provenance
 
 SOFTWARE = ("numpy", "scipy", "torch")
 

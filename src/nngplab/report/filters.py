@@ -1,0 +1,55 @@
+"""Filters and functions of the templates: how numbers with an origin, and lists, are written."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+from markupsafe import Markup, escape
+
+from nngplab.report.tracing import PLAIN_POWERS, SUPERSCRIPTS, Number, fixed_point, significant
+
+
+def digits(number: Any, count: int) -> Any:
+    """Write a number with `count` significant digits. Text stays as it is."""
+    return number.written_as(significant(number, count)) if isinstance(number, Number) else number
+
+
+def fixed(number: Any, decimals: int) -> Any:
+    """Write a number with `decimals` digits after the point. Text stays as it is."""
+    return number.written_as(fixed_point(number, decimals)) if isinstance(number, Number) else number
+
+
+def plain(number: Number) -> Markup:
+    """Write a number with all its digits and no separators: for parameters, such as a width or a seed."""
+    return number.written_as(repr(int(number) if number.whole else float(number)))
+
+
+def percent(number: Number, decimals: int = 0) -> Markup:
+    """Write a share in percent, with `decimals` digits after the point."""
+    return number.written_as(f"{fixed_point(100 * float(number), decimals)}%")
+
+
+def interval(low: Number, high: Number) -> Markup:
+    """Write an interval as "(1.27 to 1.31) × 10⁻⁵", with two significant digits of its width."""
+    largest = max(abs(low), abs(high))
+    power = math.floor(math.log10(largest)) if largest > 0 else 0
+    scale = 0 if power in PLAIN_POWERS else power
+    width = (high - low) / 10.0**scale
+    decimals = max(0, 1 - math.floor(math.log10(width))) if width > 0 else 2
+    ends = [end.written_as(fixed_point(float(end) / 10.0**scale, decimals)) for end in (low, high)]
+    written = Markup("{} to {}").format(*ends)
+    if scale:
+        written = Markup("({}) × 10{}").format(written, str(scale).translate(SUPERSCRIPTS))
+    return Markup('<span class="interval">{}</span>').format(written)
+
+
+def join_and(items: Iterable[object]) -> Markup:
+    """Write a list as "a, b and c"."""
+    *first, last = [escape(item) for item in items]
+    return Markup(" and ").join([Markup(", ").join(first), last]) if first else last
+
+
+def as_yaml(value: Any) -> str:
+    """Write a configuration as YAML, with keys in their order."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
