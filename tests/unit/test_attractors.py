@@ -17,7 +17,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngplab.datasets.cifar10 import FILES, FOLDER, verified_files
+from nngplab.datasets.cifar10 import FILES, FOLDER, verify_files
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import Outcome, Training
 from nngplab.pipeline.files import write_csv
@@ -41,7 +41,8 @@ from nngplab.problems.attractors import (
 )
 from nngplab.report.figures.attractors import plot_basins
 from nngplab.report.figures.images import plot_image_rows, to_images
-from nngplab.report.page import Page, Results
+from nngplab.report.page import HTMLReport
+from nngplab.report.results import Results
 from tests.helpers.checkout import ROOT
 from tests.helpers.report_page import Reader, sentences
 
@@ -312,7 +313,7 @@ def data(tmp_path_factory) -> list[object]:
         (folder / name).write_bytes(pickle.dumps(batch, 3))
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": [f"kind {i}" for i in range(10)]}, 3))
     (folder / "readme.html").write_bytes(b"small")
-    write_csv(verified_files(folder), home / "files.csv")
+    write_csv(verify_files(folder), home / "files.csv")
     return ["--folder", folder, "--files", home / "files.csv"]
 
 
@@ -329,7 +330,7 @@ ITERATED = ["--iterations", 1, 2, 20, "--noise", 1e-3, "--noise-iterations", 1, 
 
 
 def follow(data, results: Path, folder: Path) -> None:
-    """Run the scripts of the room after the training, but for the pictures."""
+    """Run the scripts of Problem 4 after the training, but for the pictures."""
     networks = [folder / f"network_{n}.pt" for n in (1, 2)]
     done(
         script(
@@ -375,7 +376,7 @@ def write_provenance(results: Path) -> None:
 
 @pytest.fixture(scope="module")
 def home(data, tmp_path_factory) -> Path:
-    """A folder with the networks and the results of the whole room."""
+    """A folder with the networks and the results of all its scripts."""
     made = tmp_path_factory.mktemp("home")
     write_provenance(made / "results")
     done(train(data, made, 1, "--trial-step-sizes", 1e-3, 1.0, "--trial-steps", 20))
@@ -571,7 +572,7 @@ class TestReport:
     @staticmethod
     def page(results: Path) -> str:
         provenance = {"code": {}, "versions": {}, "machine": {}}
-        page = Page(TEMPLATES, Results(results), kernel_label=str, student=None, config="", provenance=provenance)
+        page = HTMLReport(TEMPLATES, Results(results), student=None, config="", provenance=provenance)
         return page.render(["attractors"])
 
     def words(self, results: Path) -> str:
@@ -601,7 +602,7 @@ class TestReport:
         typed = "".join(text for section, text in Reader(self.page(results)).untraced if section == "attractors")
         assert re.findall(r"\d+", re.sub(r"× 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", "", typed)) == []
 
-    def test_networks_beyond_the_sheet_are_added(self, results):
+    def test_networks_beyond_the_problem_set_are_added(self, results):
         assert "Added: the outputs" not in self.words(results)
         self.change(results, "attempts", "n_images == 2", on_sheet=False)
         words = self.words(results)

@@ -16,7 +16,7 @@ import torch
 from torchvision import transforms
 
 from nngplab.datasets.cifar10 import FOLDER
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, as_inputs, channel_statistics, in_memory
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, standardise, channel_statistics, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
 from nngplab.report.figures.images import plot_weights
@@ -74,11 +74,11 @@ def runs(data, tmp_path_factory) -> Path:
 
 class TestData:
     def test_in_memory_is_what_torchvision_hands_out_one_by_one(self, data):
-        """Standardised as by ToTensor and Normalize, flattened as the sheet says."""
+        """Standardised as by ToTensor and Normalize, flattened as the problem set says."""
         dataset = VerifiedCIFAR10(data / FOLDER, pd.read_csv(data / "files.csv"), train=True)
-        images, labels = in_memory(dataset)
+        images, labels = to_tensors(dataset)
         mean, std = channel_statistics(images)
-        inputs = as_inputs(images, mean, std)
+        inputs = standardise(images, mean, std)
         assert (inputs.shape, inputs.dtype) == ((300, 3072), torch.float32)
         dataset.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, std)])
         for index in (0, 1, 150, 299):
@@ -131,7 +131,7 @@ class TestTraining:
         net.load_state_dict(model["network"])
         test = VerifiedCIFAR10(data / FOLDER, pd.read_csv(data / "files.csv"), train=False)
         with torch.no_grad(), np.load(runs / "mse_1.npz") as file:
-            outputs = net(as_inputs(in_memory(test)[0], model["mean"], model["std"]))
+            outputs = net(standardise(to_tensors(test)[0], model["mean"], model["std"]))
             torch.testing.assert_close(outputs, torch.from_numpy(file["outputs"]))
 
     def test_both_losses_start_from_the_same_weights_and_other_seeds_from_others(self, runs):
@@ -342,7 +342,7 @@ class TestFigures:
 
     def test_a_mosaic_shows_each_image_on_its_own_scale(self):
         images = np.random.default_rng(0).normal(size=(5, 3, 4, 6)) * [[[[1]]], [[[10]]], [[[0]]], [[[1]]], [[[1]]]]
-        drawn = plot_weights(images, columns=2, most=3).axes[0].images[0].get_array()
+        drawn = plot_weights(images, columns=2, limit=3).axes[0].images[0].get_array()
         assert drawn.shape == (2 * 6, 2 * 8, 3)
         for index, corner in enumerate([(1, 1), (1, 9), (7, 1)]):
             tile = drawn[corner[0] : corner[0] + 4, corner[1] : corner[1] + 6].transpose(2, 0, 1)
@@ -361,7 +361,7 @@ class TestFigures:
 
     def test_the_predictions_shown_are_true(self, data, runs):
         test = VerifiedCIFAR10(data / FOLDER, pd.read_csv(data / "files.csv"), train=False)
-        images = in_memory(test)[0].view(-1, 3, 32, 32).numpy()
+        images = to_tensors(test)[0].view(-1, 3, 32, 32).numpy()
         predictions = runpy.run_path(str(SCRIPTS / "fc_net_figures.py"))["predictions"]
         figure = predictions(runs / "mse_0.npz", images, CLASSES, 88)
         with np.load(runs / "mse_0.npz") as file:

@@ -113,7 +113,8 @@ class TestWidthSweep:
             assert y.max() == width_table[high].max()
 
     def test_added_widths_are_hollow(self, width_table):
-        marks = [line for line in width_sweep.plot_test_mse(width_table).axes[0].get_lines() if line.get_marker() == "o"]
+        drawn_lines = width_sweep.plot_test_mse(width_table).axes[0].get_lines()
+        marks = [line for line in drawn_lines if line.get_marker() == "o"]
         drawn = {line.get_markerfacecolor(): list(line.get_xdata()) for line in marks}
         assert drawn.pop("white") == [10]
         assert list(drawn.values()) == [[4, 16, 64]]
@@ -172,8 +173,11 @@ class TestImageGrid:
 class TestSave:
     @pytest.mark.parametrize("suffix", [".svg", ".png"])
     def test_the_same_table_gives_the_same_bytes(self, width_table, kernel_tables, tmp_path, suffix):
-        makers = [lambda: width_sweep.plot_test_mse(width_table), lambda: kernel_regression.plot_test_mse(*kernel_tables)]
-        makers.append(lambda: plot_image_grid(TestImageGrid.IMAGES, list("abcde")))
+        makers = [
+            lambda: width_sweep.plot_test_mse(width_table),
+            lambda: kernel_regression.plot_test_mse(*kernel_tables),
+            lambda: plot_image_grid(TestImageGrid.IMAGES, list("abcde")),
+        ]
         for make in makers:
             save(make(), tmp_path / f"one{suffix}", mark="MARK")
             save(make(), tmp_path / f"two{suffix}", mark="MARK")
@@ -187,7 +191,8 @@ class TestSave:
 
     def test_the_mark_is_red_across_the_foot(self, tmp_path):
         def red_rows(mark: str | None) -> np.ndarray:
-            save(plot_image_grid(np.zeros_like(TestImageGrid.IMAGES), list("abcde"), columns=5), tmp_path / "g.png", mark)
+            black = np.zeros_like(TestImageGrid.IMAGES)
+            save(plot_image_grid(black, list("abcde"), columns=5), tmp_path / "g.png", mark)
             picture = plt.imread(io.BytesIO((tmp_path / "g.png").read_bytes()))[..., :3]
             red = (picture[..., 0] > 0.6) & (picture[..., 1:] < 0.2).all(axis=-1)
             return np.flatnonzero(red.any(axis=1)) / len(picture)

@@ -17,7 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nngplab.datasets.cifar10 import FILES, FOLDER, verified_files
+from nngplab.datasets.cifar10 import FILES, FOLDER, verify_files
 from nngplab.errors import InputError
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import full_batch, train
@@ -31,7 +31,8 @@ from nngplab.problems.linear_autoencoder import (
     squared_error,
 )
 from nngplab.report.figures.linear_autoencoder import plot_losses, plot_step_sizes
-from nngplab.report.page import Page, Results
+from nngplab.report.page import HTMLReport
+from nngplab.report.results import Results
 from tests.helpers.checkout import ROOT, SCRIPTS
 
 
@@ -41,7 +42,7 @@ def problem(d: int = 7, k: int = 3, seed: int = 0, c: float = 0.5) -> FromZero:
 
 
 def by_update_rules(of: FromZero, steps: int, eta: float) -> tuple[np.ndarray, np.ndarray]:
-    """A and B after the update rules of Problem 1, with 2c for the sheet's 1."""
+    """A and B after the update rules of Problem 1, with 2c for the 1 of the problem set."""
     z = of.z[:, None]
     A, B = np.zeros_like(of.B.T), of.B.copy()
     for _ in range(steps):
@@ -249,8 +250,8 @@ def tables(folder: Path, stem: str) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
-    """A folder of results of the room, from tiny trainings."""
-    folder = tmp_path_factory.mktemp("room") / "results/linear_autoencoder"
+    """A folder of results of Problem 1, from tiny trainings."""
+    folder = tmp_path_factory.mktemp("linear_autoencoder") / "results/linear_autoencoder"
     with ThreadPoolExecutor(2) as pool:
         made = [pool.submit(make_runs, folder, convention) for convention in CONVENTIONS]
         made.append(pool.submit(make_image, folder))
@@ -296,7 +297,7 @@ def write_images(data: Path) -> Path:
         (folder / name).write_bytes(pickle.dumps({"labels": [i % 10 for i in range(20)], "data": images}, 3))
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": [f"kind {i}" for i in range(10)]}, 3))
     (folder / "readme.html").write_bytes(b"small")
-    verified_files(folder).to_csv(data / "files.csv", index=False)
+    verify_files(folder).to_csv(data / "files.csv", index=False)
     return folder
 
 
@@ -402,14 +403,14 @@ class TestSummary:
             if np.isfinite(ranked[0]):
                 assert row.smallest_loss == ranked[0]
 
-    def test_the_metrics_are_of_the_sheets_loss_and_step_sizes(self, results):
-        sheet = read(results, "runs.csv").query("part == 'b' and convention == 'half' and on_sheet")
+    def test_the_metrics_use_the_loss_and_the_step_sizes_of_the_problem_set(self, results):
+        runs = read(results, "runs.csv").query("part == 'b' and convention == 'half' and on_sheet")
         metrics = json.loads((results / "metrics.json").read_text())
-        best = sheet.loc[sheet["final_loss"].idxmin()]
+        best = runs.loc[runs["final_loss"].idxmin()]
         assert [metrics[name] for name in ("smallest_loss", "k", "eta")] == best[["final_loss", "k", "eta"]].tolist()
-        counts = sheet["outcome"].value_counts()
+        counts = runs["outcome"].value_counts()
         assert {name: metrics[name.replace(" ", "_")] for name in counts.index} == counts.to_dict()
-        assert metrics["runs"] == len(sheet) == counts.sum()
+        assert metrics["runs"] == len(runs) == counts.sum()
 
     def test_where_all_diverge_no_loss_is_the_smallest(self):
         functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_summary.py"))
@@ -503,7 +504,7 @@ class TestWords:
                 change(table := pd.read_csv(path))
                 table.astype({"rank_a": "Int64"} if "rank_a" in table else {}).to_csv(path, index=False)
         facts = {"code": {"git commit": "0123"}}
-        page = Page(ROOT / "workflow/report", Results(folder), student=None, config="", provenance=facts)
+        page = HTMLReport(ROOT / "workflow/report", Results(folder), student=None, config="", provenance=facts)
         found = re.search(
             r'<section id="linear_autoencoder">.*?</section>', page.render(["linear_autoencoder"]), re.DOTALL
         )
