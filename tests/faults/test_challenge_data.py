@@ -14,11 +14,11 @@ from nngplab.datasets import challenge
 from nngplab.datasets.challenge import (
     COURSE_SHAPES,
     FILES,
-    Course,
-    course_files,
-    course_standin,
-    read_course,
-    standin_target,
+    CourseData,
+    find_course_files,
+    draw_stand_in,
+    read_course_data,
+    stand_in_target,
 )
 from nngplab.errors import InputError
 
@@ -54,18 +54,18 @@ def change(path: Path, row: int, new: str, column: int | None = None) -> None:
 def refused(folder: Path) -> str:
     """Return what reading the folder says, which must be a single line."""
     with pytest.raises(InputError) as caught:
-        read_course(folder)
+        read_course_data(folder)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def same(one: Course, other: Course) -> bool:
+def same(one: CourseData, other: CourseData) -> bool:
     return all(np.array_equal(getattr(one, Path(name).stem), getattr(other, Path(name).stem)) for name in FILES)
 
 
 class TestReading:
     def test_shapes_and_order(self, folder):
-        course = read_course(folder)
+        course = read_course_data(folder)
         for split, n in SMALL.items():
             X, y = getattr(course, f"X_{split}"), getattr(course, f"y_{split}")
             assert (X.shape, y.shape, X.dtype, y.dtype) == ((n, 4), (n,), np.float64, np.float64)
@@ -77,7 +77,7 @@ class TestReading:
         for split in COURSE_SHAPES:
             write(folder / f"X_{split}.csv", X)
             write(folder / f"y_{split}.csv", X[:, :1])
-        course = read_course(folder)
+        course = read_course_data(folder)
         np.testing.assert_array_equal(course.X_test.view(np.int64), X.view(np.int64))
         np.testing.assert_array_equal(course.y_val, X[:, 0])
 
@@ -93,27 +93,32 @@ class TestReading:
         ids=["Windows", "blanks", "byte order mark", "no last line end", "blank last lines"],
     )
     def test_what_spreadsheets_make_of_it(self, folder, rewrite):
-        before = read_course(folder)
-        for path in course_files(folder):
+        before = read_course_data(folder)
+        for path in find_course_files(folder):
             path.write_bytes(rewrite(path.read_text()).encode())
-        assert same(read_course(folder), before)
+        assert same(read_course_data(folder), before)
 
     def test_one_feature(self, folder):
         for split, n in SMALL.items():
             write(folder / f"X_{split}.csv", np.zeros((n, 1)))
-        assert read_course(folder).X_train.shape == (6, 1)
+        assert read_course_data(folder).X_train.shape == (6, 1)
 
 
 class TestFiles:
     def test_the_files_that_are_there(self, folder):
-        assert [path.name for path in course_files(folder)] == [
+        assert [path.name for path in find_course_files(folder)] == [
             "X_train.csv", "y_train.csv", "X_val.csv", "y_val.csv", "X_test.csv", "y_test.csv",
         ]  # fmt: skip
         (folder / "X_val.csv").unlink()
         (folder / "X_val.csv").mkdir()
         (folder / "y_test.csv").unlink()
-        assert [path.name for path in course_files(folder)] == ["X_train.csv", "y_train.csv", "y_val.csv", "X_test.csv"]
-        assert course_files(folder / "nowhere") == []
+        assert [path.name for path in find_course_files(folder)] == [
+            "X_train.csv",
+            "y_train.csv",
+            "y_val.csv",
+            "X_test.csv",
+        ]
+        assert find_course_files(folder / "nowhere") == []
 
     def test_some_but_not_all(self, folder):
         (folder / "X_val.csv").unlink()
@@ -130,8 +135,8 @@ class TestFaults:
     def test_what_is_no_finite_number(self, folder, field):
         change(folder / "X_val.csv", 2, field, column=3)
         assert refused(folder) == (
-            f"{folder / 'X_val.csv'}, row 2, column 3: {field!r} is no finite number: "
-            "mend it, or take the sample out of X and y alike"
+            f"{folder / 'X_val.csv'}, row 2, column 3: {field!r} is not a finite number: "
+            "correct it, or remove the sample from both X and y"
         )
 
     @given(st.sampled_from(FILES), st.data())
@@ -147,12 +152,12 @@ class TestFaults:
         for row, column in faults:
             change(path, row, "none", column)
         row, column = min(faults)
-        assert refused(folder).startswith(f"{path}, row {row}, column {column}: 'none' is no finite number")
+        assert refused(folder).startswith(f"{path}, row {row}, column {column}: 'none' is not a finite number")
 
     def test_blank_lines_count_as_lines(self, folder):
         text = (folder / "X_test.csv").read_text()
         (folder / "X_test.csv").write_text("\n\n" + text.replace("\n", "\n\n"))
-        read_course(folder)
+        read_course_data(folder)
         change(folder / "X_test.csv", 5, "none", column=1)
         assert f"{folder / 'X_test.csv'}, row 5, column 1: 'none'" in refused(folder)
 
@@ -163,37 +168,37 @@ class TestFaults:
                 "X_train.csv",
                 4,
                 "1,2,3",
-                "row 4: the number of columns is 3 instead of 4: mend the row, with commas between numbers",
+                "row 4: the number of columns is 3 instead of 4: correct the row, with commas between numbers",
             ),
             (
                 "X_train.csv",
                 6,
                 "1,2,3,4,5",
-                "row 6: the number of columns is 5 instead of 4: mend the row, with commas between numbers",
+                "row 6: the number of columns is 5 instead of 4: correct the row, with commas between numbers",
             ),
             (
                 "X_test.csv",
                 2,
                 "1,2,3,4,",
-                "row 2: the number of columns is 5 instead of 4: mend the row, with commas between numbers",
+                "row 2: the number of columns is 5 instead of 4: correct the row, with commas between numbers",
             ),
             (
                 "X_test.csv",
                 2,
                 "1;2;3;4",
-                "row 2: the number of columns is 1 instead of 4: mend the row, with commas between numbers",
+                "row 2: the number of columns is 1 instead of 4: correct the row, with commas between numbers",
             ),
             (
                 "y_val.csv",
                 1,
                 "1,2",
-                "row 1: the number of columns is 2 instead of 1: mend the row, with commas between numbers",
+                "row 1: the number of columns is 2 instead of 1: correct the row, with commas between numbers",
             ),
             (
                 "y_train.csv",
                 3,
                 "7,8",
-                "row 3: the number of columns is 2 instead of 1: mend the row, with commas between numbers",
+                "row 3: the number of columns is 2 instead of 1: correct the row, with commas between numbers",
             ),
         ],
     )
@@ -210,7 +215,7 @@ class TestFaults:
         assert refused(folder) == f"{path}, row 1: {line!r} is a header line: remove it"
 
     def test_the_header_that_pandas_writes(self, folder):
-        course = read_course(folder)
+        course = read_course_data(folder)
         for name in FILES:
             pd.DataFrame(getattr(course, Path(name).stem)).to_csv(folder / name, index=False)
         assert refused(folder) == (
@@ -220,7 +225,7 @@ class TestFaults:
     def test_a_first_row_like_that_header_in_two_columns(self, folder):
         for split in SMALL:
             (folder / f"X_{split}.csv").write_text("0,1\n" * SMALL[split])
-        np.testing.assert_array_equal(read_course(folder).X_train, [[0, 1]] * 6)
+        np.testing.assert_array_equal(read_course_data(folder).X_train, [[0, 1]] * 6)
 
     @pytest.mark.parametrize("content", ["", "\n\n", "  \n"])
     def test_an_empty_file(self, folder, content):
@@ -243,17 +248,17 @@ class TestFaults:
     def test_a_file_that_is_no_text(self, folder, content):
         (folder / "X_train.csv").write_bytes(content)
         told = refused(folder)
-        assert re.search(r"X_train.csv is no text \(byte \d+\): save it as CSV in UTF-8$", told)
+        assert re.search(r"X_train.csv is not a text file \(byte \d+\): save it as CSV in UTF-8$", told)
 
     def test_a_long_text_is_cut_short(self, folder):
         change(folder / "X_train.csv", 2, "z" * 10_000, column=1)
         assert len(refused(folder)) < len(str(folder)) + 200
 
     def test_a_huge_file_is_not_read(self, folder, monkeypatch):
-        monkeypatch.setattr(challenge, "FILE_BYTES", 20)
+        monkeypatch.setattr(challenge, "MAX_FILE_SIZE", 20)
         size = (folder / "X_train.csv").stat().st_size
         assert refused(folder) == (
-            f"{folder / 'X_train.csv'} has {size} bytes, more than the 20 allowed: is it the right file?"
+            f"{folder / 'X_train.csv'} has {size} bytes, more than 20: check that it is the right file"
         )
 
     def test_a_file_that_cannot_be_read(self, folder, monkeypatch):
@@ -261,12 +266,14 @@ class TestFaults:
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(Path, "read_text", denied)
-        assert refused(folder) == f"{folder / 'X_train.csv'} cannot be read (Permission denied): mend its permissions"
+        assert (
+            refused(folder) == f"{folder / 'X_train.csv'} cannot be read (Permission denied): correct its permissions"
+        )
 
 
 class TestStandin:
     def test_shapes_and_truth(self):
-        course, u = course_standin(88)
+        course, u = draw_stand_in(88)
         assert u.shape == (50,)
         assert np.linalg.norm(u) == pytest.approx(1, rel=1e-12)
         assert np.sum(u**2) / np.sum(u**4) > 10, "dense: many features share in the direction"
@@ -277,13 +284,13 @@ class TestStandin:
             np.testing.assert_allclose(y, t + (1 + t * t) ** 0.5 + np.sin(2.5 * t), rtol=1e-12, atol=1e-14)
 
     def test_the_test_rows_reach_beyond_the_training_range(self):
-        course, u = course_standin(88)
+        course, u = draw_stand_in(88)
         train, test = np.abs(course.X_train @ u), np.abs(course.X_test @ u)
         assert np.sum(test > train.max()) >= 5
         assert course.X_test.std() > 1.1 * course.X_train.std()
 
     def test_it_depends_on_the_seed_alone(self):
-        (one, u), (again, v), (other, w) = course_standin(88), course_standin(88), course_standin(89)
+        (one, u), (again, v), (other, w) = draw_stand_in(88), draw_stand_in(88), draw_stand_in(89)
         assert same(one, again)
         np.testing.assert_array_equal(u, v)
         assert not np.array_equal(u, w)
@@ -293,11 +300,11 @@ class TestStandin:
     def test_the_target_is_smooth(self, t):
         """Its slope, 1 + t / sqrt(1 + t²) + 5/2 cos(5 t / 2), never exceeds 4.5."""
         h = 1e-4
-        slope = (standin_target(np.array(t + h)) - standin_target(np.array(t - h))) / (2 * h)
+        slope = (stand_in_target(np.array(t + h)) - stand_in_target(np.array(t - h))) / (2 * h)
         assert slope == pytest.approx(1 + t / np.sqrt(1 + t * t) + 2.5 * np.cos(2.5 * t), abs=1e-5)
 
     def test_it_survives_its_files(self, tmp_path):
-        course, _ = course_standin(88)
+        course, _ = draw_stand_in(88)
         for name in FILES:
             np.savetxt(tmp_path / name, getattr(course, Path(name).stem), delimiter=",")
-        assert same(read_course(tmp_path), course)
+        assert same(read_course_data(tmp_path), course)

@@ -20,16 +20,16 @@ import numpy as np
 import pytest
 
 from nngplab.datasets import download as module
-from nngplab.datasets.cifar10_standin import Painter
-from nngplab.datasets.download import DownloadError, ExpectedFile, Manners, TooSlowError, download
+from nngplab.datasets.cifar10_standin import SceneGenerator
+from nngplab.datasets.download import DownloadError, DownloadPolicy, ExpectedFile, download
 from nngplab.errors import InputError
 from tests.helpers.checkout import ROOT
 from tests.helpers.download_server import DownloadServer, serving
 
 PAYLOAD = gzip.compress(np.random.default_rng(1).bytes(200_000), mtime=0)
 EXPECTED = ExpectedFile("images.tar.gz", len(PAYLOAD), hashlib.sha256(PAYLOAD).hexdigest())
-WAYS_ON = "three ways on"
-QUICK = Manners(connect_timeout=1, stall_timeout=1, slow_rate=100, slow_time=0.5)
+HINT = "three alternatives"
+QUICK = DownloadPolicy(connect_timeout=1, stall_timeout=1, slow_rate=100, slow_time=0.5)
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def server(monkeypatch):
         yield running
 
 
-def fetch(server: DownloadServer, path: Path, *modes: str, manners: Manners = QUICK) -> list[str]:
+def fetch(server: DownloadServer, path: Path, *modes: str, policy: DownloadPolicy = QUICK) -> list[str]:
     """Return the outcomes of the attempts, the file being right."""
-    attempts = download([server.url(mode) for mode in modes], EXPECTED, path, manners, WAYS_ON)
+    attempts = download([server.url(mode) for mode in modes], EXPECTED, path, policy, HINT)
     assert path.read_bytes() == PAYLOAD
     assert not part_of(path).exists()
     return [attempt["outcome"] for attempt in attempts]
@@ -87,8 +87,8 @@ BAD_HOSTS = {
 
 @pytest.mark.parametrize("mode", BAD_HOSTS)
 def test_after_a_bad_host_the_next_serves_the_file(server, tmp_path, mode):
-    manners = Manners(connect_timeout=0.5, stall_timeout=1, slow_rate=1, slow_time=5)
-    assert fetch(server, tmp_path / "file", mode, "whole", manners=manners) == [BAD_HOSTS[mode], "complete"]
+    policy = DownloadPolicy(connect_timeout=0.5, stall_timeout=1, slow_rate=1, slow_time=5)
+    assert fetch(server, tmp_path / "file", mode, "whole", policy=policy) == [BAD_HOSTS[mode], "complete"]
 
 
 def closed_port() -> int:
@@ -107,7 +107,7 @@ def test_if_all_fail_one_line_lists_each_attempt_and_the_ways_on(server, tmp_pat
         server.url("truncated/5000"),
     ]
     with pytest.raises(DownloadError) as caught:
-        download(urls, EXPECTED, tmp_path / "file", QUICK, WAYS_ON)
+        download(urls, EXPECTED, tmp_path / "file", QUICK, HINT)
     reasons = [
         "connection refused",
         "host name not found",
@@ -120,15 +120,15 @@ def test_if_all_fail_one_line_lists_each_attempt_and_the_ways_on(server, tmp_pat
     message = str(caught.value)
     assert "\n" not in message
     assert all(reason in message for reason in reasons)
-    assert message.endswith(f"Ways on: {WAYS_ON}")
+    assert message.endswith(f"Alternatives: {HINT}")
     assert "secret" not in message
     assert part_of(tmp_path / "file").read_bytes() == PAYLOAD[:5000]
     assert not (tmp_path / "file").exists()
 
 
 def test_no_address_is_an_error_with_the_ways_on(tmp_path):
-    with pytest.raises(DownloadError, match=r"no address is given.*three ways on"):
-        download([], EXPECTED, tmp_path / "file", QUICK, WAYS_ON)
+    with pytest.raises(DownloadError, match=r"no address is given.*three alternatives"):
+        download([], EXPECTED, tmp_path / "file", QUICK, HINT)
 
 
 def test_the_next_host_resumes_where_the_last_one_stopped(server, tmp_path):
@@ -192,35 +192,35 @@ def test_a_host_that_drips_single_bytes_is_slow(server, tmp_path):
 
 
 def test_when_all_are_slow_the_fastest_goes_on_and_the_remaining_time_is_said(server, tmp_path, caplog):
-    manners = Manners(stall_timeout=1, slow_rate=10_000, slow_time=0.2)
+    policy = DownloadPolicy(stall_timeout=1, slow_rate=10_000, slow_time=0.2)
     with caplog.at_level(logging.INFO, "nngplab"):
-        outcomes = fetch(server, tmp_path / "file", "slow/20000", "slow/400000", "slow/30000", manners=manners)
+        outcomes = fetch(server, tmp_path / "file", "slow/20000", "slow/400000", "slow/30000", policy=policy)
     assert outcomes[-1] == "complete"
     assert server.requests[-1][0] == "slow/400000"
     assert len(server.requests) == 4
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(said) == 1
-    assert "every host left is slow" in said[0]
-    assert " s left. Ways on: three ways on" in said[0]
+    assert "all hosts are slow" in said[0]
+    assert " s left. Alternatives: three alternatives" in said[0]
 
 
 def test_if_the_fastest_of_the_slow_dies_the_next_fastest_goes_on(server, tmp_path):
-    manners = Manners(stall_timeout=1, slow_rate=10_000, slow_time=0.2)
-    outcomes = fetch(server, tmp_path / "file", "slow/30000", "slow-then-dead/300000", "slow/150000", manners=manners)
+    policy = DownloadPolicy(stall_timeout=1, slow_rate=10_000, slow_time=0.2)
+    outcomes = fetch(server, tmp_path / "file", "slow/30000", "slow-then-dead/300000", "slow/150000", policy=policy)
     assert [path for path, _ in server.requests[3:]] == ["slow-then-dead/300000", "slow/150000"]
     assert outcomes[-2].startswith("stopped at")
 
 
 def test_without_patience_a_single_slow_host_brings_the_file(server, tmp_path):
-    manners = Manners(stall_timeout=1, slow_rate=10_000, slow_time=0.1)
-    assert fetch(server, tmp_path / "file", "slow/200000", manners=manners)[-1] == "complete"
+    policy = DownloadPolicy(stall_timeout=1, slow_rate=10_000, slow_time=0.1)
+    assert fetch(server, tmp_path / "file", "slow/200000", policy=policy)[-1] == "complete"
 
 
 def test_with_patience_the_partial_file_is_kept_and_resumed_later(server, tmp_path):
-    manners = Manners(stall_timeout=1, slow_rate=100, slow_time=0.2, patience=1)
+    policy = DownloadPolicy(stall_timeout=1, slow_rate=100, slow_time=0.2, patience=1)
     urls = [server.url("slow/20000"), server.url("status/404")]
-    with pytest.raises(TooSlowError, match=r"longer than the patience of 1 s .*kept in .*Ways on: three ways on"):
-        download(urls, EXPECTED, tmp_path / "file", manners, WAYS_ON)
+    with pytest.raises(DownloadError, match=r"longer than the patience of 1 s .*kept in .*Alternatives: three alternatives"):
+        download(urls, EXPECTED, tmp_path / "file", policy, HINT)
     kept = part_of(tmp_path / "file").stat().st_size
     assert 0 < kept < EXPECTED.size
     fetch(server, tmp_path / "file", "whole")
@@ -229,22 +229,22 @@ def test_with_patience_the_partial_file_is_kept_and_resumed_later(server, tmp_pa
 
 def test_patience_counts_what_a_host_without_ranges_has_to_send_again(server, tmp_path):
     part_of(tmp_path / "file").write_bytes(PAYLOAD[:150_000])
-    manners = Manners(stall_timeout=1, slow_rate=1, slow_time=0.2, patience=1)
-    with pytest.raises(TooSlowError):
-        download([server.url("slow-no-range/60000")], EXPECTED, tmp_path / "file", manners, WAYS_ON)
+    policy = DownloadPolicy(stall_timeout=1, slow_rate=1, slow_time=0.2, patience=1)
+    with pytest.raises(DownloadError):
+        download([server.url("slow-no-range/60000")], EXPECTED, tmp_path / "file", policy, HINT)
     assert len(server.requests) == 1
     assert part_of(tmp_path / "file").read_bytes() == PAYLOAD[:150_000]
 
 
 def test_a_host_within_the_patience_is_waited_for(server, tmp_path):
-    manners = Manners(stall_timeout=1, slow_rate=10_000, slow_time=0.2, patience=20)
-    assert fetch(server, tmp_path / "file", "slow/200000", manners=manners)[-1] == "complete"
+    policy = DownloadPolicy(stall_timeout=1, slow_rate=10_000, slow_time=0.2, patience=20)
+    assert fetch(server, tmp_path / "file", "slow/200000", policy=policy)[-1] == "complete"
 
 
 def test_log_lines_tell_rate_and_remaining_time_where_there_is_no_terminal(server, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(module, "REPORT_EVERY", 0.1)
+    monkeypatch.setattr(module, "LOG_INTERVAL", 0.1)
     with caplog.at_level(logging.INFO, "nngplab"):
-        fetch(server, tmp_path / "file", "slow/400000", manners=Manners(slow_rate=1))
+        fetch(server, tmp_path / "file", "slow/400000", policy=DownloadPolicy(slow_rate=1))
     assert any("bytes, " in line and "kB/s, about" in line and line.endswith("left") for line in caplog.messages)
 
 
@@ -269,7 +269,7 @@ def downloader(url: str, path: Path) -> list[str]:
     code = (
         "import sys; from pathlib import Path; from nngplab.datasets.download import *;"
         "download([sys.argv[1]], ExpectedFile('images.tar.gz', int(sys.argv[3]), sys.argv[4]), Path(sys.argv[2]),"
-        " Manners(slow_rate=1), '')"
+        " DownloadPolicy(slow_rate=1), '')"
     )
     return [sys.executable, "-c", code, url, str(path), str(EXPECTED.size), EXPECTED.sha256]
 
@@ -292,14 +292,14 @@ def test_a_killed_download_is_resumed(server, tmp_path):
 def test_a_folder_that_cannot_be_written_is_told_at_once(server, tmp_path):
     (tmp_path / "taken").write_text("a file where a folder should be")
     with pytest.raises(InputError, match=r"cannot write .*taken"):
-        download([server.url("whole")], EXPECTED, tmp_path / "taken" / "file", QUICK, WAYS_ON)
+        download([server.url("whole")], EXPECTED, tmp_path / "taken" / "file", QUICK, HINT)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk")
 def test_a_full_disk_is_told_and_is_not_blamed_on_the_host(server, tmp_path):
     part_of(tmp_path / "file").symlink_to("/dev/full")
     with pytest.raises(InputError, match=r"cannot write .*No space left on device") as caught:
-        download([server.url("whole")], EXPECTED, tmp_path / "file", QUICK, WAYS_ON)
+        download([server.url("whole")], EXPECTED, tmp_path / "file", QUICK, HINT)
     assert not isinstance(caught.value, DownloadError)
 
 
@@ -315,7 +315,7 @@ def script(server, tmp_path, monkeypatch):
     monkeypatch.setattr(loaded, "OFFICIAL", EXPECTED)
     monkeypatch.setattr(loaded, "OFFICIAL_MD5", hashlib.md5(PAYLOAD, usedforsecurity=False).hexdigest())
     monkeypatch.setattr(loaded, "OFFICIAL_URL", server.url("whole"))
-    monkeypatch.setattr(Painter.batch, "__defaults__", (10,))
+    monkeypatch.setattr(SceneGenerator.batch, "__defaults__", (10,))
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     monkeypatch.chdir(tmp_path)
     return loaded
@@ -323,9 +323,9 @@ def script(server, tmp_path, monkeypatch):
 
 def choose(script, *options: str) -> dict[str, object]:
     """Run the script; return the provenance."""
-    manners = ("--stall-timeout", "1", "--slow-rate", "100", "--slow-time", "0.2")
+    policy = ("--stall-timeout", "1", "--slow-rate", "100", "--slow-time", "0.2")
     files = ("--output", "data/images.tar.gz", "--provenance", "results/provenance.json")
-    script.main(script.parser().parse_args([*manners, *files, *options]))
+    script.main(script.parser().parse_args([*policy, *files, *options]))
     provenance = json.loads(Path("results/provenance.json").read_text())
     payload = Path("data/images.tar.gz").read_bytes()
     assert provenance["sha256"] == hashlib.sha256(payload).hexdigest()
@@ -448,7 +448,7 @@ def test_auto_takes_the_archive_from_the_dvc_cache_and_from_the_remote(script, s
 def test_a_damaged_dvc_cache_is_passed_over(script, server):
     Path("tracked").write_bytes(PAYLOAD)
     repository("add tracked")
-    cached = script.from_dvc()
+    cached = script.find_in_dvc()
     cached.chmod(0o600)
     cached.write_bytes(b"damaged")
     assert is_official(choose(script, "--source", "auto"), "official")

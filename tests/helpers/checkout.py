@@ -48,18 +48,20 @@ def copy_checkout(folder: Path) -> Path:
     return folder
 
 
-def make_small(folder: Path, rooms: Sequence[str]) -> Path:
-    """Cut the workflow of a checkout down to some rooms, on the tiny configuration, and commit that."""
+def make_small(folder: Path, stages: Sequence[str]) -> Path:
+    """Cut the workflow of a checkout down to some stages, on the tiny configuration, and commit that."""
     config = yaml.safe_load((folder / "config/config.yaml").read_text())
-    others = "|".join(room for room in config if room not in rooms and (folder / f"workflow/rules/{room}.smk").exists())
+    others = "|".join(
+        stage for stage in config if stage not in stages and (folder / f"workflow/rules/{stage}.smk").exists()
+    )
     line = re.compile(rf'^(include: ".*/({others})\.smk"| +rules\.({others})\..*|    "({others})",)\n', re.MULTILINE)
     for path in (folder / "Snakefile", folder / "workflow/rules/report.smk"):
         path.write_text(line.sub("", path.read_text()))
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     pipeline["plots"] = [plot for plot in pipeline["plots"] if not re.search(f"results/({others})/", str(plot))]
     (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-    for room, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
-        config[room].update(section)
+    for stage, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
+        config[stage].update(section)
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False, default_flow_style=None))
     (folder / "dvc.lock").unlink(missing_ok=True)
     subprocess.run([sys.executable, "-m", "snakemake_dvc", "stages"], cwd=folder, check=True, capture_output=True)

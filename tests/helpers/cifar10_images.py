@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nngplab.datasets.cifar10 import FILES, FOLDER, verified_files
+from nngplab.datasets.cifar10 import FILES, FOLDER, verify_files
 from nngplab.pipeline.files import write_csv
 
 CLASSES = [f"kind {number}" for number in range(10)]
@@ -31,7 +31,7 @@ def write_images(home: Path) -> Path:
         (home / FOLDER / name).write_bytes(pickle.dumps(batch(seed), 2))
     (home / FOLDER / "batches.meta").write_bytes(pickle.dumps({"label_names": CLASSES}, 2))
     (home / FOLDER / "readme.html").write_text("small")
-    write_csv(verified_files(home / FOLDER), home / "files.csv")
+    write_csv(verify_files(home / FOLDER), home / "files.csv")
     record = {"label": LABEL, "stand_in": True}
     (home / "provenance.json").write_text(json.dumps(record))
     rows = [(split, name, label, 6) for split in ("train", "test") for label, name in enumerate(CLASSES)]

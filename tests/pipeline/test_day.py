@@ -19,7 +19,7 @@ import pytest
 from nngplab.pipeline.files import atomic_write
 from tests.helpers.checkout import ROOT, copy_checkout, make_small
 
-# Title and rooms of each session.
+# Title and stages of each session.
 SESSIONS = {
     "a_day": ("A day with the project", ["cifar10", "kernel_regression", "width_sweep", "report"]),
     "dvc": ("Metrics, plots and experiments with DVC", ["kernel_regression", "width_sweep"]),
@@ -28,7 +28,7 @@ NOTE = """<!-- Generated from docs/{name}.sh by `make sessions`. -->
 # {title}
 
 This page is the record of a session in a terminal, which the tests run again. The checkout contains some of the stages
-({rooms}) with the values of `config/tiny.yaml`. These values make
+({stages}) with the values of `config/tiny.yaml`. These values make
 the runs short; the results do not answer the problem set. The environment is active (`source .venv/bin/activate`). Of
 the output of each run, only the lines about jobs and stages are shown.
 """
@@ -135,8 +135,8 @@ def shown(text: str, home: Path) -> str:
 
 def page(name: str, done: list[Step]) -> str:
     """Return the page of a session that was run."""
-    title, rooms = SESSIONS[name]
-    note = NOTE.format(name=name, title=title, rooms=", ".join(f"`{room}`" for room in rooms))
+    title, stages = SESSIONS[name]
+    note = NOTE.format(name=name, title=title, stages=", ".join(f"`{stage}`" for stage in stages))
     return "\n".join([note, *map(str, done)])
 
 
@@ -208,7 +208,7 @@ class TestExperiments:
         assert said["dvc status"] == "Data and pipelines are up to date."
         assert set(pd.read_csv(folder / "results/kernel_regression/summary.csv")["repeats"]) == {20}
 
-    def test_an_experiment_with_other_data_reaches_every_room_that_reads_them(self, folder, done):
+    def test_an_experiment_with_other_data_reaches_every_stage_that_reads_them(self, folder, done):
         done(folder, "dvc", "exp", "run", "--temp", "--name", "n", "-S", "config/config.yaml:kernel_regression.n=25")
         done(folder, "dvc", "exp", "apply", "n")
         assert set(pd.read_csv(folder / "results/width_sweep/summary.csv")["n"]) == {25}

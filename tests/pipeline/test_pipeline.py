@@ -53,7 +53,7 @@ def test_the_tables_that_others_rely_on(finished, name):
 
 
 def test_every_result_is_on_the_page(finished):
-    """The page tells, by checksum, which files it was made from; each of them is there, from every room."""
+    """The page tells, by checksum, which files it was made from; each of them is there, from every stage."""
     page = (finished / "results/report.html").read_text()
     used = {name for name, digest in digests(finished).items() if digest in page}
     assert {name.split("/")[1] for name in used} == {name.split("/")[0] for name in CONTRACT}
@@ -85,7 +85,7 @@ def test_a_touched_file_makes_nothing_stale(run, after):
     assert jobs(run, after) == set()
 
 
-def test_a_changed_key_makes_its_own_room_stale(run, after):
+def test_a_changed_key_makes_its_own_stage_stale(run, after):
     config = yaml.safe_load((after / "config/tiny.yaml").read_text())
     config["width_sweep"]["repeats"] = 6
     (after / "config/tiny.yaml").write_text(yaml.safe_dump(config))
@@ -133,7 +133,7 @@ def test_snakemake_makes_its_own_report(run, after):
     assert "Problem 11: kernel regression" in (after / "snakemake-report.html").read_text()
 
 
-def test_one_room_can_be_asked_for(run, checkout):
+def test_one_stage_can_be_asked_for(run, checkout):
     assert jobs(run, checkout, "--", "width_sweep") == {
         *("kernel_regression_data", "width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "width_sweep"),
     }
@@ -181,8 +181,8 @@ def by_dvc(tmp_path_factory, done) -> Path:
     """A checkout in which DVC has run the pipeline from nothing on one core, the tiny values in config/config.yaml."""
     folder = copy_checkout(tmp_path_factory.mktemp("by_dvc") / "checkout")
     config = yaml.safe_load((folder / "config/config.yaml").read_text())
-    for room, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
-        config[room].update(section)
+    for stage, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
+        config[stage].update(section)
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
     # The stages ask for all cores that a process may use: here one, whichever it is.
     core = str(min(os.sched_getaffinity(0)))

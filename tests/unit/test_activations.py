@@ -17,7 +17,7 @@ from tests.helpers.checkout import ROOT
 PAGE = (ROOT / "docs/activations.md").read_text()
 FUNCTION, LIBRARY = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 (LINE,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
-ROOMS = ("kernel_regression", "width_sweep")
+STAGES = ("kernel_regression", "width_sweep")
 
 
 def test_a_name_is_a_closed_form_or_an_added_function():
@@ -62,7 +62,7 @@ def test_five_lines_take_an_activation_through_problems_11_and_12(run, checkout,
         module.write(f"\n\n{FUNCTION}")
     config = checkout / "config/config.yaml"
     config.write_text(config.read_text().replace("extra_activations: []\n", LINE))
-    ended = run(checkout, "snakemake", "--cores", "2", "--configfile", "config/tiny.yaml", "--", *ROOMS)
+    ended = run(checkout, "snakemake", "--cores", "2", "--configfile", "config/tiny.yaml", "--", *STAGES)
     assert ended.returncode == 0, ended.stdout
 
     results = checkout / "results"
@@ -76,7 +76,7 @@ def test_five_lines_take_an_activation_through_problems_11_and_12(run, checkout,
     for name in ("kernel_regression/repeats.svg", "width_sweep/curve.svg"):
         assert "swish" in (results / name).read_text()
 
-    ended = run(checkout, "snakemake", "--dry-run", "--cores", "2", "--configfile", "config/tiny.yaml", "--", *ROOMS)
+    ended = run(checkout, "snakemake", "--dry-run", "--cores", "2", "--configfile", "config/tiny.yaml", "--", *STAGES)
     assert "Nothing to be done" in ended.stdout
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 
-from nngplab.datasets.challenge import COURSE_SHAPES, course_standin
+from nngplab.datasets.challenge import COURSE_SHAPES, draw_stand_in
 from nngplab.datasets.cifar10 import FOLDER
 from nngplab.problems import challenge
 from nngplab.problems.challenge import Samples, errors
@@ -155,7 +155,7 @@ class TestCourseData:
         record = json.loads((tmp_path / "course.json").read_text())
         assert record["stand_in"]
         assert record["label"] == "STAND-IN DATA, NOT THE COURSE'S"
-        drawn, direction = course_standin(88)
+        drawn, direction = draw_stand_in(88)
         assert record["direction"] == direction.tolist()
         selection = challenge.read_selection(tmp_path / "selection.npz")
         assert selection.train.X.shape == COURSE_SHAPES["train"]
@@ -223,9 +223,9 @@ class TestCifar10Data:
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory) -> Path:
-    """The room gone through on small data of one direction: the path of each result is its name."""
-    folder = tmp_path_factory.mktemp("room")
+def results(tmp_path_factory) -> Path:
+    """The results of all scripts on small data of one direction: the path of each result is its name."""
+    folder = tmp_path_factory.mktemp("results")
     random = np.random.default_rng(0)
     arrays = {f"X_{split}": random.normal(size=(n, 4)) for split, n in SIZES.items()}
     arrays |= {f"y_{split}": np.sin(arrays[f"X_{split}"] @ [0.8, 0.6, 0, 0]) for split in SIZES}
@@ -283,8 +283,8 @@ def summarise(folder: Path) -> None:
 
 
 class TestSelection:
-    def test_every_candidate_is_in_the_table(self, room):
-        validation = pd.read_csv(room / "validation.csv")
+    def test_every_candidate_is_in_the_table(self, results):
+        validation = pd.read_csv(results / "validation.csv")
         assert list(validation.columns) == [
             *["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy", "outcome"]
         ]
@@ -292,25 +292,25 @@ class TestSelection:
         assert counts["train"].to_dict() == {"network": 2, "nngp": 3, "rfm": 3, "rfm_direction": 1}
         assert (counts["train"] == counts["val"]).all()
 
-    def test_the_best_on_the_validation_samples_is_selected(self, room):
-        validation = pd.read_csv(room / "validation.csv").query("split == 'val' and outcome == 'fitted'")
-        selected = json.loads((room / "selected.json").read_text())["course"]
+    def test_the_best_on_the_validation_samples_is_selected(self, results):
+        validation = pd.read_csv(results / "validation.csv").query("split == 'val' and outcome == 'fitted'")
+        selected = json.loads((results / "selected.json").read_text())["course"]
         assert set(selected) == {"network", "nngp", "rfm", "rfm_direction"}
         for model, candidates in validation.groupby("model"):
             best = candidates.sort_values("r2").iloc[-1]
             assert selected[model] == json.loads(best["hyperparameters"])
         assert selected["rfm_direction"] == selected["rfm"] | ALONG
 
-    def test_a_network_that_diverged_is_named_and_not_selected(self, room):
-        outcomes = pd.read_csv(room / "outcomes.csv").set_index("model")
+    def test_a_network_that_diverged_is_named_and_not_selected(self, results):
+        outcomes = pd.read_csv(results / "outcomes.csv").set_index("model")
         assert outcomes.loc["network", ["candidates", "fitted", "diverged"]].tolist() == [2, 1, 1]
         assert outcomes.loc["nngp", ["candidates", "fitted", "diverged"]].tolist() == [3, 3, 0]
-        assert json.loads((room / "selected.json").read_text())["course"]["network"]["learning_rate"] == 0.01
+        assert json.loads((results / "selected.json").read_text())["course"]["network"]["learning_rate"] == 0.01
 
-    def test_a_singular_kernel_is_named_and_no_reason_to_stop(self, room, tmp_path, monkeypatch):
+    def test_a_singular_kernel_is_named_and_no_reason_to_stop(self, results, tmp_path, monkeypatch):
         """More samples than features, and too many for the least-squares solution: ridge 0 cannot be had."""
         monkeypatch.setattr(regression, "EIGENVECTORS_UP_TO", 10)
-        options = ["--selection", room / "selection.npz", "--dataset", "course", "--kernel", "linear"]
+        options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "linear"]
         options += ["--choices", "[{}]", "--ridges", 0.5, 0.0, 1.0, "--threads", 1, "--output", tmp_path / "a.csv"]
         status, said = script("challenge_kernels", *options, "--cost", tmp_path / "c.csv")
         assert status == 0
@@ -319,25 +319,25 @@ class TestSelection:
         assert table["outcome"].tolist() == ["fitted", "fitted", "singular", "singular", "fitted", "fitted"]
         assert table["r2"].notna().tolist() == [True, True, False, False, True, True]
 
-    def test_a_lack_of_memory_is_a_reason_to_stop(self, room, tmp_path, monkeypatch):
+    def test_a_lack_of_memory_is_a_reason_to_stop(self, results, tmp_path, monkeypatch):
         monkeypatch.setattr(regression, "available_memory", lambda: 1)
-        options = ["--selection", room / "selection.npz", "--dataset", "course", "--kernel", "nngp", *NNGP]
+        options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "nngp", *NNGP]
         status, said = script("challenge_kernels", *options, "--output", tmp_path / "a.csv", "--cost", tmp_path / "c")
         assert status == 1
         assert said.startswith("error: ")
         assert "memory" in said
 
-    def test_a_model_that_never_fitted_is_not_selected(self, room, tmp_path):
+    def test_a_model_that_never_fitted_is_not_selected(self, results, tmp_path):
         for name in ("network", "nngp", "rfm"):
-            table = pd.read_csv(room / f"{name}.csv")
+            table = pd.read_csv(results / f"{name}.csv")
             table.assign(outcome="diverged" if name == "network" else "fitted").to_csv(tmp_path / f"{name}.csv")
-        (tmp_path / "course.json").write_text((room / "course.json").read_text())
+        (tmp_path / "course.json").write_text((results / "course.json").read_text())
         select(tmp_path)
         assert set(json.loads((tmp_path / "selected.json").read_text())["course"]) == {"nngp", "rfm", "rfm_direction"}
 
-    def test_the_same_bytes_again(self, room, tmp_path):
+    def test_the_same_bytes_again(self, results, tmp_path):
         networks = [{"k": 5, "depth": 1, "weight_decay": 0.1, "learning_rate": 0.01}]
-        options = ["--selection", room / "selection.npz", "--dataset", "course", "--networks", json.dumps(networks)]
+        options = ["--selection", results / "selection.npz", "--dataset", "course", "--networks", json.dumps(networks)]
         for name in ("a", "b"):
             (tmp_path / name).mkdir()
             fit(tmp_path / name, "networks", "network", *options, *OF_NETWORKS)
@@ -346,37 +346,37 @@ class TestSelection:
 
 class TestTheTest:
     @pytest.mark.parametrize("model", ["network", "nngp", "rfm"])
-    def test_what_is_tested_is_what_was_selected(self, room, tmp_path, model):
+    def test_what_is_tested_is_what_was_selected(self, results, tmp_path, model):
         """With the validation samples for the test samples, the errors are those by which it was selected."""
-        with np.load(room / "selection.npz") as file:
+        with np.load(results / "selection.npz") as file:
             np.savez(tmp_path / "test.npz", X_test=file["X_val"], y_test=file["y_val"])
-        final(room, model, tmp_path / "test.npz", tmp_path)
-        validation = pd.read_csv(room / "validation.csv").query("split == 'val'")
+        final(results, model, tmp_path / "test.npz", tmp_path)
+        validation = pd.read_csv(results / "validation.csv").query("split == 'val'")
         for row in pd.read_csv(tmp_path / f"{model}.csv").itertuples():
             chosen = validation.query("model == @row.model and hyperparameters == @row.hyperparameters").iloc[0]
             assert (row.mse, row.r2) == pytest.approx((chosen["mse"], chosen["r2"]), rel=1e-12)
 
-    def test_the_benchmark(self, room):
-        benchmark = pd.read_csv(room / "benchmark.csv")
+    def test_the_benchmark(self, results):
+        benchmark = pd.read_csv(results / "benchmark.csv")
         assert benchmark.groupby("model")["split"].apply(list).to_dict() == {
             model: ["train", "val", "test"] for model in ("network", "nngp", "rfm", "rfm_direction")
         }
-        with np.load(room / "course/nngp.npz") as file:
+        with np.load(results / "course/nngp.npz") as file:
             mse = np.mean((file["nngp"] - file["y_test"]) ** 2)
         assert benchmark.query("model == 'nngp' and split == 'test'")["mse"].item() == pytest.approx(mse, rel=1e-12)
-        metrics = json.loads((room / "metrics.json").read_text())["course"]
+        metrics = json.loads((results / "metrics.json").read_text())["course"]
         assert metrics["nngp"]["test"] == benchmark.query("model == 'nngp' and split == 'test'")["r2"].item()
 
-    def test_the_comparison_is_that_of_the_scores(self, room):
-        comparison = pd.read_csv(room / "comparison.csv").set_index("other")
-        r2 = pd.read_csv(room / "benchmark.csv").query("split == 'test'").set_index("model")["r2"]
+    def test_the_comparison_is_that_of_the_scores(self, results):
+        comparison = pd.read_csv(results / "comparison.csv").set_index("other")
+        r2 = pd.read_csv(results / "benchmark.csv").query("split == 'test'").set_index("model")["r2"]
         assert set(comparison.index) == {"nngp", "rfm", "rfm_direction"}
         for other, row in comparison.iterrows():
             assert row["difference"] == pytest.approx(r2["network"] - r2[other])
             assert row["low"] < row["difference"] < row["high"]
 
-    def test_the_directions(self, room):
-        directions = pd.read_csv(room / "directions.csv")
+    def test_the_directions(self, results):
+        directions = pd.read_csv(results / "directions.csv")
         for model, some in directions.groupby("model"):
             assert sorted(some["feature"]) == [1, 2, 3, 4]
             assert some["component"].abs().is_monotonic_decreasing
@@ -389,36 +389,36 @@ class TestTheTest:
 
 
 @pytest.fixture(scope="module")
-def handed_in(room) -> Path:
-    costs = [room / f"cost_{name}.csv" for name in ("network", "nngp", "rfm", "test_network", "test_nngp")]
-    costs.append(room / "cost_test_rfm.csv")
-    assert script("challenge_cost", "--costs", *costs, "--output", room / "cost.csv") == (0, "")
+def handed_in(results) -> Path:
+    costs = [results / f"cost_{name}.csv" for name in ("network", "nngp", "rfm", "test_network", "test_nngp")]
+    costs.append(results / "cost_test_rfm.csv")
+    assert script("challenge_cost", "--costs", *costs, "--output", results / "cost.csv") == (0, "")
     options = ["--template", ROOT / "workflow/report/challenge_submission.md.jinja"]
-    options += ["--record", room / "course.json", "--predictions", room / "submission/predictions.csv"]
+    options += ["--record", results / "course.json", "--predictions", results / "submission/predictions.csv"]
     for name in ("benchmark", "directions", "cost"):
-        options += [f"--{name}", room / f"{name}.csv"]
-    outputs = [room / f"course/{model}.npz" for model in ("network", "nngp", "rfm")]
-    options += ["--outputs", *outputs, "--readme", room / "submission/README.md"]
+        options += [f"--{name}", results / f"{name}.csv"]
+    outputs = [results / f"course/{model}.npz" for model in ("network", "nngp", "rfm")]
+    options += ["--outputs", *outputs, "--readme", results / "submission/README.md"]
     assert script("challenge_submission", *options) == (0, "")
-    return room / "submission"
+    return results / "submission"
 
 
 class TestSubmission:
-    def best(self, room) -> pd.DataFrame:
-        benchmark = pd.read_csv(room / "benchmark.csv")
+    def best(self, results) -> pd.DataFrame:
+        benchmark = pd.read_csv(results / "benchmark.csv")
         val = benchmark.query("split == 'val'").sort_values("r2")
         return benchmark[benchmark["model"] == val["model"].iloc[-1]].set_index("split")
 
-    def test_the_predictions_are_those_of_the_model_best_on_validation(self, room, handed_in):
+    def test_the_predictions_are_those_of_the_model_best_on_validation(self, results, handed_in):
         predictions = np.loadtxt(handed_in / "predictions.csv", ndmin=2)
         assert predictions.shape == (50, 1)
-        with np.load(room / "test.npz") as file:
+        with np.load(results / "test.npz") as file:
             mse = np.mean((predictions[:, 0] - file["y_test"]) ** 2)
-        assert mse == pytest.approx(self.best(room).loc["test", "mse"], rel=1e-12)
+        assert mse == pytest.approx(self.best(results).loc["test", "mse"], rel=1e-12)
 
-    def test_the_page_says_what_the_rules_ask(self, room, handed_in):
+    def test_the_page_says_what_the_rules_ask(self, results, handed_in):
         page = (handed_in / "README.md").read_text()
-        best = self.best(room)
+        best = self.best(results)
         for split, words in (("train", "training"), ("val", "validation"), ("test", "test")):
             assert f"| {words} | {best.loc[split, 'mse']:.6g} | {best.loc[split, 'r2']:.4f} |" in page
         for name, value in json.loads(best["hyperparameters"].iloc[0]).items():
@@ -429,26 +429,26 @@ class TestSubmission:
         assert "| selection | " in page
         assert "| test | " in page
 
-    def test_the_cost_adds_up(self, room, handed_in):
-        cost = pd.read_csv(room / "cost.csv").set_index(["model", "step"])
+    def test_the_cost_adds_up(self, results, handed_in):
+        cost = pd.read_csv(results / "cost.csv").set_index(["model", "step"])
         fits = {("network", "selection"): 2, ("nngp", "selection"): 3, ("rfm", "selection"): 4, ("rfm", "test"): 2}
         assert {key: cost.loc[key, "fits"] for key in fits} == fits
         assert (cost[["seconds", "cpu_seconds", "peak_memory_mib"]] > 0).all(axis=None)
 
 
 class TestFigures:
-    def draw(self, room: Path, folder: Path) -> dict[str, str]:
+    def draw(self, results: Path, folder: Path) -> dict[str, str]:
         folder.mkdir()
-        options = ["--benchmark", room / "benchmark.csv", "--validation", room / "validation.csv"]
-        options += ["--records", room / "course.json", "--benchmark-figure", folder / "benchmark.svg"]
+        options = ["--benchmark", results / "benchmark.csv", "--validation", results / "validation.csv"]
+        options += ["--records", results / "course.json", "--benchmark-figure", folder / "benchmark.svg"]
         assert script("challenge_figures", *options, "--ridges", folder / "ridges.svg") == (0, "")
-        options = ["--directions", room / "directions.csv", "--outputs", room / "course/rfm.npz"]
-        options += ["--record", room / "course.json", "--output", folder / "direction.svg"]
+        options = ["--directions", results / "directions.csv", "--outputs", results / "course/rfm.npz"]
+        options += ["--record", results / "course.json", "--output", folder / "direction.svg"]
         assert script("challenge_direction", *options) == (0, "")
         return {path.name: path.read_text() for path in folder.iterdir()}
 
-    def test_every_model_is_drawn_and_the_stand_in_is_marked(self, room, tmp_path):
-        drawn = self.draw(room, tmp_path / "a")
+    def test_every_model_is_drawn_and_the_stand_in_is_marked(self, results, tmp_path):
+        drawn = self.draw(results, tmp_path / "a")
         # Words are drawn as shapes, each after a comment that has them.
         for words in ("network", "ReLU NNGP", "feature machine", "its direction alone", "course challenge: small data"):
             assert f"<!-- {words} -->" in drawn["benchmark.svg"], words
@@ -457,8 +457,8 @@ class TestFigures:
         for words in ("truth", "feature machine", "network", "small data"):
             assert f"<!-- {words} -->" in drawn["direction.svg"], words
 
-    def test_the_same_bytes_again(self, room, tmp_path):
-        assert self.draw(room, tmp_path / "a") == self.draw(room, tmp_path / "b")
+    def test_the_same_bytes_again(self, results, tmp_path):
+        assert self.draw(results, tmp_path / "a") == self.draw(results, tmp_path / "b")
 
 
 JOBS = (

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from nngplab.datasets import cifar10
-from nngplab.datasets.cifar10 import FILES, FOLDER, SPLITS, extract, read_batch, sha256_of, verified_files, verify
+from nngplab.datasets.cifar10 import FILES, FOLDER, SPLITS, check_images, extract_archive, read_batch, verify_files
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
 from nngplab.errors import InputError
+from nngplab.pipeline.files import file_sha256
 from tests.helpers.checkout import ROOT
 
 REAL = ROOT.parent / "shared/cifar10/cifar-10-real-subset.tar.gz"
@@ -67,7 +68,7 @@ def folder(tmp_path):
 
 def test_an_archive_is_unpacked_and_nothing_else_is_left(tmp_path):
     archive = whole(tmp_path / "a.tar.gz")
-    extract(archive, tmp_path / "data" / FOLDER, sha256_of(archive))
+    extract_archive(archive, tmp_path / "data" / FOLDER, file_sha256(archive))
     assert {path.name: path.read_bytes() for path in (tmp_path / "data" / FOLDER).iterdir()} == contents()
     assert [path.name for path in (tmp_path / "data").iterdir()] == [FOLDER]
 
@@ -76,7 +77,7 @@ def test_a_wrong_checksum_is_told_before_the_archive_is_opened(tmp_path):
     path = tmp_path / "a.tar.gz"
     path.write_bytes(b"no archive at all")
     with pytest.raises(InputError, match=f"{hashlib.sha256(path.read_bytes()).hexdigest()} instead of 1234"):
-        extract(path, tmp_path / FOLDER, "1234")
+        extract_archive(path, tmp_path / FOLDER, "1234")
 
 
 def special(name: str, kind: bytes, target: str = "", size: int = 0) -> tuple[tarfile.TarInfo, bytes]:
@@ -99,7 +100,7 @@ HOSTILE = {
     "pipe": special(f"{FOLDER}/test_batch", tarfile.FIFOTYPE),
     "folder as file": special(f"{FOLDER}/test_batch", tarfile.DIRTYPE),
     "linked folder": special(FOLDER, tarfile.SYMTYPE, ".."),
-    "large": special(f"{FOLDER}/test_batch", tarfile.REGTYPE, size=cifar10.MEMBER_BYTES + 1),
+    "large": special(f"{FOLDER}/test_batch", tarfile.REGTYPE, size=cifar10.MAX_FILE_SIZE + 1),
 }
 
 
@@ -109,7 +110,7 @@ def test_a_hostile_member_is_refused_and_nothing_is_unpacked(tmp_path, kind, fir
     archive = archive_of(tmp_path / "a.tar.gz", HOSTILE[kind]) if first else whole(tmp_path / "a.tar.gz", HOSTILE[kind])
     target = tmp_path / "data" / FOLDER
     with pytest.raises(InputError, match=r"a\.tar\.gz"):
-        extract(archive, target, sha256_of(archive))
+        extract_archive(archive, target, file_sha256(archive))
     assert list((tmp_path / "data").rglob("*")) == [target]
     assert not Path("/tmp/outside").exists()  # noqa: S108
 
@@ -121,25 +122,25 @@ def test_a_bomb_in_a_header_is_refused_before_it_fills_the_memory(tmp_path):
     path = tmp_path / "a.tar.gz"
     with gzip.open(path, "wb", compresslevel=1) as stream:
         stream.write(header.tobuf(tarfile.GNU_FORMAT))
-        for _ in range(cifar10.ARCHIVE_BYTES // (1 << 24) + 1):
+        for _ in range(cifar10.MAX_ARCHIVE_SIZE // (1 << 24) + 1):
             stream.write(bytes(1 << 24))
-    with pytest.raises(InputError, match="unpacks to more than"):
-        extract(path, tmp_path / FOLDER, sha256_of(path))
+    with pytest.raises(InputError, match="expands to more than"):
+        extract_archive(path, tmp_path / FOLDER, file_sha256(path))
 
 
 def test_a_missing_member_is_named(tmp_path):
     members = [plain(f"{FOLDER}/{name}", payload) for name, payload in contents().items() if name != "data_batch_3"]
     archive = archive_of(tmp_path / "a.tar.gz", *members)
     with pytest.raises(InputError, match="lacks cifar-10-batches-py/data_batch_3"):
-        extract(archive, tmp_path / FOLDER, sha256_of(archive))
+        extract_archive(archive, tmp_path / FOLDER, file_sha256(archive))
 
 
 @pytest.mark.parametrize("cut", [10, 1000, -100])
 def test_a_damaged_archive_is_told(tmp_path, cut):
     path = whole(tmp_path / "a.tar.gz")
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(InputError, match="cannot be unpacked"):
-        extract(path, tmp_path / FOLDER, sha256_of(path))
+    with pytest.raises(InputError, match="cannot be extracted"):
+        extract_archive(path, tmp_path / FOLDER, file_sha256(path))
 
 
 @pytest.mark.parametrize("protocol", range(2, 5))
@@ -213,7 +214,7 @@ def test_what_is_no_batch_is_told(tmp_path, payload):
 
 
 def test_a_small_archive_reports_its_true_counts(folder):
-    checks, counts = verify(folder)
+    checks, counts = check_images(folder)
     table = checks.set_index(["split", "check"])
     assert table.loc[("train", "images")].tolist() == ["50,000", "100", False]
     assert table.loc[("test", "images per class")].tolist() == ["1,000", "2", False]
@@ -223,24 +224,24 @@ def test_a_small_archive_reports_its_true_counts(folder):
 
 
 def test_the_numbers_of_images_are_metrics(folder, tmp_path):
-    verified_files(folder).to_csv(tmp_path / "files.csv", index=False)
+    verify_files(folder).to_csv(tmp_path / "files.csv", index=False)
     (tmp_path / "provenance.json").write_text('{"label": "small images"}')
     options = ["--folder", folder, "--files", tmp_path / "files.csv", "--provenance", tmp_path / "provenance.json"]
     options += [word for name in ("counts", "checks", "metrics") for word in (f"--{name}", tmp_path / name)]
     subprocess.run([sys.executable, ROOT / "workflow/scripts/cifar10_check.py", *options], check=True)
     found = json.loads((tmp_path / "metrics").read_text())
-    failed = (~verify(folder)[0]["passed"]).sum()
+    failed = (~check_images(folder)[0]["passed"]).sum()
     assert found == {"images": "small images", "train_images": 100, "test_images": 20, "failed_checks": failed}
 
 
 def test_full_size_and_balance_pass_every_check(folder, monkeypatch):
     monkeypatch.setattr(cifar10, "SPLITS", {"train": (SPLITS["train"][0], 100), "test": (SPLITS["test"][0], 20)})
-    assert verify(folder)[0]["passed"].all()
+    assert check_images(folder)[0]["passed"].all()
 
 
 def test_classes_out_of_balance_are_reported(folder):
     (folder / "test_batch").write_bytes(pickle.dumps(batch(1, labels=[0, 1] * 10), 2))
-    table = verify(folder)[0].set_index(["split", "check"])
+    table = check_images(folder)[0].set_index(["split", "check"])
     assert table.loc[("test", "images per class"), "found"] == "0 to 10"
     assert not table.loc[("test", "range of the labels"), "passed"]
 
@@ -262,18 +263,18 @@ def test_classes_out_of_balance_are_reported(folder):
 def test_wrong_images_or_labels_are_errors(folder, changes, named):
     (folder / "data_batch_4").write_bytes(pickle.dumps(batch(1, **changes), 3))
     with pytest.raises(InputError, match=f"data_batch_4.*{named}"):
-        verify(folder)
+        check_images(folder)
 
 
 @pytest.mark.parametrize("names", [None, LABELS[:9], [*LABELS[:9], 9]])
 def test_class_names_must_be_ten(folder, names):
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names}, 2))
     with pytest.raises(InputError, match=r"batches\.meta"):
-        verify(folder)
+        check_images(folder)
 
 
 def test_torchvision_reads_verified_files(folder):
-    files = verified_files(folder)
+    files = verify_files(folder)
     test = VerifiedCIFAR10(folder, files, train=False)
     assert len(VerifiedCIFAR10(folder, files, train=True)) == 100
     assert test.classes == LABELS
@@ -285,21 +286,21 @@ def test_torchvision_reads_verified_files(folder):
 
 @pytest.mark.parametrize("name", ["data_batch_2", "test_batch", "batches.meta"])
 def test_torchvision_never_opens_a_file_that_was_not_verified(folder, name):
-    files = verified_files(folder)
+    files = verify_files(folder)
     trace = folder / "trace"
     (folder / name).write_bytes(pickle.dumps(Call(os.system, f"touch {trace}")))
     with pytest.raises(InputError, match="does not hold the files that were verified"):
         VerifiedCIFAR10(folder, files, train=False)
     assert not trace.exists()
     with pytest.raises(InputError, match=name):
-        verified_files(folder)
+        verify_files(folder)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real images are not beside this checkout (../shared/cifar10)")
 def test_the_real_images_are_read_and_counted(tmp_path):
     folder = tmp_path / FOLDER
-    extract(REAL, folder, REAL_SHA256)
-    checks, counts = verify(folder)
+    extract_archive(REAL, folder, REAL_SHA256)
+    checks, counts = check_images(folder)
     assert checks.loc[checks["check"] == "images", "found"].tolist() == ["5,000", "1,000"]
     assert counts.groupby("split")["count"].sum().to_dict() == {"train": 5000, "test": 1000}
     assert counts["class"].tolist()[:2] == ["airplane", "automobile"]
@@ -308,5 +309,5 @@ def test_the_real_images_are_read_and_counted(tmp_path):
         found = read_batch(folder / name)
         np.testing.assert_array_equal(found.pop("data"), trusted.pop("data"))
         assert found == trusted
-    dataset = VerifiedCIFAR10(folder, verified_files(folder), train=True)
+    dataset = VerifiedCIFAR10(folder, verify_files(folder), train=True)
     assert len(dataset) == 5000

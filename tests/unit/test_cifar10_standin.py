@@ -5,20 +5,21 @@ import pytest
 import torch
 
 from nngplab.datasets import cifar10_standin
-from nngplab.datasets.cifar10 import FOLDER, extract, sha256_of, verified_files, verify
-from nngplab.datasets.cifar10_standin import SCENES, Painter, natural_texture, write_archive
+from nngplab.datasets.cifar10 import FOLDER, check_images, extract_archive, verify_files
+from nngplab.datasets.cifar10_standin import SHAPES, SceneGenerator, natural_texture, write_archive
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
+from nngplab.pipeline.files import file_sha256
 
 
 @pytest.fixture(scope="module")
 def sample():
     """Training images (16000, 3072) with labels, and test images (2000, 3072) with labels."""
-    painter = Painter(88)
+    painter = SceneGenerator(88)
     return *painter.batch("data_batch_1", 16_000), *painter.batch("test_batch", 2000)
 
 
 def test_a_small_archive_has_the_official_layout_and_the_same_bytes_twice(tmp_path, monkeypatch):
-    monkeypatch.setattr(Painter.batch, "__defaults__", (50,))
+    monkeypatch.setattr(SceneGenerator.batch, "__defaults__", (50,))
     paths = [tmp_path / "a.tar.gz", tmp_path / "b.tar.gz", tmp_path / "c.tar.gz"]
     for path, seed in zip(paths, (1, 1, 2), strict=True):
         write_archive(path, seed)
@@ -26,23 +27,23 @@ def test_a_small_archive_has_the_official_layout_and_the_same_bytes_twice(tmp_pa
     assert first == again
     assert first != other
     folder = tmp_path / FOLDER
-    extract(paths[0], folder, sha256_of(paths[0]))
-    checks, counts = verify(folder)
+    extract_archive(paths[0], folder, file_sha256(paths[0]))
+    checks, counts = check_images(folder)
     assert checks.loc[checks["check"] == "images", "found"].tolist() == ["250", "50"]
     assert counts["count"].tolist() == [25] * 10 + [5] * 10
-    dataset = VerifiedCIFAR10(folder, verified_files(folder), train=False)
-    assert dataset.classes == [scene.name for scene in SCENES]
+    dataset = VerifiedCIFAR10(folder, verify_files(folder), train=False)
+    assert dataset.classes == [shape.name for shape in SHAPES]
     assert "not CIFAR-10" in (folder / "readme.html").read_text()
 
 
 def test_it_is_written_at_the_size_of_cifar10():
-    assert cifar10_standin.BATCH == 10_000
-    assert Painter.batch.__defaults__ == (10_000,)
+    assert cifar10_standin.BATCH_SIZE == 10_000
+    assert SceneGenerator.batch.__defaults__ == (10_000,)
 
 
 def test_its_classes_are_not_those_of_cifar10():
     real = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
-    names = [scene.name for scene in SCENES]
+    names = [shape.name for shape in SHAPES]
     assert len(set(names)) == 10
     assert not real & set(names)
 

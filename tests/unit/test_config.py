@@ -1,4 +1,4 @@
-"""The configuration: the sheet as set, and one clear line for each fault."""
+"""The configuration: the problem set, and one clear line for each fault."""
 
 import copy
 import sys
@@ -31,7 +31,7 @@ def properties(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[s
     return found
 
 
-def test_the_config_is_the_sheet():
+def test_the_config_is_the_problem_set():
     """Problems 11 and 12: d = 200, n = 100, 5,000 test samples, L = 1/200, four kernels, k = 1, 2, 4, ..., 1024."""
     section = CONFIG["kernel_regression"]
     assert (section["d"], section["n"], section["n_test"]) == (200, 100, 5000)
@@ -81,7 +81,10 @@ FAULTS = [
         {"extra_activations": ["x * tanh(x)"]},
         "config: extra_activations[0] is x * tanh(x); allowed: a string that matches",
     ),
-    ({"extra_activations": "swish"}, "config: extra_activations is swish; allowed: a list without duplicates; each item: a string"),
+    (
+        {"extra_activations": "swish"},
+        "config: extra_activations is swish; allowed: a list without duplicates; each item: a string",
+    ),
     ({"width_sweep": {"widths": [1, -4]}}, "config: width_sweep.widths[1] is -4; allowed: an integer from 1 to 65536"),
     ({"width_sweep": {"widths": []}}, "config: width_sweep.widths is []; allowed: a non-empty list"),
     ({"width_sweep": {"widths": [2, 2]}}, "allowed: a non-empty list without duplicates; each item: an integer"),

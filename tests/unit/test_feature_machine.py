@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from nngplab.datasets.challenge import course_standin
+from nngplab.datasets.challenge import draw_stand_in
 from nngplab.errors import InputError
 from nngplab.kernels.gram import laplace, row_blocks
 from nngplab.regression.estimator import KernelRegression
@@ -132,7 +132,7 @@ class TestFit:
         assert np.linalg.eigvalsh(M)[0] > -1e-12
 
     def test_it_finds_the_direction_of_the_stand_in_and_predicts_by_it(self):
-        course, u = course_standin(88)
+        course, u = draw_stand_in(88)
         X, y = course.X_train[:2000], course.y_train[:2000]
         model = RecursiveFeatureMachine(iterations=3).fit(X, y)
         assert abs(model.leading_direction_ @ u) > 0.999

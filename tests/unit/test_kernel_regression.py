@@ -62,8 +62,8 @@ def read(path: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
-    """The sheet's own data set, with four repeats."""
-    folder = tmp_path_factory.mktemp("sheet")
+    """The data set of the problem set, with four repeats."""
+    folder = tmp_path_factory.mktemp("problem_set")
     data = draw(folder, seed=88, n=100, d=200, n_test=5000)
     ended = fit(folder, data, threads=2)
     assert ended.returncode == 0, ended.stderr

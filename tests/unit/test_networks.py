@@ -24,7 +24,7 @@ def data(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def half_squared_error(net: OneHiddenLayer, X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
-    """The sheet's loss, 1/2 ||y - f(X)||²."""
+    """The loss of the problem set, 1/2 ||y - f(X)||²."""
     return 0.5 * ((Y - net(X)) ** 2).sum()
 
 
@@ -149,11 +149,14 @@ class TestFullyConnected:
         np.testing.assert_allclose(net.hidden(X).detach().numpy(), values, rtol=1e-12)
         np.testing.assert_allclose(net(X).detach().numpy(), values @ W_last.T + b_last, rtol=1e-12)
 
-    def test_one_hidden_layer_is_that_of_the_sheet(self):
+    def test_one_hidden_layer_is_that_of_the_problem_set(self):
         """The weights, their names and their order, so that the files and the optimisers of both are the same."""
-        net, sheet = FullyConnected(D_IN, K, 1, D_OUT, "relu", seed=88), OneHiddenLayer(D_IN, K, D_OUT, "relu", seed=88)
+        net, expected = (
+            FullyConnected(D_IN, K, 1, D_OUT, "relu", seed=88),
+            OneHiddenLayer(D_IN, K, D_OUT, "relu", seed=88),
+        )
         for (name, weights), (expected_name, expected) in zip(
-            net.state_dict().items(), sheet.state_dict().items(), strict=True
+            net.state_dict().items(), expected.state_dict().items(), strict=True
         ):
             assert name == expected_name
             assert torch.equal(weights, expected)

@@ -238,7 +238,7 @@ class TestSingular:
         pivot = float(re.search(r"row 60 is (\S+)", str(caught.value))[1])
         assert abs(pivot) < 100 * np.finfo(float).eps
 
-    def test_the_sheets_misprint_is_no_kernel(self, data):
+    def test_the_misprint_in_the_problem_set_is_no_kernel(self, data):
         def printed(X, Z):
             xi = np.clip(X @ Z.T, -1, 1)
             return (xi * (np.pi * np.arccos(xi)) + np.sqrt(1 - xi**2)) / np.pi

@@ -1,4 +1,4 @@
-"""The data of Problems 11 and 12, against the sheet read line by line."""
+"""The data of Problems 11 and 12, against the problem set, line by line."""
 
 import pickle
 
@@ -10,7 +10,7 @@ from nngplab.errors import InputError
 from nngplab.regression.estimator import KernelRegression
 
 
-def test_the_sheet_line_by_line():
+def test_the_problem_set_line_by_line():
     np.random.seed(88)
     X = np.random.normal(size=(100, 200))
     X_t = np.random.normal(size=(5000, 200))
@@ -69,10 +69,12 @@ class TestFile:
     @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off", pickle.dumps({"X": 1})])
     def test_another_file_is_told_in_one_line(self, content, tmp_path):
         (tmp_path / "sine_target.npz").write_bytes(content)
-        with pytest.raises(InputError, match=r"sine_target\.npz is no sine-target data set .*: remove it, run again$"):
+        with pytest.raises(
+            InputError, match=r"sine_target\.npz is not a sine-target data set .*: remove it and run again$"
+        ):
             read_sine_target(tmp_path / "sine_target.npz")
 
     def test_so_is_another_archive(self, tmp_path):
         np.savez(tmp_path / "sine_target.npz", X=np.zeros((2, 2)))
-        with pytest.raises(InputError, match="no sine-target data set"):
+        with pytest.raises(InputError, match="not a sine-target data set"):
             read_sine_target(tmp_path / "sine_target.npz")

@@ -30,7 +30,7 @@ def layers(draws, k, seed=0):
 
 
 def by_hand(B):
-    """The errors of one net, as the sheet writes it: f(x) = sqrt(2) / sqrt(k) A relu(B x)."""
+    """The errors of one net, as the problem set writes it: f(x) = sqrt(2) / sqrt(k) A relu(B x)."""
     k = len(B)
     F, F_test = (np.sqrt(2) / np.sqrt(k) * np.maximum(B @ X.T, 0).T for X in (DATA.X, DATA.X_test))
     A = np.linalg.lstsq(F, DATA.y)[0]
