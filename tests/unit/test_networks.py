@@ -156,7 +156,7 @@ class TestFullyConnected:
             OneHiddenLayer(D_IN, K, D_OUT, "relu", seed=88),
         )
         for (name, weights), (expected_name, expected) in zip(
-            net.state_dict().items(), expected.state_dict().items(), strict=True
+            net.state_dict().items(), reference.state_dict().items(), strict=True
         ):
             assert name == expected_name
             assert torch.equal(weights, expected)
