@@ -151,10 +151,8 @@ class TestFullyConnected:
 
     def test_one_hidden_layer_is_that_of_the_problem_set(self):
         """The weights, their names and their order, so that the files and the optimisers of both are the same."""
-        net, expected = (
-            FullyConnected(D_IN, K, 1, D_OUT, "relu", seed=88),
-            OneHiddenLayer(D_IN, K, D_OUT, "relu", seed=88),
-        )
+        net = FullyConnected(D_IN, K, 1, D_OUT, "relu", seed=88)
+        reference = OneHiddenLayer(D_IN, K, D_OUT, "relu", seed=88)
         for (name, weights), (expected_name, expected) in zip(
             net.state_dict().items(), reference.state_dict().items(), strict=True
         ):
