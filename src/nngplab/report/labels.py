@@ -1,35 +1,29 @@
-"""Names in words, for figures and pages."""
+"""Names in words of activations, kernels, models and data sets, for figures and pages.
 
-_ACTIVATIONS = {
-    "relu": "ReLU",
-    "leaky_relu": "leaky ReLU",
-    "absolute": "absolute value",
-    "gaussian": "Gaussian",
-    "gelu": "GELU",
-    "monomial_2": "square",
-    "monomial_3": "cube",
-    "hermite_2": "Hermite 2",
-    "hermite_3": "Hermite 3",
-}
-_NO_ACTIVATIONS = {"laplace": "Laplace kernel", "linear": "linear kernel", "zero": "zero predictor"}
-# The models of Problem 13 that are no kernels.
+The name of an activation with a closed form stands at its dual, in `nngplab.kernels.duals`.
+"""
+
+from nngplab.kernels.duals import DUALS
+
+DATASETS = {"course": "course challenge", "cifar10": "CIFAR-10"}
+_BASELINES = {"laplace": "Laplace kernel", "linear": "linear kernel", "zero": "zero predictor"}
+# The models of Problem 13 that are not named after an activation or a kernel.
 _MODELS = {
     "network": "network",
     "nngp": "ReLU NNGP",
     "rfm": "feature machine",
     "rfm_direction": "its direction alone",
 }
-DATASETS = {"course": "course challenge", "cifar10": "CIFAR-10"}
 
 
 def activation_label(activation: str) -> str:
     """Return the name in words of an activation."""
-    return _ACTIVATIONS.get(activation, activation.replace("_", " "))
+    return DUALS[activation].label if activation in DUALS else activation.replace("_", " ")
 
 
 def kernel_label(kernel: str) -> str:
-    """Return the name in words of a kernel or baseline: "relu" is the ReLU NNGP."""
-    return _NO_ACTIVATIONS.get(kernel, f"{activation_label(kernel)} NNGP")
+    """Return the name in words of a kernel or baseline; "relu" is the ReLU NNGP."""
+    return _BASELINES.get(kernel) or f"{activation_label(kernel)} NNGP"
 
 
 def model_label(model: str) -> str:

@@ -5,15 +5,11 @@ from collections.abc import Iterable
 
 import seaborn
 
+from nngplab.kernels.duals import DUALS
 from nngplab.report.figures.style import BLACK, COLOURS, GREY
 
-# Those of the kernels that are drawn most.
-KERNEL_COLOURS = {
-    "relu": COLOURS[0],
-    "sine": COLOURS[1],
-    "erf": COLOURS[2],
-    "cosine": COLOURS[4],
-    "exponential": COLOURS[5],
+# Those of activations stand at their duals.
+KERNEL_COLOURS = {name: dual.colour for name, dual in DUALS.items() if dual.colour} | {
     "laplace": COLOURS[3],
     "linear": GREY,
     "zero": BLACK,
