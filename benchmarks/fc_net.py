@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
-from nngplab.datasets.cifar10 import CLASSES, PIXELS
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, as_inputs, channel_statistics, in_memory
+from nngplab.datasets.cifar10 import N_CLASSES, N_FEATURES
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, standardise, channel_statistics, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import Batches, mirrored, shuffled_batches, train
 from nngplab.pipeline.devices import resolve_device
@@ -37,7 +37,7 @@ def bring(batches: Iterable[tuple[Tensor, Tensor]]) -> None:
 
 
 def seconds(batches: Batches, device: torch.device, training: bool) -> float:
-    network = OneHiddenLayer(PIXELS, 128, CLASSES, "relu", seed=0).to(device)
+    network = OneHiddenLayer(N_FEATURES, 128, N_CLASSES, "relu", seed=0).to(device)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     start = time.perf_counter()
     if training:
@@ -53,9 +53,9 @@ def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     device = resolve_device(arguments.device)
     dataset = VerifiedCIFAR10(arguments.folder, pd.read_csv(arguments.files), train=True)
-    images, labels = in_memory(dataset)
+    images, labels = to_tensors(dataset)
     mean, std = channel_statistics(images)
-    X, plain_X, y = (tensor.to(device) for tensor in (as_inputs(images, mean, std), images.float() / 255, labels))
+    X, plain_X, y = (tensor.to(device) for tensor in (standardise(images, mean, std), images.float() / 255, labels))
     size = arguments.batch_size
     full = [transforms.RandomHorizontalFlip(), transforms.ToTensor(), transforms.Normalize(mean, std)]
     pairs = {
@@ -74,7 +74,7 @@ def main(arguments: argparse.Namespace) -> None:
             rows.append(
                 {
                     "preprocessing": preprocessing,
-                    "epoch": "batches brought and trained on" if training else "batches brought",
+                    "epoch": "load and train" if training else "load",
                     "one_by_one_seconds": np.median(slow_seconds),
                     "in_memory_seconds": np.median(fast_seconds),
                     "ratio": np.median(ratio),

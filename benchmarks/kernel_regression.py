@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nngplab.datasets.cifar10 import CLASSES, FOLDER, PIXELS, TEST_BATCHES, TRAIN_BATCHES, read_batch
+from nngplab.datasets.cifar10 import N_CLASSES, FOLDER, N_FEATURES, TEST_BATCHES, TRAIN_BATCHES, read_batch
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_json
@@ -401,8 +401,8 @@ def samples(arguments: argparse.Namespace) -> tuple[Array, Array, Array, Array, 
     n, n_test = arguments.n, arguments.n_test
     if not folder.is_dir():
         rng = generator(arguments.seed, "benchmark")
-        X, X_test = (rng.standard_normal((rows, PIXELS), dtype=np.float32) for rows in (n, n_test))
-        teacher = rng.standard_normal((PIXELS, CLASSES), dtype=np.float32)
+        X, X_test = (rng.standard_normal((rows, N_FEATURES), dtype=np.float32) for rows in (n, n_test))
+        teacher = rng.standard_normal((N_FEATURES, N_CLASSES), dtype=np.float32)
         labels, labels_test = (np.argmax(rows @ teacher, axis=1) for rows in (X, X_test))
         what = "Gaussian rows"
         print(f"{folder} is not there: taking {what}; for images, `snakemake --cores 2 cifar10` first", file=sys.stderr)
@@ -550,7 +550,7 @@ def versions() -> str:
 
 def compare(arguments: argparse.Namespace) -> None:
     X, labels, X_test, labels_test, what = samples(arguments)
-    y = np.eye(CLASSES, dtype=np.float32)[labels]
+    y = np.eye(N_CLASSES, dtype=np.float32)[labels]
     case = {"n": len(X), "n_test": len(X_test), "d": X.shape[1], "outputs": y.shape[1], "ridge": arguments.ridge}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from nngplab.pipeline.config import describe, load_schema
-from nngplab.pipeline.files import written_whole
+from nngplab.pipeline.files import atomic_write
 
 HEADER = """<!-- Made from workflow/schemas/config.schema.yaml: `make docs/configuration.md`. -->
 # Configuration
@@ -49,7 +49,7 @@ def main() -> None:
     output = parser.parse_args().output
     schema = load_schema(Path("workflow/schemas/config.schema.yaml"))
     config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
-    with written_whole(output) as beside:
+    with atomic_write(output) as beside:
         beside.write_text(page(schema, config), encoding="utf-8")
 
 

@@ -1,8 +1,8 @@
-"""The error that a user can mend."""
+"""The error for bad input."""
 
 
 class InputError(ValueError):
-    """Bad input, told in one line: what is wrong, where, and what to do.
+    """Bad input, described in one line: what is wrong, where, and what to do.
 
-    Programs print its message without a traceback (`nngplab.pipeline.cli.run`).
+    Scripts print its message without a traceback (`nngplab.pipeline.cli.run`).
     """

@@ -10,7 +10,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     seed, files = arguments.seed, pd.read_csv(arguments.files)
     train_set, test_set = (VerifiedCIFAR10(arguments.folder, files, train=train) for train in (True, False))
-    train_images, test_images = in_memory(train_set)[0], in_memory(test_set)[0]
+    train_images, test_images = to_tensors(train_set)[0], to_tensors(test_set)[0]
     shown = shuffled(seed, "test", len(test_images))[: arguments.test_images]
     test = test_images[shown].double() / 255
     noise = torch.from_numpy(standard_normal(seed, "noise", len(test), test.shape[1]))

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
 from nngplab.problems.attractors import iterate, load_network, shuffled, standard_normal
@@ -73,7 +73,7 @@ class Labelled:
     """Images by their numbers in a data set, and the names of their classes."""
 
     def __init__(self, dataset: VerifiedCIFAR10):
-        self.images, self.labels = in_memory(dataset)
+        self.images, self.labels = to_tensors(dataset)
         self.classes = dataset.classes
 
     def pixels(self, numbers: list[int]) -> Tensor:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
@@ -17,7 +17,7 @@ from nngplab.problems.attractors import Attempt, curvature_bound, descend, fit, 
 def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     files = pd.read_csv(arguments.files)
-    images, _ = in_memory(VerifiedCIFAR10(arguments.folder, files, train=True))
+    images, _ = to_tensors(VerifiedCIFAR10(arguments.folder, files, train=True))
     n, size = arguments.n_images, len(images)
     if n >= size:
         raise InputError(

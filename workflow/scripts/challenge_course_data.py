@@ -5,21 +5,20 @@ from pathlib import Path
 
 import numpy as np
 
-from nngplab.datasets.challenge import course_files, course_standin, read_course
-from nngplab.datasets.download import sha256_of
+from nngplab.datasets.challenge import find_course_files, draw_stand_in, read_course_data
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import write_json, write_npz
+from nngplab.pipeline.files import file_sha256, write_json, write_npz
 
 STAND_IN = "STAND-IN DATA, NOT THE COURSE'S"
 
 
 def main(arguments: argparse.Namespace) -> None:
-    files = course_files(arguments.folder)
+    files = find_course_files(arguments.folder)
     if files:
-        course, direction = read_course(arguments.folder), None
+        course, direction = read_course_data(arguments.folder), None
     else:
-        course, direction = course_standin(arguments.seed)
+        course, direction = draw_stand_in(arguments.seed)
     n, d = course.X_train.shape
     n_train = arguments.n_train or n
     if n_train > n:
@@ -39,7 +38,7 @@ def main(arguments: argparse.Namespace) -> None:
         {
             "label": "the course's data" if files else STAND_IN,
             "stand_in": not files,
-            "files": {path.name: sha256_of(path) for path in files},
+            "files": {path.name: file_sha256(path) for path in files},
             "direction": None if direction is None else direction.tolist(),
             "n_train": n_train,
             "n_val": len(course.X_val),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import written_whole
+from nngplab.pipeline.files import atomic_write
 from nngplab.report.labels import model_label
 
 DATASET = "course"
@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
     page = jinja2.Template(
         arguments.template.read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    with written_whole(arguments.readme) as beside:
+    with atomic_write(arguments.readme) as beside:
         words = page.render(**facts(best, benchmark, directions, cost), record=record, label=model_label)
         beside.write_text(words.strip() + "\n", encoding="utf-8")
 
@@ -37,7 +37,7 @@ def write_predictions(model: str, paths: list[Path], output: Path) -> None:
     for path in paths:
         with np.load(path) as file:
             if model in file.files:
-                with written_whole(output) as beside:
+                with atomic_write(output) as beside:
                     pd.DataFrame(file[model]).to_csv(beside, index=False, header=False, lineterminator="\n")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.datasets.cifar10 import verified_files, verify
+from nngplab.datasets.cifar10 import verify_files, check_images
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
@@ -16,9 +16,9 @@ log = logging.getLogger("nngplab.cifar10_check")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    if not verified_files(arguments.folder).equals(pd.read_csv(arguments.files)):
+    if not verify_files(arguments.folder).equals(pd.read_csv(arguments.files)):
         raise InputError(f"{arguments.folder} does not hold the files of {arguments.files}: unpack the archive again")
-    checks, counts = verify(arguments.folder)
+    checks, counts = check_images(arguments.folder)
     for row in checks[~checks["passed"]].itertuples():
         log.warning("%s, %s: %s instead of %s", row.split, row.check, row.found, row.expected)
     write_csv(checks, arguments.checks)

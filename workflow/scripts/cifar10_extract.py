@@ -4,15 +4,15 @@ import argparse
 import json
 from pathlib import Path
 
-from nngplab.datasets.cifar10 import extract, verified_files
+from nngplab.datasets.cifar10 import extract_archive, verify_files
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 
 
 def main(arguments: argparse.Namespace) -> None:
     provenance = json.loads(arguments.provenance.read_text(encoding="utf-8"))
-    extract(arguments.archive, arguments.output_folder, provenance["sha256"])
-    write_csv(verified_files(arguments.output_folder), arguments.files)
+    extract_archive(arguments.archive, arguments.output_folder, provenance["sha256"])
+    write_csv(verify_files(arguments.output_folder), arguments.files)
 
 
 if __name__ == "__main__":

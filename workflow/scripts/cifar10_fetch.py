@@ -1,4 +1,4 @@
-"""Fetch the CIFAR-10 archive, or take another one, or generate the stand-in, and say which and why."""
+"""Provide the CIFAR-10 archive from one of four sources, and record which one and why."""
 
 import argparse
 import logging
@@ -8,60 +8,61 @@ from typing import Any
 
 from nngplab.datasets.cifar10 import OFFICIAL, OFFICIAL_MD5, OFFICIAL_URL
 from nngplab.datasets.cifar10_standin import write_archive
-from nngplab.datasets.download import DownloadError, Manners, download, sha256_of
+from nngplab.datasets.download import DownloadError, DownloadPolicy, download
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import write_json, written_whole
+from nngplab.pipeline.files import atomic_write, file_sha256, write_json
 
 log = logging.getLogger("nngplab.cifar10_fetch")
 
-WAYS_ON = (
-    "(1) the archive from elsewhere: cifar10.source: archive, with its path in cifar10.archive and its checksum in "
-    "cifar10.sha256; (2) generated images: cifar10.source: stand-in; (3) cifar10.source: auto with a DVC remote that "
-    "holds the archive: dvc remote add --default NAME URL"
+HINT = (
+    "(1) use an archive of your own: cifar10.source: archive, with its path in cifar10.archive and its checksum in "
+    "cifar10.sha256; (2) use generated images: cifar10.source: stand-in; (3) use a DVC remote that holds the archive: "
+    "cifar10.source: auto, and dvc remote add --default NAME URL"
 )
 STAND_IN = "STAND-IN IMAGES, NOT CIFAR-10"
-Choice = dict[str, Any]
+# The entries of the provenance that depend on the source: source, reason and, after a download, attempts.
+Source = dict[str, Any]
 
 
 def main(arguments: argparse.Namespace) -> None:
-    choose = {"auto": automatic, "archive": given_archive, "official": official, "stand-in": stand_in}
-    choice = choose[arguments.source](arguments)
-    sha256 = sha256_of(arguments.output)
+    sources = {"auto": auto, "archive": given_archive, "official": official_archive, "stand-in": stand_in}
+    source = sources[arguments.source](arguments)
+    sha256 = file_sha256(arguments.output)
     is_official = sha256 == OFFICIAL.sha256
-    if choice["source"] == "stand-in":
+    if source["source"] == "stand-in":
         label = STAND_IN
     elif is_official:
         label = "CIFAR-10"
     else:
         label = arguments.label or f"images from the archive {arguments.archive.name}"
     provenance = {
-        "source": choice["source"],
+        "source": source["source"],
         "label": label,
-        "stand_in": choice["source"] == "stand-in",
+        "stand_in": source["source"] == "stand-in",
         "official": is_official,
-        "reason": choice["reason"],
+        "reason": source["reason"],
         "requested": arguments.source,
         "sha256": sha256,
         "bytes": arguments.output.stat().st_size,
-        "attempts": choice.get("attempts", []),
+        "attempts": source.get("attempts", []),
     }
     write_json(provenance, arguments.provenance)
-    log.info("%s: source %s, because %s", label, choice["source"], choice["reason"])
-    if choice["source"] == "stand-in":
-        log.warning("%s\n%s: everything computed from them is marked so\n%s", "!" * 80, STAND_IN, "!" * 80)
+    log.info("%s: source %s, because %s", label, source["source"], source["reason"])
+    if source["source"] == "stand-in":
+        log.warning("%s\n%s: all results that use them are marked\n%s", "!" * 80, STAND_IN, "!" * 80)
 
 
-def automatic(arguments: argparse.Namespace) -> Choice:
-    """A given archive, else the DVC cache or remote, else the official host and its mirrors, else the stand-in."""
+def auto(arguments: argparse.Namespace) -> Source:
+    """Use the given archive, else the DVC cache or remote, else the official host or a mirror, else the stand-in."""
     if arguments.archive:
         return given_archive(arguments)
-    cached = from_dvc()
-    if cached and cached.is_file() and sha256_of(cached) == OFFICIAL.sha256:
-        place(cached, arguments.output)
+    cached = find_in_dvc()
+    if cached and cached.is_file() and file_sha256(cached) == OFFICIAL.sha256:
+        copy_archive(cached, arguments.output)
         return {"source": "official", "reason": "the DVC cache or remote holds the official archive"}
     try:
-        return official(arguments, patience=arguments.patience)
+        return official_archive(arguments, patience=arguments.patience)
     except DownloadError as error:
         log.warning("%s", error)
         stand_in(arguments)
@@ -69,50 +70,50 @@ def automatic(arguments: argparse.Namespace) -> Choice:
         return {"source": "stand-in", "reason": reason, "attempts": error.attempts}
 
 
-def given_archive(arguments: argparse.Namespace) -> Choice:
+def given_archive(arguments: argparse.Namespace) -> Source:
     archive = arguments.archive
     if archive is None:
-        raise InputError("cifar10.source is archive, but cifar10.archive gives no path; name a tar.gz file there")
+        raise InputError("cifar10.source is archive, but cifar10.archive gives no path; set it to a tar.gz file")
     if not archive.is_file():
         raise InputError(f"cifar10.archive: there is no file {archive}; correct the path")
-    found = sha256_of(archive)
+    found = file_sha256(archive)
     if arguments.sha256 is None:
-        raise InputError(f"cifar10.sha256 is missing; if you trust {archive}, set it to {found}, which it has now")
+        raise InputError(f"cifar10.sha256 is missing; if you trust {archive}, set it to {found}, its present checksum")
     if found != arguments.sha256.lower():
         raise InputError(
             f"{archive} has SHA-256 {found}, but cifar10.sha256 is {arguments.sha256}; correct one of them"
         )
-    place(archive, arguments.output)
+    copy_archive(archive, arguments.output)
     return {"source": "archive", "reason": f"cifar10.archive names {archive.name}, and its SHA-256 is as configured"}
 
 
-def official(arguments: argparse.Namespace, patience: float | None = None) -> Choice:
-    # The download keeps a place of its own: workflow engines delete an output before its job runs again.
-    kept = arguments.output.parent / ".download" / OFFICIAL.name
-    manners = Manners(
+def official_archive(arguments: argparse.Namespace, patience: float | None = None) -> Source:
+    # The download has a path of its own: workflow engines delete an output before its job runs again.
+    path = arguments.output.parent / ".download" / OFFICIAL.name
+    policy = DownloadPolicy(
         connect_timeout=arguments.connect_timeout,
         stall_timeout=arguments.stall_timeout,
         slow_rate=arguments.slow_rate,
         slow_time=arguments.slow_time,
         patience=patience,
     )
-    attempts = download([OFFICIAL_URL, *arguments.mirrors], OFFICIAL, kept, manners, WAYS_ON)
-    place(kept, arguments.output)
+    attempts = download([OFFICIAL_URL, *arguments.mirrors], OFFICIAL, path, policy, HINT)
+    copy_archive(path, arguments.output)
     where = f"it was fetched from {attempts[-1]['from']}" if attempts else "an earlier download was kept"
     return {"source": "official", "reason": f"{where}, and its SHA-256 is the official one", "attempts": attempts}
 
 
-def stand_in(arguments: argparse.Namespace) -> Choice:
+def stand_in(arguments: argparse.Namespace) -> Source:
     log.info("generating the stand-in images")
     write_archive(arguments.output, arguments.seed)
     return {"source": "stand-in", "reason": "cifar10.source asks for it"}
 
 
-def from_dvc() -> Path | None:
-    """Return where the DVC cache holds the official archive, fetching it from the default remote if that has it.
+def find_in_dvc() -> Path | None:
+    """Return the path of the official archive in the DVC cache, after fetching it from the default remote if needed.
 
-    DVC addresses contents by their MD5, so no file of this repository need have tracked the archive. Without DVC, a
-    repository, a remote or the archive in it there is nothing to return: whatever fails is said in the log.
+    DVC addresses contents by their MD5, so the archive can be in the cache even if this repository does not track it.
+    Return None if DVC, a repository, or the archive is missing, or on any error; errors are logged.
     """
     try:
         from dvc.exceptions import NotDvcRepoError
@@ -124,40 +125,59 @@ def from_dvc() -> Path | None:
     try:
         with Repo(uninitialized=False) as repo:
             cached = Path(repo.cache.local.oid_to_path(OFFICIAL_MD5))
-            if not cached.exists() and repo.config["core"].get("remote"):
-                log.info("asking the DVC remote %s for the official archive", repo.config["core"]["remote"])
+            remote = repo.config["core"].get("remote")
+            if not cached.exists() and remote:
+                log.info("looking for the official archive in the DVC remote %s", remote)
                 repo.cloud.pull([HashInfo("md5", OFFICIAL_MD5)])
-                log.info("it %s", "holds it" if cached.exists() else "does not hold it, or cannot be reached")
+                log.info("the archive is %s", "there" if cached.exists() else "not there, or the remote is unreachable")
             return cached if cached.exists() else None
     except NotDvcRepoError:
         return None
     except Exception as error:
-        # Remotes of every kind raise errors of their own; none of them may stop the other sources.
-        log.warning("DVC could not be asked for the archive: %s", " ".join(str(error).split()) or type(error).__name__)
+        # Each kind of remote has errors of its own, and none of them must keep the other sources from being tried.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        log.warning("DVC cannot be searched for the archive: %s", reason)
         return None
 
 
-def place(archive: Path, output: Path) -> None:
-    """Copy `archive` to `output`: a second name for the same file would share its write protection and its fate."""
-    with written_whole(output) as beside:
-        shutil.copyfile(archive, beside)
+def copy_archive(archive: Path, output: Path) -> None:
+    """Copy `archive` to `output`. A hard link would share its write protection and any later change of its content."""
+    with atomic_write(output) as temporary:
+        shutil.copyfile(archive, temporary)
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__)
-    result.add_argument("--source", choices=("auto", "archive", "official", "stand-in"), required=True)
+    result.add_argument(
+        "--source", choices=("auto", "archive", "official", "stand-in"), required=True, help="where to get it"
+    )
     result.add_argument("--archive", type=Path, help="a tar.gz in the official layout")
-    result.add_argument("--sha256", help="its SHA-256")
-    result.add_argument("--label", help="what to call its images in figures")
-    result.add_argument("--mirrors", nargs="*", default=[], metavar="URL", help="tried after the official address")
-    result.add_argument("--connect-timeout", type=float, default=10, help="seconds until a host accepts")
-    result.add_argument("--stall-timeout", type=float, default=20, help="seconds without a byte")
-    result.add_argument("--slow-rate", type=float, default=500, help="kB/s below which a host is left for the next")
-    result.add_argument("--slow-time", type=float, default=10, help="seconds over which the rate is measured")
-    result.add_argument("--patience", type=float, help="seconds that `auto` is ready to wait; without it, no limit")
-    result.add_argument("--seed", type=int, default=88, help="of the stand-in")
-    result.add_argument("--output", type=Path, required=True, help="the archive")
-    result.add_argument("--provenance", type=Path, required=True, help="JSON: the source, and why")
+    result.add_argument("--sha256", help="SHA-256 of --archive")
+    result.add_argument("--label", help="name of the images of --archive, for figures")
+    result.add_argument(
+        "--mirrors", nargs="*", default=[], metavar="URL", help="addresses to try after the official one"
+    )
+    result.add_argument(
+        "--connect-timeout", type=float, default=10, help="seconds to wait for a connection (default: %(default)s)"
+    )
+    result.add_argument(
+        "--stall-timeout",
+        type=float,
+        default=20,
+        help="seconds without a byte after which a host is left (default: %(default)s)",
+    )
+    result.add_argument(
+        "--slow-rate", type=float, default=500, help="rate in kB/s below which a host is slow (default: %(default)s)"
+    )
+    result.add_argument(
+        "--slow-time", type=float, default=10, help="seconds over which the rate is measured (default: %(default)s)"
+    )
+    result.add_argument(
+        "--patience", type=float, help="longest remaining download, in seconds, that auto waits for (default: no limit)"
+    )
+    result.add_argument("--seed", type=int, default=88, help="seed of the stand-in (default: %(default)s)")
+    result.add_argument("--output", type=Path, required=True, help="the archive, tar.gz")
+    result.add_argument("--provenance", type=Path, required=True, help="the source and the reason, JSON")
     return result
 
 

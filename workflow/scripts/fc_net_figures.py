@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.seeds import generator
 from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     provenance = json.loads(arguments.provenance.read_text(encoding="utf-8"))
     mark = provenance["label"] if provenance["stand_in"] else None
     test = VerifiedCIFAR10(arguments.folder, pd.read_csv(arguments.files), train=False)
-    images = in_memory(test)[0].view(-1, 3, 32, 32).numpy()
+    images = to_tensors(test)[0].view(-1, 3, 32, 32).numpy()
 
     save(plot_learning_curves(pd.read_csv(arguments.metrics)), arguments.learning_curves, mark)
     save(plot_confusion(pd.read_csv(arguments.confusion)), arguments.confusion_matrix, mark)

@@ -9,15 +9,14 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from nngplab.datasets.cifar10 import CLASSES, PIXELS
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, as_inputs, channel_statistics, in_memory
-from nngplab.datasets.download import sha256_of
+from nngplab.datasets.cifar10 import N_CLASSES, N_FEATURES
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, standardise, channel_statistics, to_tensors
 from nngplab.errors import InputError
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import Checkpoint, Loss, Outcome, Training, mirrored, save_torch, shuffled_batches, train
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
-from nngplab.pipeline.files import write_csv, write_npz
+from nngplab.pipeline.files import file_sha256, write_csv, write_npz
 from nngplab.pipeline.seeds import integer_seed
 
 LOSSES: dict[str, Loss] = {"mse": nn.functional.mse_loss, "cross_entropy": nn.functional.cross_entropy}
@@ -32,11 +31,11 @@ def main(arguments: argparse.Namespace) -> None:
     device = resolve_device(arguments.device)
     files = pd.read_csv(arguments.files)
     images, labels = first_images(VerifiedCIFAR10(arguments.folder, files, train=True), arguments.n_train)
-    test_images, test_labels = in_memory(VerifiedCIFAR10(arguments.folder, files, train=False))
+    test_images, test_labels = to_tensors(VerifiedCIFAR10(arguments.folder, files, train=False))
     mean, std = channel_statistics(images) if arguments.standardise == "true" else (torch.zeros(3), torch.ones(3))
     data = {
-        "train": (as_inputs(images, mean, std).to(device), labels.to(device)),
-        "test": (as_inputs(test_images, mean, std).to(device), test_labels.to(device)),
+        "train": (standardise(images, mean, std).to(device), labels.to(device)),
+        "test": (standardise(test_images, mean, std).to(device), test_labels.to(device)),
     }
     parameters = parameters_of(arguments) | {"n_train": len(images), "n_test": len(test_images)}
     checkpoint = Checkpoint(arguments.checkpoint, {**parameters, **surroundings(files, device)})
@@ -64,7 +63,7 @@ def fit(
     X, y = data["train"]
     # The same for both losses, which are compared on the same start and the same order of images.
     seed = integer_seed(arguments.root_seed, "fc_net", arguments.seed)
-    network = OneHiddenLayer(PIXELS, arguments.width, CLASSES, "relu", seed).to(X.device)
+    network = OneHiddenLayer(N_FEATURES, arguments.width, N_CLASSES, "relu", seed).to(X.device)
     optimiser = OPTIMISERS[arguments.optimiser](network.parameters(), lr=arguments.learning_rate, fused=True)
     batches = shuffled_batches(X, one_hot(y), arguments.batch_size, seed)
     training = train(
@@ -83,12 +82,12 @@ def fit(
 def first_images(dataset: VerifiedCIFAR10, n: int | None) -> tuple[Tensor, Tensor]:
     if n is not None and n > len(dataset):
         raise InputError(f"fc_net.n_train is {n:,}, but there are {len(dataset):,} training images: lower it, or null")
-    images, labels = in_memory(dataset)
+    images, labels = to_tensors(dataset)
     return images[:n], labels[:n]
 
 
 def one_hot(labels: Tensor) -> Tensor:
-    return nn.functional.one_hot(labels, CLASSES).float()
+    return nn.functional.one_hot(labels, N_CLASSES).float()
 
 
 def one_cycle(
@@ -132,10 +131,10 @@ def parameters_of(arguments: argparse.Namespace) -> dict[str, Any]:
 def surroundings(files: pd.DataFrame, device: torch.device) -> dict[str, Any]:
     """Return what else decides on the result: the data, the code, PyTorch and the kind of device."""
     modules = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "nngplab"}
-    code = {name: sha256_of(Path(str(module.__file__))) for name, module in sorted(modules.items())}
+    code = {name: file_sha256(Path(str(module.__file__))) for name, module in sorted(modules.items())}
     return {
         "data": dict(zip(files["file"], files["sha256"], strict=True)),
-        "code": {**code, "script": sha256_of(Path(__file__))},
+        "code": {**code, "script": file_sha256(Path(__file__))},
         "torch": str(torch.__version__),
         "device": device.type,
     }

@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import SineTarget, read_sine_target, sine_target
 from nngplab.kernels.activations import dual_named
-from nngplab.kernels.duals import DUALS, Dual
+from nngplab.kernels.dual import Dual
+from nngplab.kernels.duals import DUALS
 from nngplab.kernels.gram import kernel_function, linear
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv

@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, in_memory
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import Training, full_batch, train
 from nngplab.pipeline.cli import run
@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     random = generator(arguments.seed, "linear_autoencoder_image")
     train_set, test_set = (VerifiedCIFAR10(arguments.folder, files, train=train) for train in (True, False))
-    (train_images, _), (test_images, _) = in_memory(train_set), in_memory(test_set)
+    (train_images, _), (test_images, _) = to_tensors(train_set), to_tensors(test_set)
     training_index = int(random.integers(len(train_images)))
     test_indices = random.permutation(len(test_images))[: arguments.test_images]
     z = (train_images[training_index].double() / 255).numpy()

@@ -1,13 +1,13 @@
-"""Generated images in the layout of CIFAR-10, for machines that cannot get the real ones.
+"""The stand-in for CIFAR-10: generated images in the same layout, for machines that cannot download the real ones.
 
-They are plainly not CIFAR-10, but alike in what a learner of Problem Set 3 meets: 50,000 + 10,000 balanced images of
-ten classes, an amplitude spectrum that falls like that of CIFAR-10 (a power of the frequency, Field 1987), colours
-that vary mostly in grey, occlusion (the dead-leaves model of Lee, Mumford and Huang 2001), and classes of which a
-linear model sees a part and a net more.
+The images do not look like CIFAR-10, but share the properties that matter for the problem set: 50,000 training and
+10,000 test images in ten balanced classes; an amplitude spectrum that falls with a power of the frequency, as for
+natural images (Field 1987); colours that vary mostly in brightness; occlusion (the dead-leaves model of Lee, Mumford
+and Huang 2001); and classes that a linear model recognises in part, and a neural network better.
 
-Each image is a lit scene: a backdrop in one of its class's colour layouts, leaves of no meaning, and the objects of its
-class, opaque, each with a texture of its own. Half of the layouts come in either polarity, and objects may be lighter
-or darker than what is behind them: a linear model can follow neither.
+Each image has a background in one of the colour layouts of its class, ellipses ("leaves") without meaning, and the
+shapes of its class, all opaque and textured. Half of the layouts occur in both polarities, and shapes can be lighter or
+darker than the background: a linear model can use neither.
 """
 
 import gzip
@@ -19,41 +19,48 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 
-from nngplab.datasets.cifar10 import CLASSES, FOLDER, META, PIXELS, SPLITS
-from nngplab.pipeline.files import written_whole
+from nngplab.datasets.cifar10 import FOLDER, META, N_CLASSES, N_FEATURES, SPLITS
+from nngplab.pipeline.files import atomic_write
 from nngplab.pipeline.seeds import generator
 
 Array = NDArray[np.float32]
 Generator = np.random.Generator
 
 SIDE = 32
-BATCH = 10_000
-BLOCK = 500  # images drawn at once, from a generator of their own
+BATCH_SIZE = 10_000
+BLOCK_SIZE = 500  # images drawn at once
 
-# The principal axes of natural colours (Ohta, Kanade and Sakai 1980): grey, orange against blue, green against purple;
-# unit columns, and the standard deviation along each, that of grey being 1.
-OPPONENT = np.array([[1, 1, -1], [1, 0, 2], [1, -1, -1]], np.float32) / np.sqrt(np.array([3, 2, 6], np.float32))
-SHARES = np.array([1.0, 0.3, 0.13], np.float32)
+# The principal axes of natural colours (Ohta, Kanade and Sakai 1980), as unit columns: grey, orange against blue, green
+# against purple. Then the standard deviation along each axis, in units of that along grey.
+COLOUR_AXES = np.array([[1, 1, -1], [1, 0, 2], [1, -1, -1]], np.float32) / np.sqrt(np.array([3, 2, 6], np.float32))
+COLOUR_DEVIATIONS = np.array([1.0, 0.3, 0.13], np.float32)
 
-# Chosen so that spectrum, contrast and difficulty resemble those of CIFAR-10 (tests/test_cifar10_standin.py).
-TEXTURE_SIDE = 1024  # of the one texture from which all surfaces are cut
-TEXTURE_EXPONENT = 1.2  # its amplitude is 1 / frequency^1.2
+# Chosen so that spectrum, contrast and difficulty resemble those of CIFAR-10 (tests/unit/test_cifar10_standin.py).
+TEXTURE_SIDE = 1024  # pixels; all surfaces are windows of one texture
+TEXTURE_EXPONENT = 1.2  # amplitude 1 / frequency^1.2
 TEXTURE_CONTRAST = 0.3
-LAYOUTS = 8  # backdrops per class
+LAYOUTS = 8  # colour layouts per class
 LAYOUT_EXPONENT = 1.6
 LAYOUT_CONTRAST = 0.16
 LEAVES_BEHIND = 3
-LEAVES_BEFORE = 1
-MEAN, CONTRAST = 118, 78  # of the pixels, of 255
+LEAVES_IN_FRONT = 1
+MEAN, CONTRAST = 118, 78  # of the pixel values from 0 to 255
 
 
 @dataclass(frozen=True)
-class Scene:
-    """The objects of a class: an outline r(angle) = 1 + depth cos(lobes angle), drawn out, hollow, repeated.
+class Shape:
+    """The shape of a class: copies of a figure with the outline r(angle) = 1 + depth * cos(lobes * angle).
 
-    `stretch` is height over width, `hole` the inner radius over the outer, `centres` those of the copies (x, y), in
-    radii; `radius` is in pixels.
+    Attributes:
+        name: the name of the class.
+        radius: the outer radius, in pixels.
+        lobes: the number of lobes of the outline.
+        depth: their depth, as a share of the radius.
+        stretch: the ratio of height to width.
+        hole: the ratio of the inner radius to the outer.
+        centres: the centres (x, y) of the copies, in radii.
     """
 
     name: str
@@ -65,19 +72,19 @@ class Scene:
     centres: tuple[tuple[float, float], ...] = ((0.0, 0.0),)
 
 
-SCENES = (
-    Scene("disc", radius=10),
-    Scene("ring", radius=12, hole=0.6),
-    Scene("pillar", radius=6.5, stretch=2.6),
-    Scene("beam", radius=11, stretch=0.38),
-    Scene("clover", radius=11, lobes=3, depth=0.35),
-    Scene("cross", radius=11, lobes=4, depth=0.5),
-    Scene("star", radius=11, lobes=5, depth=0.3),
-    Scene("pair", radius=6.5, centres=((-1.1, 0.0), (1.1, 0.0))),
-    Scene("stack", radius=6.5, centres=((0.0, -1.1), (0.0, 1.1))),
-    Scene("crowd", radius=4.2, centres=((-1.5, -1.4), (1.5, -1.2), (0.0, 0.2), (-1.6, 1.5), (1.5, 1.5))),
+SHAPES = (
+    Shape("disc", radius=10),
+    Shape("ring", radius=12, hole=0.6),
+    Shape("pillar", radius=6.5, stretch=2.6),
+    Shape("beam", radius=11, stretch=0.38),
+    Shape("clover", radius=11, lobes=3, depth=0.35),
+    Shape("cross", radius=11, lobes=4, depth=0.5),
+    Shape("star", radius=11, lobes=5, depth=0.3),
+    Shape("pair", radius=6.5, centres=((-1.1, 0.0), (1.1, 0.0))),
+    Shape("stack", radius=6.5, centres=((0.0, -1.1), (0.0, 1.1))),
+    Shape("crowd", radius=4.2, centres=((-1.5, -1.4), (1.5, -1.2), (0.0, 0.2), (-1.6, 1.5), (1.5, 1.5))),
 )
-LEAF = Scene("leaf", radius=1, stretch=0.7)
+LEAF = Shape("leaf", radius=1, stretch=0.7)
 
 README = b"""<!DOCTYPE html><title>Stand-in images</title>
 <p>These images are generated by nngp-lab in the layout of CIFAR-10. They are not CIFAR-10.</p>
@@ -86,99 +93,111 @@ README = b"""<!DOCTYPE html><title>Stand-in images</title>
 
 def write_archive(path: Path, seed: int) -> None:
     """Write the stand-in as a tar.gz in the official layout; the same seed gives the same bytes."""
-    painter = Painter(seed)
+    scenes = SceneGenerator(seed)
     with (
-        written_whole(path) as beside,
-        beside.open("wb") as file,
-        # Compressing saves an eighth of the size and takes a quarter of the time.
+        atomic_write(path) as temporary,
+        temporary.open("wb") as file,
+        # Compression would save an eighth of the size, and take a quarter of the total time.
         gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=0, mtime=0) as stream,
         tarfile.open(fileobj=stream, mode="w|") as tar,
     ):
         for batches, _ in SPLITS.values():
             for name in batches:
-                images, labels = painter.batch(name)
+                images, labels = scenes.batch(name)
                 content = {
                     "batch_label": f"stand-in, not CIFAR-10: {name}",
                     "labels": labels.tolist(),
                     "data": images,
-                    "filenames": [f"{SCENES[label].name}_{number:05d}.png" for number, label in enumerate(labels)],
+                    "filenames": [f"{SHAPES[label].name}_{number:05d}.png" for number, label in enumerate(labels)],
                 }
                 _add(tar, name, pickle.dumps(content, protocol=3))
-        names = {"num_cases_per_batch": BATCH, "num_vis": PIXELS, "label_names": [scene.name for scene in SCENES]}
+        names = {
+            "num_cases_per_batch": BATCH_SIZE,
+            "num_vis": N_FEATURES,
+            "label_names": [shape.name for shape in SHAPES],
+        }
         _add(tar, META, pickle.dumps(names, protocol=3))
         _add(tar, "readme.html", README)
 
 
 def natural_texture(rng: Generator, shape: tuple[int, ...], side: int, exponent: float) -> Array:
-    """Return periodic colour fields (*shape, 3, side, side) with amplitude 1/f^exponent and natural colours.
+    """Return random periodic colour fields (*shape, 3, side, side) with the amplitude 1 / frequency^exponent.
 
-    Each field has mean 0; its component along grey has variance 1 over the pixels.
+    Each field has mean 0. Its component along grey has variance 1 over the pixels, and those along the other
+    `COLOUR_AXES` have the standard deviations `COLOUR_DEVIATIONS`.
     """
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
     frequency[0, 0] = np.inf
     noise = rng.standard_normal((*shape, 3, side, side), dtype=np.float32)
     field = np.fft.irfft2(np.fft.rfft2(noise) * frequency**-exponent, s=(side, side))
     field /= field.std(axis=(-2, -1), keepdims=True)
-    return np.einsum("co,...oyx->...cyx", OPPONENT * SHARES, field).astype(np.float32)
+    return np.einsum("co,...oyx->...cyx", COLOUR_AXES * COLOUR_DEVIATIONS, field).astype(np.float32)
 
 
-class Painter:
-    """Draws scenes; what all images share (the texture, the layouts) is made once from the seed."""
+class SceneGenerator:
+    """Generates images. The texture and the layouts, which all images share, are drawn once from the seed."""
 
     def __init__(self, seed: int):
         self.seed = seed
         rng = generator(seed, "cifar10", "stand-in")
         texture = natural_texture(rng, (), TEXTURE_SIDE, TEXTURE_EXPONENT)
         self.windows = np.lib.stride_tricks.sliding_window_view(texture, (SIDE, SIDE), axis=(1, 2))
-        layouts = natural_texture(rng, (CLASSES, LAYOUTS), SIDE, LAYOUT_EXPONENT)
+        layouts = natural_texture(rng, (N_CLASSES, LAYOUTS), SIDE, LAYOUT_EXPONENT)
         self.layouts = LAYOUT_CONTRAST * layouts / layouts.std(axis=(2, 3, 4), keepdims=True)
         self.y, self.x = (np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2).astype(np.float32)
 
-    def batch(self, name: str, count: int = BATCH) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def batch(self, name: str, count: int = BATCH_SIZE) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Return images (count, 3072), channels first, and balanced labels (count,) in random order."""
         rng = generator(self.seed, "cifar10", "stand-in", name)
-        labels = rng.permutation(np.arange(count) % CLASSES)
-        blocks = (labels[start : start + BLOCK] for start in range(0, count, BLOCK))
-        return np.concatenate([self.paint(rng, block) for block in blocks]), labels
+        labels = rng.permutation(np.arange(count) % N_CLASSES)
+        blocks = (labels[block] for block in gen_batches(count, BLOCK_SIZE))
+        return np.concatenate([self.images(rng, block) for block in blocks]), labels
 
-    def paint(self, rng: Generator, labels: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return one image (n, 3072) for each label (n,)."""
+    def images(self, rng: Generator, labels: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return images (n, 3072), one for each label (n,)."""
         n = len(labels)
-        which = rng.integers(LAYOUTS, size=n)
-        polarity = np.where(which < LAYOUTS // 2, 1, rng.choice([-1, 1], n)).astype(np.float32)
-        slope = _normal(rng, (n, 1, 1, 1), 0.3) * self.y / SIDE  # lit from above, or from below
-        canvas = polarity[:, None, None, None] * self.layouts[labels, which] + slope + self.surfaces(rng, n)
+        layout = rng.integers(LAYOUTS, size=n)
+        polarity = np.where(layout < LAYOUTS // 2, 1, rng.choice([-1, 1], n)).astype(np.float32)
+        light = _normal(rng, (n, 1, 1, 1), 0.3) * self.y / SIDE  # from above or from below
+        canvas = polarity[:, None, None, None] * self.layouts[labels, layout] + light + self.surfaces(rng, n)
         for _ in range(LEAVES_BEHIND):
-            self.strew(rng, canvas, 3, 16)
-        for label, scene in enumerate(SCENES):
+            self.add_leaf(rng, canvas, 3, 16)
+        for label, shape in enumerate(SHAPES):
             chosen = np.flatnonzero(labels == label)
             centre = _normal(rng, (2, len(chosen)), 5)
-            self.cover(rng, canvas, scene, chosen, centre, scene.radius * rng.uniform(0.5, 1.15, len(chosen)), 0.6)
-        for _ in range(LEAVES_BEFORE):
-            self.strew(rng, canvas, 1, 5)
+            self.add_shape(rng, canvas, shape, chosen, centre, shape.radius * rng.uniform(0.5, 1.15, len(chosen)), 0.6)
+        for _ in range(LEAVES_IN_FRONT):
+            self.add_leaf(rng, canvas, 1, 5)
         exposure = np.exp(_normal(rng, (n, 1, 1, 1), 0.25))
         pixels = MEAN + CONTRAST * (exposure * canvas + _normal(rng, (n, 1, 1, 1), 0.4))
-        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8).reshape(n, PIXELS)
+        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8).reshape(n, N_FEATURES)
 
-    def strew(self, rng: Generator, canvas: Array, smallest: float, largest: float) -> None:
-        """Put a leaf anywhere on each image of `canvas` (n, 3, 32, 32); radii in pixels."""
+    def add_leaf(self, rng: Generator, canvas: Array, smallest: float, largest: float) -> None:
+        """Add a leaf of random place, size and angle to each image of `canvas` (n, 3, 32, 32); radii in pixels."""
         n = len(canvas)
         centre = rng.uniform(-18, 18, (2, n)).astype(np.float32)
-        self.cover(rng, canvas, LEAF, np.arange(n), centre, rng.uniform(smallest, largest, n), 1.5)
+        self.add_shape(rng, canvas, LEAF, np.arange(n), centre, rng.uniform(smallest, largest, n), 1.5)
 
-    def cover(
+    def add_shape(
         self,
         rng: Generator,
         canvas: Array,
-        scene: Scene,
+        shape: Shape,
         chosen: NDArray[np.int64],
         centre: Array,
         radius: NDArray[np.float64],
         tilt: float,
     ) -> None:
-        """Paint the objects of `scene`, opaque and lit from above, over the images `chosen` of `canvas`.
+        """Add a shape, opaque and lit from above, to each of the images `chosen` (n,) of `canvas` (all, 3, 32, 32).
 
-        `centre` (2, n) and `radius` (n,) are in pixels; `tilt` is the standard deviation of the angle, in radians.
+        Args:
+            rng: the generator.
+            canvas: the images, changed in place.
+            shape: the shape.
+            chosen: the indices of the images.
+            centre: the centres of the shapes (2, n), in pixels.
+            radius: their radii (n,), in pixels.
+            tilt: the standard deviation of their angles, in radians.
         """
         n = len(chosen)
         angle = _normal(rng, (n, 1, 1), tilt)
@@ -186,27 +205,27 @@ class Painter:
         x, y = self.x - centre[0, :, None, None], self.y - centre[1, :, None, None]
         u = (np.cos(angle) * x + np.sin(angle) * y) / size
         v = (np.cos(angle) * y - np.sin(angle) * x) / size
-        mask = np.maximum.reduce([_coverage(scene, u - right, v - down, size) for right, down in scene.centres])
-        colour = _normal(rng, (n, 3), 1) * SHARES @ OPPONENT.T
+        mask = np.maximum.reduce([_coverage(shape, u - right, v - down, size) for right, down in shape.centres])
+        colour = _normal(rng, (n, 3), 1) * COLOUR_DEVIATIONS @ COLOUR_AXES.T
         shade = -0.25 * np.clip(v, -1.5, 1.5)
         surface = colour[:, :, None, None] + shade[:, None] + self.surfaces(rng, n)
         canvas[chosen] += mask[:, None] * (surface - canvas[chosen])
 
     def surfaces(self, rng: Generator, count: int) -> Array:
-        """Return windows (count, 3, 32, 32) of the texture, some of them smooth and some rough."""
+        """Return random windows (count, 3, 32, 32) of the texture, with random contrasts."""
         rows, columns = rng.integers(self.windows.shape[1], size=(2, count))
         windows: Array = self.windows[:, rows, columns].swapaxes(0, 1)
         windows *= TEXTURE_CONTRAST * np.exp(_normal(rng, (count, 1, 1, 1), 0.6))
         return windows
 
 
-def _coverage(scene: Scene, u: Array, v: Array, size: Array) -> Array:
-    """Return the share of each pixel at (u, v), in radii of `size` pixels, that one copy of the object covers."""
-    rho = np.hypot(u, v / scene.stretch)
-    edge = 1 + scene.depth * np.cos(scene.lobes * np.arctan2(u, -v)) if scene.lobes else 1
+def _coverage(shape: Shape, u: Array, v: Array, size: Array) -> Array:
+    """Return the share of each pixel at (u, v), in radii of `size` pixels, that one copy of a shape covers."""
+    rho = np.hypot(u, v / shape.stretch)
+    edge = 1 + shape.depth * np.cos(shape.lobes * np.arctan2(u, -v)) if shape.lobes else 1
     covered: Array = np.clip((edge - rho) * size + 0.5, 0, 1)
-    if scene.hole:
-        covered *= np.clip((rho - scene.hole) * size + 0.5, 0, 1)
+    if shape.hole:
+        covered *= np.clip((rho - shape.hole) * size + 0.5, 0, 1)
     return covered
 
 

@@ -1,4 +1,4 @@
-"""The sine-target data of Problems 11 and 12: Gaussian rows on the unit sphere, labelled by the mean of their sines."""
+"""The sine-target data of Problems 11 and 12: inputs on the unit sphere, labelled by the mean sine of coordinates."""
 
 import zipfile
 from dataclasses import asdict, dataclass
@@ -16,9 +16,9 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class SineTarget:
-    """Training samples X (n, d), labels y (n,); test samples X_test (n_test, d), labels y_test (n_test,).
+    """Training samples X (n, d) with labels y (n,), and test samples X_test (n_test, d) with labels y_test (n_test,).
 
-    The seed and `labels_before_normalising` say how they were drawn; see `sine_target`.
+    `seed` and `labels_before_normalising` are the arguments of `sine_target` that gave them.
     """
 
     X: Array
@@ -30,22 +30,23 @@ class SineTarget:
 
 
 def sine_target(n: int, d: int, n_test: int, seed: int, labels_before_normalising: bool = False) -> SineTarget:
-    """Draw the data set of Problems 11 and 12, labelled by f(x) = mean of sin(x_i) over the d coordinates.
+    """Draw the data set of Problems 11 and 12, with the labels f(x) = mean of sin(x_i) over the d coordinates.
 
-    The rows are standard normal, from `numpy.random.RandomState(seed)` (the generator that `numpy.random.seed` sets),
-    the training rows first, and are then scaled to unit norm. Each label is computed from its normalised row.
+    The rows are standard normal, the training rows first, and are then scaled to unit norm. They come from
+    `numpy.random.RandomState(seed)`, so they are those after `numpy.random.seed(seed)`. Each label is computed from its
+    normalised row.
 
     Args:
         n: number of training samples.
         d: number of coordinates.
         n_test: number of test samples.
-        seed: what a student passes to `numpy.random.seed`, from 0 to 2^32 - 1.
-        labels_before_normalising: read the sheet to the letter, which normalises the test rows only after it has
-            labelled them: y_test is then computed from the rows as drawn. X, y and X_test stay as they are. The test
-            labels are then about sqrt(d) times larger than what the training labels teach.
+        seed: the seed, as for `numpy.random.seed`, from 0 to 2^32 - 1.
+        labels_before_normalising: follow the problem set to the letter, which normalises the test rows only after it
+            has labelled them: y_test is computed from the rows as drawn. X, y and X_test do not change. The test labels
+            are then about sqrt(d) times as large as f of the normalised rows, which the training labels follow.
     """
-    random = np.random.RandomState(seed)
-    raw, raw_test = random.normal(size=(n, d)), random.normal(size=(n_test, d))
+    rng = np.random.RandomState(seed)
+    raw, raw_test = rng.normal(size=(n, d)), rng.normal(size=(n_test, d))
     X, X_test = _unit_rows(raw), _unit_rows(raw_test)
     y_test = _label(raw_test if labels_before_normalising else X_test)
     return SineTarget(X, _label(X), X_test, y_test, seed, labels_before_normalising)
@@ -60,14 +61,16 @@ def read_sine_target(path: Path) -> SineTarget:
     """Read a data set from an NPZ file.
 
     Raises:
-        InputError: if the file is not one that `write_sine_target` wrote.
+        InputError: if `write_sine_target` did not write the file.
     """
     try:
         with np.load(path) as file:
             before = bool(file["labels_before_normalising"])
             return SineTarget(file["X"], file["y"], file["X_test"], file["y_test"], int(file["seed"]), before)
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is no sine-target data set ({type(error).__name__}): remove it, run again") from error
+        raise InputError(
+            f"{path} is not a sine-target data set ({type(error).__name__}): remove it and run again"
+        ) from error
 
 
 def _unit_rows(X: Array) -> Array:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from nngplab.errors import InputError
 from nngplab.networks.fully_connected import FullyConnected
-from nngplab.pipeline.files import written_whole
+from nngplab.pipeline.files import atomic_write
 from nngplab.pipeline.seeds import integer_seed
 
 log = logging.getLogger("nngplab.networks.training")
@@ -168,7 +168,7 @@ class Checkpoint:
         outcome = str(training.outcome) if training.outcome else None
         content = io.BytesIO()
         torch.save({**state, "settings": self.settings, "history": training.history, "outcome": outcome}, content)
-        with written_whole(self.path) as beside:
+        with atomic_write(self.path) as beside:
             beside.write_bytes(hashlib.sha256(content.getvalue()).digest() + content.getvalue())
 
     def _read(self) -> dict[str, Any]:
@@ -186,7 +186,7 @@ class Checkpoint:
 def save_torch(value: Any, path: Path) -> None:
     """Write tensors in containers, readable with `torch.load(weights_only=True)`; the same ones give the same bytes."""
     # Given a path, torch.save writes its name into the file; given an open file, it does not.
-    with written_whole(path) as beside, beside.open("wb") as file:
+    with atomic_write(path) as beside, beside.open("wb") as file:
         torch.save(value, file)
 
 

@@ -1,1 +1,1 @@
-"""What the scripts of the pipeline share."""
+"""What the scripts of the pipeline share: command line, files, seeds, configuration, statistics."""

@@ -1,4 +1,4 @@
-"""What every program of the pipeline does alike: a log, one line for an error, an exit status."""
+"""The command line that all scripts share: a log file, errors in one line, the exit status."""
 
 import argparse
 import logging
@@ -12,28 +12,33 @@ log = logging.getLogger("nngplab")
 
 
 def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
-    """Parse the command line and call `main`; exit with status 1 and one line on the terminal if it fails.
+    """Parse the command line and call `main`; if that fails, print one line and exit with status 1.
 
-    Adds the option `--log FILE`: the file takes each message of the logger `nngplab` and the traceback of a failure.
-    Messages go to the standard error stream as well. Without `--log`, so does the traceback of an unexpected error.
+    Adds the option `--log FILE`. All messages of the logger `nngplab` go to the standard error stream and to this file,
+    which also gets the traceback of an error. Without `--log`, the traceback of an unexpected error (any but
+    `InputError`) goes to the standard error stream.
     """
-    parser.add_argument("--log", type=Path, metavar="FILE", help="write messages and tracebacks to this file as well")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="also write messages and tracebacks to this file")
     arguments = parser.parse_args()
+    _set_up_logging(arguments.log)
+    try:
+        main(arguments)
+    except Exception as error:
+        line = " ".join(str(error).split())
+        expected = isinstance(error, InputError)
+        log.error("error: %s", line if expected else f"{type(error).__name__}: {line}")
+        log.error("traceback:", exc_info=True, extra={"only_in_file": expected or bool(arguments.log)})
+        sys.exit(1)
+
+
+def _set_up_logging(path: Path | None) -> None:
     log.setLevel(logging.INFO)
     terminal = logging.StreamHandler()
     terminal.setFormatter(logging.Formatter("%(message)s"))
     terminal.addFilter(lambda record: not getattr(record, "only_in_file", False))
     log.addHandler(terminal)
-    if arguments.log:
-        arguments.log.parent.mkdir(parents=True, exist_ok=True)
-        to_file = logging.FileHandler(arguments.log, mode="w", encoding="utf-8")
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.addHandler(to_file)
-    try:
-        main(arguments)
-    except Exception as error:
-        line = " ".join(str(error).split())
-        log.error("error: %s", line if isinstance(error, InputError) else f"{type(error).__name__}: {line}")
-        hidden = bool(arguments.log) or isinstance(error, InputError)
-        log.error("traceback:", exc_info=True, extra={"only_in_file": hidden})
-        sys.exit(1)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(path, mode="w", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(file)

@@ -1,7 +1,7 @@
-"""The configuration checked against its schema, each fault told in one line."""
+"""Validation of the configuration against its JSON schema, with one line for each error."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from nngplab.errors import InputError
 
 FORMATS = FormatChecker(formats=())
-NOUNS = {
+TYPE_NAMES = {
     "array": "a list",
     "boolean": "true or false",
     "integer": "an integer",
     "null": "null",
     "number": "a number",
     "object": "a section",
-    "string": "a text",
+    "string": "a string",
 }
 
 
@@ -29,71 +29,74 @@ def _is_existing_file(value: object) -> bool:
 
 
 def check_config(config: dict[str, Any], schema: dict[str, Any]) -> None:
-    """Check a configuration, whole, against a JSON schema (draft 2020-12).
+    """Validate a complete configuration against a JSON schema (draft 2020-12).
 
     Raises:
-        InputError: with one line for each fault, which names the key, its value and what is allowed.
+        InputError: with one line for each error, which names the key, its value and the allowed values.
     """
     validator = Draft202012Validator(schema, format_checker=FORMATS)
-    faults = sorted(validator.iter_errors(config), key=lambda fault: [str(part) for part in fault.absolute_path])
-    lines = [line for fault in faults for line in _lines(fault)]
-    lines += [f"{key} is {value}; allowed: a finite number" for key, value in _not_finite(config)]
-    # A value can break two rules of the schema: one line a key is enough.
+    errors = sorted(validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
+    lines = [line for error in errors for line in _error_lines(error)]
+    lines += [f"{key} is {value}; allowed: a finite number" for key, value in _non_finite_numbers(config)]
+    # A value can break two rules of the schema. One line for each key is enough.
     lines = list({line.split(" ")[0]: line for line in reversed(lines)}.values())[::-1]
     if lines:
         raise InputError("\n".join(f"config: {line}" for line in lines))
 
 
-def describe(schema: dict[str, Any]) -> str:
-    """Say in words which values a schema allows."""
+def describe_schema(schema: dict[str, Any]) -> str:
+    """Return a description of the values that a schema allows, such as "an integer from 1 to 10"."""
     if "enum" in schema:
-        return "one of " + ", ".join(_shown(value) for value in schema["enum"])
+        return "one of " + ", ".join(_format_value(value) for value in schema["enum"])
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    words = " or ".join(NOUNS[kind] for kind in types)
-    if "exclusiveMinimum" in schema:
-        words += f" above {schema['exclusiveMinimum']} and up to {schema['maximum']}"
-    elif "minimum" in schema:
-        words += f" from {schema['minimum']} to {schema['maximum']}"
+    description = " or ".join(TYPE_NAMES[name] for name in types)
     if "items" in schema:
-        words += (", not empty," if schema.get("minItems") else "") + " of which each is " + describe(schema["items"])
-        words += ", none twice" if schema.get("uniqueItems") else ""
+        description = "a non-empty list" if schema.get("minItems") else "a list"
+        description += " without duplicates" if schema.get("uniqueItems") else ""
+        description += "; each item: " + describe_schema(schema["items"])
+    if "exclusiveMinimum" in schema:
+        description += f" above {schema['exclusiveMinimum']} and up to {schema['maximum']}"
+    elif "minimum" in schema:
+        description += f" from {schema['minimum']} to {schema['maximum']}"
     if schema.get("format") == "existing-file":
-        words += " (the path of an existing file)"
+        description += " (the path of an existing file)"
     if "pattern" in schema:
-        words += f" that matches {schema['pattern']}"
+        description += f" that matches {schema['pattern']}"
     if "maxLength" in schema:
-        words += f", up to {schema['maxLength']} characters long"
-    return words
+        description += f" of at most {schema['maxLength']} characters"
+    return description
 
 
 def load_schema(path: Path) -> dict[str, Any]:
     """Read a schema from a YAML file."""
-    fastest = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # each job of the pipeline waits for this
-    schema: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), fastest)  # noqa: S506
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the faster one, since each job of the pipeline needs it
+    schema: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
     return schema
 
 
-def _lines(fault: ValidationError) -> Iterator[str]:
-    schema: Any = fault.schema
-    value: Any = fault.instance
-    if fault.validator == "additionalProperties":
+def _error_lines(error: ValidationError) -> Iterator[str]:
+    schema: Any = error.schema
+    value: Any = error.instance
+    if error.validator == "additionalProperties":
         known = schema["properties"]
         for name in value:
             if name not in known:
                 close = get_close_matches(str(name), known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
-                yield f"{_key([*fault.absolute_path, name])} (value {_shown(value[name])}) is no known key; {hint}"
-    elif fault.validator == "required":
+                hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
+                key = _format_key([*error.absolute_path, name])
+                yield f"{key} (value {_format_value(value[name])}) is not a known key; {hint}"
+    elif error.validator == "required":
         for name in schema["required"]:
             if name not in value:
-                allowed = describe(schema["properties"][name])
-                yield f"{_key([*fault.absolute_path, name])} is missing; allowed: {allowed}"
+                allowed = describe_schema(schema["properties"][name])
+                yield f"{_format_key([*error.absolute_path, name])} is missing; allowed: {allowed}"
     else:
-        yield f"{_key(fault.absolute_path)} is {_shown(value)}; allowed: {describe(schema)}{_number_in_text(value)}"
+        key = _format_key(error.absolute_path)
+        yield f"{key} is {_format_value(value)}; allowed: {describe_schema(schema)}{_number_hint(value)}"
 
 
-def _number_in_text(value: Any) -> str:
-    """Say why what looks like a number is a text: YAML 1.1 reads 1e-3, without a point, as one."""
+def _number_hint(value: Any) -> str:
+    """Return why a value that looks like a number is a string: YAML 1.1 reads 1e-3, without a point, as one."""
     try:
         number = float(value) if isinstance(value, str) else None
     except ValueError:
@@ -101,28 +104,28 @@ def _number_in_text(value: Any) -> str:
     if number is None:
         return ""
     if isinstance(yaml.safe_load(value), str):
-        return f" (YAML reads this as text: write {number!r})"
-    return " (this is a text: remove its quotes, or, instead of --config, use a file and --configfile)"
+        return f" (YAML reads this as a string: write {number!r})"
+    return " (this is a string: remove the quotes, or use a file and --configfile instead of --config)"
 
 
-def _key(path: Any) -> str:
+def _format_key(path: Sequence[str | int]) -> str:
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return key.removeprefix(".") or "the configuration"
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True).strip()
     text = text.removesuffix("\n...").strip()
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _not_finite(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[str, float]]:
-    """JSON schema bounds let NaN pass."""
+def _non_finite_numbers(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, float]]:
+    """Yield key and value of each number that is infinite or NaN; the bounds of a JSON schema do not exclude NaN."""
     if isinstance(value, float) and not math.isfinite(value):
-        yield _key(path), value
+        yield _format_key(path), value
     elif isinstance(value, dict):
         for name, inner in value.items():
-            yield from _not_finite(inner, (*path, name))
+            yield from _non_finite_numbers(inner, (*path, name))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _not_finite(inner, (*path, index))
+            yield from _non_finite_numbers(inner, (*path, index))

@@ -1,4 +1,4 @@
-"""Which device a computation with PyTorch runs on."""
+"""The device on which PyTorch computes."""
 
 import torch
 
@@ -6,13 +6,13 @@ from nngplab.errors import InputError
 
 
 def resolve_device(device: str) -> torch.device:
-    """Return the device that a configuration names; "auto" is the GPU where there is one, else the CPU.
+    """Return the device that the configuration names; "auto" is the GPU if there is one, else the CPU.
 
     Raises:
-        InputError: if the device named is not on this machine.
+        InputError: if a CUDA device is asked for and PyTorch finds none.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device is {device}, but PyTorch sees no CUDA device here; set device to auto or cpu")
+        raise InputError(f"device is {device}, but PyTorch finds no CUDA device on this machine: use auto or cpu")
     return torch.device(device)

@@ -1,4 +1,4 @@
-"""Means with their uncertainty."""
+"""Confidence intervals."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +6,12 @@ import scipy.stats
 
 
 def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of Student's t for the mean of independent values, of which there are at least two."""
+    """Return the confidence interval of a mean, by Student's t distribution.
+
+    Args:
+        values: independent values (n,), with n at least 2.
+        level: the confidence level.
+    """
     values = np.asarray(values, dtype=np.float64)
-    half = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1) * scipy.stats.sem(values)
-    return float(values.mean() - half), float(values.mean() + half)
+    low, high = scipy.stats.t.interval(level, len(values) - 1, loc=values.mean(), scale=scipy.stats.sem(values))
+    return float(low), float(high)
