@@ -5,7 +5,7 @@ include: "workflow/rules/common.smk"
 
 
 validate_config(config)
-# Snakemake and DVC agree on the results: see docs/snakemake_and_dvc.md.
+# Keep the records of Snakemake and DVC consistent: see docs/snakemake_and_dvc.md.
 reconcile(workflow, config, PROJECT)
 
 

@@ -1,4 +1,4 @@
-"""The pipeline on a cluster: a real Slurm with two nodes on this machine, and what can go wrong on one."""
+"""The pipeline on a real Slurm with two nodes on this machine, and the faults of a cluster."""
 
 import re
 import shutil
@@ -34,12 +34,12 @@ def slurm(tmp_path_factory) -> Iterator[Slurm]:
 
 @pytest.fixture(scope="module")
 def environment(slurm) -> dict[str, str]:
-    """That of a user of the cluster, after `make cluster`."""
+    """Return the environment of a user of the cluster, after `make cluster`."""
     return {**slurm.environment, "PYTHONPATH": str(PLUGINS), "COLUMNS": "200"}
 
 
 def edit_profile(folder: Path) -> None:
-    """Do what the profile says for a cluster without accounts, and wait less than one does on a large one."""
+    """Edit the Slurm profile as its comments say for a cluster without accounting, and shorten the waiting times."""
     profile = folder / "profiles/slurm/profile.yaml"
     text = profile.read_text()
     for line, instead in {
@@ -66,54 +66,54 @@ def submit(folder: Path, environment: dict[str, str], *arguments: str) -> subpro
 
 
 def end_of(run: subprocess.Popen[str], code: int = 0, seconds: float = 600) -> str:
-    said, _ = run.communicate(timeout=seconds)
-    assert run.returncode == code, said
-    return said
+    output, _ = run.communicate(timeout=seconds)
+    assert run.returncode == code, output
+    return output
 
 
 def wait_for(found: Callable[[], Any], run: subprocess.Popen[str], seconds: float = 120) -> Any:
-    """Return what is found in the middle of a run."""
+    """Return the first true value of a function, called again and again during a run."""
     end = time.monotonic() + seconds
     while not (thing := found()):
         assert run.poll() is None, run.stdout and run.stdout.read()
-        assert time.monotonic() < end, "it took too long"
+        assert time.monotonic() < end, f"nothing was found in {seconds} seconds"
         time.sleep(0.1)
     return thing
 
 
 @pytest.fixture(scope="module")
-def by_slurm(environment, tmp_path_factory, done) -> tuple[Path, str]:
-    """A checkout in which the tiny pipeline has run on the cluster from nothing, and what the run said."""
-    folder = copy_checkout(tmp_path_factory.mktemp("by_slurm") / "checkout")
+def slurm_run(environment, tmp_path_factory, done) -> tuple[Path, str]:
+    """Run the tiny pipeline on the cluster in a new checkout; return the checkout and the output."""
+    folder = copy_checkout(tmp_path_factory.mktemp("slurm_run") / "checkout")
     edit_profile(folder)
-    # The report tells of changes that are not committed, of this one too.
+    # The report lists uncommitted changes. It must not list this one.
     done(folder, "git", "update-index", "--assume-unchanged", "profiles/slurm/profile.yaml")
     return folder, end_of(submit(folder, environment, *TINY), seconds=1500)
 
 
 class TestTheWholePipeline:
-    def test_its_results_are_those_of_a_local_run_to_the_byte(self, by_slurm, finished):
-        assert digests(by_slurm[0]) == digests(finished)
+    def test_its_results_are_byte_for_byte_those_of_a_local_run(self, slurm_run, finished):
+        assert digests(slurm_run[0]) == digests(finished)
 
-    def test_the_small_rules_stayed_here_and_the_others_went_to_both_nodes(self, by_slurm, slurm):
-        _, said = by_slurm
-        submitted = re.findall(r"Job (?:\d+|[0-9a-f-]+) has been submitted with SLURM jobid (\d+)", said)
+    def test_local_rules_run_here_and_the_others_on_both_nodes(self, slurm_run, slurm):
+        _, output = slurm_run
+        submitted = re.findall(r"Job (?:\d+|[0-9a-f-]+) has been submitted with SLURM jobid (\d+)", output)
         states = dict(
             line.split("|", 1)
             for line in slurm.ask("squeue", "--states=all", "--noheader", "--format=%i|%T|%N").splitlines()
         )
         assert {states[number].split("|")[0] for number in submitted} == {"COMPLETED"}
         assert {states[number].split("|")[1] for number in submitted} == set(NODES)
-        finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", said)
+        finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)
         assert len(finished) > 1.3 * len(submitted)
 
-    def test_afterwards_nothing_is_to_be_done_here_either(self, by_slurm, done):
-        assert "Nothing to be done" in done(by_slurm[0], "snakemake", "--dry-run", "--cores", "2", *TINY)
+    def test_a_local_run_then_has_nothing_to_do(self, slurm_run, done):
+        assert "Nothing to be done" in done(slurm_run[0], "snakemake", "--dry-run", "--cores", "2", *TINY)
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Path:
-    """A checkout of Problems 11 and 12, whose only long job is the one shard of the sweep."""
+    """Make a checkout of Problems 11 and 12 only, with one shard in the width sweep."""
     folder = make_small(
         copy_checkout(tmp_path_factory.mktemp("cluster") / "small"), ["kernel_regression", "width_sweep"]
     )
@@ -126,7 +126,7 @@ def small(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def held(small, tmp_path) -> Path:
-    """A copy of it in which the shard does not end as long as there is a file `hold` in the folder."""
+    """Copy the small checkout and make the job of the shard wait until the file `hold` is removed."""
     folder = shutil.copytree(small, tmp_path / "checkout", symlinks=True)
     change_job(folder, "import pathlib, time\n    while pathlib.Path('hold').exists():\n        time.sleep(0.1)")
     (folder / "hold").touch()
@@ -134,7 +134,7 @@ def held(small, tmp_path) -> Path:
 
 
 def change_job(folder: Path, first: str) -> None:
-    """Let the job of the shard begin with something else."""
+    """Insert a statement at the start of the job of the shard."""
     script = folder / "workflow/scripts" / FIT
     text, number = re.subn(r"(\ndef main\(.*\n)", rf"\1    {first}\n".replace("\\n", "\n"), script.read_text())
     assert number == 1
@@ -142,21 +142,21 @@ def change_job(folder: Path, first: str) -> None:
 
 
 class TestFaults:
-    def test_a_node_that_dies_with_its_job_costs_that_job_only(self, slurm, environment, held, done):
+    def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environment, held, done):
         run = submit(held, environment)
         process = wait_for(lambda: next(running(FIT, held), None), run)
         node = process.environ()["SLURMD_NODENAME"]
         slurm.kill_node(node)
         (held / "hold").unlink()
-        said = end_of(run)
+        output = end_of(run)
         slurm.start_node(node)
-        assert len(re.findall(r"Finished jobid: \d+ \(Rule: width_sweep_fit\)", said)) == 1
-        # What a cluster has computed is recorded as if it had been computed here.
-        assert "recorded in dvc.lock: kernel_regression, width_sweep" in said
+        assert len(re.findall(r"Finished jobid: \d+ \(Rule: width_sweep_fit\)", output)) == 1
+        # DVC gets the same records as from a local run.
+        assert "recorded in dvc.lock: kernel_regression, width_sweep" in output
         assert "up to date" in done(held, "dvc", "status")
         assert "Nothing to be done" in done(held, "snakemake", "--dry-run", "--cores", "2")
 
-    def test_after_a_snakemake_that_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held):
+    def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held):
         first = submit(held, environment)
         left = wait_for(lambda: next(running(FIT, held), None), first)
         first.send_signal(signal.SIGKILL)
@@ -165,27 +165,26 @@ class TestFaults:
         again = wait_for(lambda: next((p for p in running(FIT, held) if p.pid != left.pid), None), second)
         assert [process.pid for process in running(FIT, held)] == [again.pid]
         (held / "hold").unlink()
-        said = end_of(second)
-        (cancelled,) = re.findall(r"slurm: cancelling what a run that was killed has left: (\d+)", said)
+        output = end_of(second)
+        (cancelled,) = re.findall(r"slurm: cancelling what a run that was killed has left: (\d+)", output)
         state = slurm.ask("squeue", "--states=all", "--noheader", "--format=%T", "--jobs", cancelled)
         assert state.strip() == "CANCELLED"
 
-    def test_a_job_beyond_its_memory_runs_again_with_more(self, environment, held):
+    def test_a_job_that_exceeds_its_memory_runs_again_with_more(self, environment, held):
         (held / "hold").unlink()
         ask = "import time\n    import numpy as np\n    taken = np.ones(150_000_000)\n    time.sleep(4)\n    del taken"
         change_job(held, ask)
-        said = end_of(submit(held, environment))
-        assert len(re.findall(r"Error in (?:rule|group) ", said)) >= 1
-        assert re.findall(r"Finished jobid: \d+ \(Rule: (width_sweep_fit)\)", said)
+        output = end_of(submit(held, environment))
+        assert len(re.findall(r"Error in (?:rule|group) ", output)) >= 1
+        assert re.findall(r"Finished jobid: \d+ \(Rule: (width_sweep_fit)\)", output)
 
-    def test_a_job_beyond_its_time_ends_clearly(self, environment, held):
-        rules = held / "workflow/rules/width_sweep.smk"
-        rules.write_text(re.sub(r"runtime=growing\(lambda.*", "runtime=1,", rules.read_text()))
-        said = end_of(submit(held, environment, "--retries", "0"), code=1)
-        (log,) = re.findall(r"message: Error in group width_sweep\n +log: (\S+)", said)
+    def test_a_job_that_exceeds_its_time_fails_with_its_log(self, environment, held):
+        options = ["--set-resources", "width_sweep_fit:runtime=1", "--retries", "0"]
+        output = end_of(submit(held, environment, *options), code=1)
+        (log,) = re.findall(r"message: Error in group width_sweep\n +log: (\S+)", output)
         assert "DUE TO TIME LIMIT" in Path(log).read_text()
         assert not list((held / "results/width_sweep").rglob("*.csv"))
-        assert "Traceback" not in said
+        assert "Traceback" not in output
 
 
 class TestProfiles:
@@ -206,27 +205,32 @@ class TestProfiles:
         return plan
 
     @pytest.mark.parametrize("profile", PROFILES)
-    def test_each_plans_the_whole_pipeline(self, planned, profile):
-        said = planned("--profile", f"profiles/{profile}")
-        assert re.search(r"^report +1$", said, flags=re.MULTILINE)
+    def test_a_dry_run_lists_the_whole_pipeline(self, planned, profile):
+        output = planned("--profile", f"profiles/{profile}")
+        assert re.search(r"^report +1$", output, flags=re.MULTILINE)
 
     @pytest.mark.parametrize("profile", PROFILES)
-    def test_what_is_commented_out_is_good_as_it_stands(self, planned, checkout, profile):
+    def test_the_commented_settings_are_valid(self, planned, checkout, profile):
         path = checkout / f"profiles/{profile}/profile.yaml"
-        # Words have a space before them; lines to be taken in have none.
+        # A comment has a space after `#`, a setting has none.
         text, number = re.subn(r"^( *)#(?! )", r"\1", path.read_text(), flags=re.MULTILINE)
         assert number == {"slurm": 7, "lsf": 2, "generic": 0}[profile]
         path.write_text(text)
         planned("--profile", f"profiles/{profile}")
 
     @pytest.mark.parametrize("profile", PROFILES)
-    def test_the_rules_and_groups_that_it_names_are_there(self, profile):
+    def test_it_has_a_size_for_each_group_of_the_rules(self, profile):
         settings = yaml.safe_load((ROOT / f"profiles/{profile}/profile.yaml").read_text())
         rules = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-        assert settings["groups"].keys() <= set(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE))
-        assert settings["group-components"].keys() == set(settings["groups"].values())
+        groups = re.findall(r"^    group:\n +\"(\w+)\"", rules, flags=re.MULTILINE)
+        assert settings["group-components"].keys() == set(groups)
 
-    def test_the_generic_one_runs_with_any_command_that_takes_a_script(self, held, environment):
+    @pytest.mark.parametrize("profile", PROFILES)
+    def test_its_default_resources_grow_with_each_attempt(self, profile):
+        settings = yaml.safe_load((ROOT / f"profiles/{profile}/profile.yaml").read_text())
+        assert all(value.endswith("* attempt") for value in settings["default-resources"].values())
+
+    def test_the_generic_profile_runs_with_a_command_that_starts_the_script(self, held, environment):
         (held / "hold").unlink()
         command = held / "submit"
         command.write_text('#!/bin/sh\nnohup sh "$1" >/dev/null 2>&1 &\necho $!\n')

@@ -1,7 +1,8 @@
 # Problem 4: autoencoders on a few images, and what they make of others when iterated.
+from nngplab.pipeline.resources import minutes, training_operations
+
 ATTRACTORS = sorted({*config["attractors"]["n_images"], *config["attractors"]["extra_n_images"]})
-# Of a step with one image, forwards and backwards, through both layers.
-ATTRACTORS_OPERATIONS = 12 * 3072 * config["attractors"]["width"]
+ATTRACTORS_WEIGHTS = 2 * 3072 * config["attractors"]["width"]
 
 
 rule attractors_train:
@@ -14,22 +15,20 @@ rule attractors_train:
         attempts="results/attractors/by_n_images/attempts_{n_images}.csv",
     log:
         "logs/attractors_train_{n_images}.log",
-    benchmark:
-        "logs/benchmarks/attractors_train_{n_images}.tsv"
     wildcard_constraints:
         n_images=r"\d+",
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(
-            lambda wildcards: minutes(
-                ATTRACTORS_OPERATIONS * int(wildcards.n_images) * config["attractors"]["max_steps"]
+        mem_mb=scale_with_attempt(3000),
+        runtime=scale_with_attempt(
+            lambda wc: minutes(
+                training_operations(ATTRACTORS_WEIGHTS, int(wc.n_images) * config["attractors"]["max_steps"])
             )
         ),
         gpu=gpus(),
     params:
-        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         device=lookup(dpath="device", within=config),
         width=lookup(dpath="attractors/width", within=config),
@@ -37,9 +36,7 @@ rule attractors_train:
         step_size=lookup(dpath="attractors/step_size", within=config),
         max_steps=lookup(dpath="attractors/max_steps", within=config),
         # What fixed step sizes do is shown on the smallest number of images.
-        trials=lambda wildcards: (
-            [] if int(wildcards.n_images) > ATTRACTORS[0] else config["attractors"]["trial_step_sizes"]
-        ),
+        trials=lambda wc: ([] if int(wc.n_images) > ATTRACTORS[0] else config["attractors"]["trial_step_sizes"]),
         trial_steps=lookup(dpath="attractors/trial_steps", within=config),
     message:
         "Train the autoencoder of Problem 4 on {wildcards.n_images} images"
@@ -64,15 +61,15 @@ rule attractors_outcomes:
         noisy="results/attractors/noisy.csv",
     log:
         "logs/attractors_outcomes.log",
-    benchmark:
-        "logs/benchmarks/attractors_outcomes.tsv"
+    group:
+        "attractors"
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=scale_with_attempt(4000),
+        runtime=scale_with_attempt(60),
     params:
-        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         iterations=lookup(dpath="attractors/iterations", within=config),
         extra_iterations=lookup(dpath="attractors/extra_iterations", within=config),
@@ -98,31 +95,21 @@ rule attractors_summary:
         provenance=rules.cifar10_fetch.output.provenance,
     output:
         attempts="results/attractors/attempts.csv",
-        summary=report(
-            "results/attractors/summary.csv",
-            caption="../report/attractors_table.rst",
-            category="Problem 4: attractors",
-        ),
+        summary=report("results/attractors/summary.csv", category="Problem 4: attractors"),
         basins="results/attractors/basins.csv",
         metrics="results/attractors/metrics.json",
-        figure=report(
-            "results/attractors/basins.svg",
-            caption="../report/attractors_basins.rst",
-            category="Problem 4: attractors",
-        ),
+        figure=report("results/attractors/basins.svg", category="Problem 4: attractors"),
     log:
         "logs/attractors_summary.log",
-    benchmark:
-        "logs/benchmarks/attractors_summary.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(5),
+        mem_mb=scale_with_attempt(2000),
     params:
         n_images=lookup(dpath="attractors/n_images", within=config),
     message:
-        "Count which images attract what in Problem 4"
+        "Count the inputs that each training image of Problem 4 attracts"
     shell:
         "python {input.script:q} --attempts {input.attempts:q} --sheet-n-images {params.n_images}"
         " --outcomes {input.outcomes:q} --provenance {input.provenance:q} --all-attempts {output.attempts:q}"
@@ -140,30 +127,20 @@ rule attractors_pictures:
     output:
         outputs=report(
             expand("results/attractors/by_n_images/outputs_{n_images}.png", n_images=ATTRACTORS),
-            caption="../report/attractors_pictures.rst",
             category="Problem 4: attractors",
         ),
-        iterates=report(
-            "results/attractors/iterates.png",
-            caption="../report/attractors_pictures.rst",
-            category="Problem 4: attractors",
-        ),
-        noisy=report(
-            "results/attractors/noisy.png",
-            caption="../report/attractors_pictures.rst",
-            category="Problem 4: attractors",
-        ),
+        iterates=report("results/attractors/iterates.png", category="Problem 4: attractors"),
+        noisy=report("results/attractors/noisy.png", category="Problem 4: attractors"),
     log:
         "logs/attractors_pictures.log",
-    benchmark:
-        "logs/benchmarks/attractors_pictures.tsv"
+    group:
+        "attractors"
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(10),
+        mem_mb=scale_with_attempt(3000),
     params:
-        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         iterated=max(config["attractors"]["n_images"]),
         iterations=lookup(dpath="attractors/iterations", within=config),
@@ -193,8 +170,3 @@ rule attractors:
         ],
     message:
         "Problem 4 is answered in results/attractors"
-
-
-localrules:
-    attractors,
-    attractors_summary,

@@ -17,13 +17,11 @@ rule cifar10_fetch:
         provenance="results/cifar10/provenance.json",
     log:
         "logs/cifar10_fetch.log",
-    benchmark:
-        "logs/benchmarks/cifar10_fetch.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(180),
+        mem_mb=scale_with_attempt(3000),
     params:
         seed=lookup(dpath="seed", within=config),
         source=lookup(dpath="cifar10/source", within=config),
@@ -56,15 +54,15 @@ rule cifar10_extract:
         files="results/cifar10/files.csv",
     log:
         "logs/cifar10_extract.log",
-    benchmark:
-        "logs/benchmarks/cifar10_extract.tsv"
+    group:
+        "cifar10"
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(15),
+        mem_mb=scale_with_attempt(2000),
+        runtime=scale_with_attempt(15),
     params:
-        folder=lambda wildcards, output: Path(output.batches[0]).parent,
+        folder=lambda wc, output: Path(output.batches[0]).parent,
     message:
         "Verify and extract the CIFAR-10 archive"
     shell:
@@ -80,23 +78,18 @@ rule cifar10_check:
         provenance=rules.cifar10_fetch.output.provenance,
     output:
         counts="results/cifar10/counts.csv",
-        checks=report(
-            "results/cifar10/checks.csv",
-            caption="../report/cifar10_checks.rst",
-            category="Problem 2a: CIFAR-10",
-        ),
+        checks=report("results/cifar10/checks.csv", category="Problem 2a: CIFAR-10"),
         metrics="results/cifar10/metrics.json",
     log:
         "logs/cifar10_check.log",
-    benchmark:
-        "logs/benchmarks/cifar10_check.tsv"
+    group:
+        "cifar10"
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(10),
+        mem_mb=scale_with_attempt(3000),
     params:
-        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        folder=lambda wc, input: Path(input.batches[0]).parent,
     message:
         "Count and check the CIFAR-10 images"
     shell:
@@ -111,24 +104,19 @@ rule cifar10_samples:
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
     output:
-        figure=report(
-            "results/cifar10/samples_{split}.png",
-            caption="../report/cifar10_samples.rst",
-            category="Problem 2a: CIFAR-10",
-        ),
+        figure=report("results/cifar10/samples_{split}.png", category="Problem 2a: CIFAR-10"),
     log:
         "logs/cifar10_samples_{split}.log",
-    benchmark:
-        "logs/benchmarks/cifar10_samples_{split}.tsv"
     wildcard_constraints:
         split="train|test",
+    group:
+        "cifar10"
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(10),
+        mem_mb=scale_with_attempt(3000),
     params:
-        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         images=lookup(dpath="cifar10/sample_images", within=config),
     message:
@@ -150,9 +138,3 @@ rule cifar10:
         ],
     message:
         "Problem 2a is answered in results/cifar10"
-
-
-localrules:
-    cifar10,
-    # Compute nodes often have no way out to the network.
-    cifar10_fetch,

@@ -1,22 +1,23 @@
-# What the rules share. No rule stands here.
+# Functions and constants that the rules share. It has no rules.
 import itertools
 import json
 import sys
 from pathlib import Path
 from shlex import quote
 
-# The libraries of this checkout, wherever others may be installed.
+# Import the libraries of this checkout, even if other versions are installed.
 sys.path[:0] = [str(Path(folder).resolve()) for folder in ("src", "packages/snakemake-dvc/src")]
 
-from nngplab.pipeline.config import check_config, load_schema
 from nngplab.errors import InputError
+from nngplab.pipeline.config import check_config, load_schema
 from snakemake_dvc import Project, reconcile
 
 
 def dvc_path(path):
-    """What DVC tracks: a folder of results as a whole, since the configuration says how many files it has.
+    """Return the path that DVC tracks for a file: the folder for results in a subfolder of `results/NAME`.
 
-    So for the folder in which a user puts the data of the course challenge, or does not.
+    The number of files in such a folder depends on the configuration. The same holds for `data/challenge`, where a user
+    can put the data of the course challenge.
     """
     parts = Path(path).parts
     if parts[:2] == ("data", "challenge"):
@@ -34,13 +35,13 @@ PROJECT = Project(
 
 
 def validate_config(config):
-    """Stop before any job, with one line for each fault of the configuration."""
+    """Exit before any job starts if the configuration is not valid, with one line for each error."""
     if not workflow.is_main_process:
-        return  # a job gets the configuration of its run, which was valid
+        return  # a job gets the configuration of the main process, which is valid
     try:
         check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml")))
         if config["extra_activations"]:
-            # Imported only now: who adds no activation need not wait for SciPy.
+            # Import SciPy only if it is needed: it slows down the start.
             from nngplab.kernels.activations import check_activation
 
             for name in config["extra_activations"]:
@@ -49,7 +50,8 @@ def validate_config(config):
         sys.exit(str(error))
 
 
-# Jobs find the interpreter of this Snakemake, activated or not, and the library of this checkout.
+# Jobs use the Python interpreter of this Snakemake, also if its environment is not activated, and the library of this
+# checkout. With `--software-deployment-method` they use the interpreter of the deployed environment.
 shell.prefix(
     "set -euo pipefail; "
     + (
@@ -62,40 +64,33 @@ shell.prefix(
 
 
 def option(flag, value):
-    """A command line option, or nothing where the config says null."""
+    """Return a command line option with its value, or nothing if the value is null in the configuration."""
     return [] if value is None else [flag, value]
 
 
 def files_in(folder):
-    """The files that are in a folder now."""
+    """Return the files in a folder."""
     return sorted(str(path) for path in Path(folder).glob("*") if path.is_file())
 
 
-def grid(**values):
-    """All combinations of values of some parameters, the last varying fastest."""
+def parameter_grid(**values):
+    """Return all combinations of the values of some parameters; the last parameter varies fastest."""
     return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
 
 
-def pieces(values, size):
-    """A list cut into pieces of a size; the last may be shorter."""
+def chunks(values, size):
+    """Return a list in chunks of a size; the last one can be shorter."""
     return [values[start : start + size] for start in range(0, len(values), size)]
 
 
-def triangle_mb(n):
-    """The memory of the lower triangle of an n x n matrix of float64, in MB."""
-    return 4 * n**2 // 10**6
+def scale_with_attempt(amount):
+    """Return a resource that is `amount` at the first attempt of a job, twice as much at the second, and so on.
 
-
-def growing(amount):
-    """A resource of a rule, a number or a function of the wildcards: as much again with each attempt of a job."""
+    The amount is a number or a function of the wildcards.
+    """
     return lambda wildcards, attempt: attempt * int(amount(wildcards) if callable(amount) else amount)
 
 
-def minutes(operations):
-    """A run time for so many floating-point operations: ten minutes, and what they take on an old core, at 5e9/s."""
-    return 10 + operations / 3e11
-
-
 def gpus():
-    """The GPUs that a job asks for. Under `device: auto` it asks for none, and takes one where it is given one."""
+    """Return the number of GPUs to request: none under `device: auto`, where a job uses a GPU if it is given one."""
     return int(config["device"] == "cuda")

@@ -1,11 +1,10 @@
 # Problem 2b: a fully connected network with one hidden layer, trained on CIFAR-10.
+from nngplab.pipeline.resources import matrix_mb, minutes, training_operations
+
 FC_NET_LOSSES = config["fc_net"]["losses"]
 FC_NET_SEEDS = range(config["fc_net"]["seeds"])
-# In single precision, twice: as they are and as inputs.
 FC_NET_IMAGES = (config["fc_net"]["n_train"] or 50_000) + 10_000
-FC_NET_IMAGES_MB = 2 * 4 * 3072 * FC_NET_IMAGES / 1e6
-# Forwards and backwards, and once more to measure.
-FC_NET_OPERATIONS = 8 * 3072 * config["fc_net"]["width"] * FC_NET_IMAGES * config["fc_net"]["epochs"]
+FC_NET_OPERATIONS = training_operations(3072 * config["fc_net"]["width"], FC_NET_IMAGES * config["fc_net"]["epochs"])
 
 
 rule fc_net_train:
@@ -19,20 +18,19 @@ rule fc_net_train:
         model="results/fc_net/runs/{loss}_{seed}.pt",
     log:
         "logs/fc_net_train_{loss}_{seed}.log",
-    benchmark:
-        "logs/benchmarks/fc_net_train_{loss}_{seed}.tsv"
     wildcard_constraints:
         loss="mse|cross_entropy",
         seed=r"\d+",
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(1500 + FC_NET_IMAGES_MB),
-        runtime=growing(minutes(FC_NET_OPERATIONS)),
+        # The images in single precision, as they are and standardised.
+        mem_mb=scale_with_attempt(1500 + matrix_mb(FC_NET_IMAGES, 3072)),
+        runtime=scale_with_attempt(minutes(FC_NET_OPERATIONS)),
         gpu=gpus(),
     params:
-        folder=lambda wildcards, input: Path(input.batches[0]).parent,
-        checkpoint=lambda wildcards: f".checkpoints/fc_net/{wildcards.loss}_{wildcards.seed}",
+        folder=lambda wc, input: Path(input.batches[0]).parent,
+        checkpoint=lambda wc: f".checkpoints/fc_net/{wc.loss}_{wc.seed}",
         root_seed=lookup(dpath="seed", within=config),
         device=lookup(dpath="device", within=config),
         width=lookup(dpath="fc_net/width", within=config),
@@ -64,25 +62,17 @@ rule fc_net_summary:
         provenance=rules.cifar10_fetch.output.provenance,
     output:
         tables="results/fc_net/metrics.csv",
-        summary=report(
-            "results/fc_net/summary.csv",
-            caption="../report/fc_net_table.rst",
-            category="Problem 2b: a fully connected network",
-        ),
+        summary=report("results/fc_net/summary.csv", category="Problem 2b: a fully connected network"),
         per_class="results/fc_net/per_class.csv",
         confusion="results/fc_net/confusion.csv",
         metrics="results/fc_net/metrics.json",
     log:
         "logs/fc_net_summary.log",
-    benchmark:
-        "logs/benchmarks/fc_net_summary.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
     message:
-        "Put the networks of Problem 2b together"
+        "Summarise the networks of Problem 2b"
     shell:
         "python {input.script:q} --tables {input.tables:q} --outputs {input.outputs:q} --counts {input.counts:q}"
         " --provenance {input.provenance:q} --all-tables {output.tables:q} --summary {output.summary:q}"
@@ -100,37 +90,25 @@ rule fc_net_figures:
         models=expand(rules.fc_net_train.output.model, loss=FC_NET_LOSSES, seed=0),
         outputs=expand(rules.fc_net_train.output.outputs, loss=FC_NET_LOSSES, seed=0),
     output:
-        learning_curves=report(
-            "results/fc_net/learning_curves.svg",
-            caption="../report/fc_net_learning_curves.rst",
-            category="Problem 2b: a fully connected network",
-        ),
-        confusion_matrix=report(
-            "results/fc_net/confusion.svg",
-            caption="../report/fc_net_confusion.rst",
-            category="Problem 2b: a fully connected network",
-        ),
+        learning_curves=report("results/fc_net/learning_curves.svg", category="Problem 2b: a fully connected network"),
+        confusion_matrix=report("results/fc_net/confusion.svg", category="Problem 2b: a fully connected network"),
         first_layers=report(
             expand("results/fc_net/by_loss/first_layer_{loss}.png", loss=FC_NET_LOSSES),
-            caption="../report/fc_net_first_layer.rst",
             category="Problem 2b: a fully connected network",
         ),
         predictions=report(
             expand("results/fc_net/by_loss/predictions_{loss}.png", loss=FC_NET_LOSSES),
-            caption="../report/fc_net_predictions.rst",
             category="Problem 2b: a fully connected network",
         ),
     log:
         "logs/fc_net_figures.log",
-    benchmark:
-        "logs/benchmarks/fc_net_figures.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(5),
+        mem_mb=scale_with_attempt(2000),
     params:
-        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
     message:
         "Draw the networks of Problem 2b"
@@ -151,9 +129,3 @@ rule fc_net:
         ],
     message:
         "Problem 2b is answered in results/fc_net"
-
-
-localrules:
-    fc_net,
-    fc_net_summary,
-    fc_net_figures,

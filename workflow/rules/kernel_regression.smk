@@ -1,13 +1,18 @@
 # Problem 11: kernel regression on the sine-target data, with NNGP kernels and the Laplace kernel.
+from nngplab.pipeline.resources import eigen_operations, matrix_mb, minutes, regression_operations
+
 KERNEL_REGRESSION = config["kernel_regression"]
-KERNEL_REGRESSION_ROWS = KERNEL_REGRESSION["n"] + KERNEL_REGRESSION["n_test"]
-# The samples, and the products of a few kernels, in each of two threads.
-KERNEL_REGRESSION_MB = 64 * KERNEL_REGRESSION_ROWS * (KERNEL_REGRESSION["n"] + KERNEL_REGRESSION["d"]) / 1e6
-# The Gram matrices, their condition numbers and factors, of each kernel on each data set.
-KERNEL_REGRESSION_OPERATIONS = (
-    (KERNEL_REGRESSION["repeats"] + 1)
-    * (len(KERNEL_REGRESSION["kernels"]) + len(config["extra_activations"]))
-    * (2 * KERNEL_REGRESSION_ROWS * KERNEL_REGRESSION["n"] * KERNEL_REGRESSION["d"] + 10 * KERNEL_REGRESSION["n"] ** 3)
+KERNEL_REGRESSION_N, KERNEL_REGRESSION_D = KERNEL_REGRESSION["n"], KERNEL_REGRESSION["d"]
+KERNEL_REGRESSION_ROWS = KERNEL_REGRESSION_N + KERNEL_REGRESSION["n_test"]
+# The samples and a few kernel matrices in each of two threads.
+KERNEL_REGRESSION_MB = 8 * matrix_mb(KERNEL_REGRESSION_ROWS, KERNEL_REGRESSION_N + KERNEL_REGRESSION_D)
+KERNEL_REGRESSION_FITS = (KERNEL_REGRESSION["repeats"] + 1) * (
+    len(KERNEL_REGRESSION["kernels"]) + len(config["extra_activations"])
+)
+# Each kernel is fitted to each data set, and its condition number is computed.
+KERNEL_REGRESSION_OPERATIONS = KERNEL_REGRESSION_FITS * (
+    regression_operations(KERNEL_REGRESSION_N, KERNEL_REGRESSION_D, KERNEL_REGRESSION["n_test"])
+    + eigen_operations(KERNEL_REGRESSION_N)
 )
 
 
@@ -18,13 +23,9 @@ rule kernel_regression_data:
         data="data/sine_target.npz",
     log:
         "logs/kernel_regression_data.log",
-    benchmark:
-        "logs/benchmarks/kernel_regression_data.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         seed=lookup(dpath="seed", within=config),
         n=lookup(dpath="kernel_regression/n", within=config),
@@ -47,14 +48,12 @@ rule kernel_regression_fit:
         misprint="results/kernel_regression/misprint.csv",
     log:
         "logs/kernel_regression_fit.log",
-    benchmark:
-        "logs/benchmarks/kernel_regression_fit.tsv"
     conda:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=growing(1000 + KERNEL_REGRESSION_MB),
-        runtime=growing(minutes(KERNEL_REGRESSION_OPERATIONS)),
+        mem_mb=scale_with_attempt(1000 + KERNEL_REGRESSION_MB),
+        runtime=scale_with_attempt(minutes(KERNEL_REGRESSION_OPERATIONS)),
     params:
         kernels=lookup(dpath="kernel_regression/kernels", within=config),
         extra_activations=lookup(dpath="extra_activations", within=config),
@@ -64,8 +63,8 @@ rule kernel_regression_fit:
         "Solve Problem 11 on the headline data set and on repeats of it"
     shell:
         "python {input.script:q} --data {input.data:q} --kernels {params.kernels}"
-        " --extra-activations {params.extra_activations} --laplace-L {params.laplace_L} --repeats {params.repeats} --threads {threads} --output {output.test_mse:q} --misprint {output.misprint:q}"
-        " --log {log:q}"
+        " --extra-activations {params.extra_activations} --laplace-L {params.laplace_L} --repeats {params.repeats}"
+        " --threads {threads} --output {output.test_mse:q} --misprint {output.misprint:q} --log {log:q}"
 
 
 rule kernel_regression_summary:
@@ -73,22 +72,14 @@ rule kernel_regression_summary:
         script="workflow/scripts/kernel_regression_summary.py",
         test_mse=rules.kernel_regression_fit.output.test_mse,
     output:
-        summary=report(
-            "results/kernel_regression/summary.csv",
-            caption="../report/kernel_regression_table.rst",
-            category="Problem 11: kernel regression",
-        ),
+        summary=report("results/kernel_regression/summary.csv", category="Problem 11: kernel regression"),
         paired="results/kernel_regression/paired.csv",
         metrics="results/kernel_regression/metrics.json",
     log:
         "logs/kernel_regression_summary.log",
-    benchmark:
-        "logs/benchmarks/kernel_regression_summary.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
     message:
         "Compare the kernels of Problem 11"
     shell:
@@ -102,20 +93,12 @@ rule kernel_regression_figure:
         test_mse=rules.kernel_regression_fit.output.test_mse,
         summary=rules.kernel_regression_summary.output.summary,
     output:
-        figure=report(
-            "results/kernel_regression/repeats.svg",
-            caption="../report/kernel_regression_repeats.rst",
-            category="Problem 11: kernel regression",
-        ),
+        figure=report("results/kernel_regression/repeats.svg", category="Problem 11: kernel regression"),
     log:
         "logs/kernel_regression_figure.log",
-    benchmark:
-        "logs/benchmarks/kernel_regression_figure.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
     message:
         "Draw the test errors of Problem 11"
     shell:
@@ -133,10 +116,3 @@ rule kernel_regression:
         ],
     message:
         "Problem 11 is answered in results/kernel_regression"
-
-
-localrules:
-    kernel_regression,
-    kernel_regression_data,
-    kernel_regression_summary,
-    kernel_regression_figure,

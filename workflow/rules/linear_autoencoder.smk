@@ -10,15 +10,14 @@ rule linear_autoencoder_runs:
         losses="results/linear_autoencoder/by_convention/losses_{convention}.csv",
     log:
         "logs/linear_autoencoder_runs_{convention}.log",
-    benchmark:
-        "logs/benchmarks/linear_autoencoder_runs_{convention}.tsv"
     wildcard_constraints:
         convention="|".join(LINEAR_AUTOENCODER_CONVENTIONS),
+    group:
+        "linear_autoencoder"
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(60),
+        runtime=scale_with_attempt(60),
     params:
         seed=lookup(dpath="seed", within=config),
         d=lookup(dpath="linear_autoencoder/d", within=config),
@@ -47,22 +46,14 @@ rule linear_autoencoder_summary:
         runs="results/linear_autoencoder/runs.csv",
         losses="results/linear_autoencoder/losses.csv",
         zero="results/linear_autoencoder/zero.csv",
-        summary=report(
-            "results/linear_autoencoder/summary.csv",
-            caption="../report/linear_autoencoder_table.rst",
-            category="Problem 3: linear autoencoders",
-        ),
+        summary=report("results/linear_autoencoder/summary.csv", category="Problem 3: linear autoencoders"),
         edge="results/linear_autoencoder/edge.csv",
         metrics="results/linear_autoencoder/metrics.json",
     log:
         "logs/linear_autoencoder_summary.log",
-    benchmark:
-        "logs/benchmarks/linear_autoencoder_summary.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
     message:
         "Compare the trainings of Problem 3 with the edge of stability"
     shell:
@@ -77,25 +68,13 @@ rule linear_autoencoder_figures:
         runs=rules.linear_autoencoder_summary.output.runs,
         losses=rules.linear_autoencoder_summary.output.losses,
     output:
-        losses=report(
-            "results/linear_autoencoder/losses.svg",
-            caption="../report/linear_autoencoder_losses.rst",
-            category="Problem 3: linear autoencoders",
-        ),
-        step_sizes=report(
-            "results/linear_autoencoder/step_sizes.svg",
-            caption="../report/linear_autoencoder_step_sizes.rst",
-            category="Problem 3: linear autoencoders",
-        ),
+        losses=report("results/linear_autoencoder/losses.svg", category="Problem 3: linear autoencoders"),
+        step_sizes=report("results/linear_autoencoder/step_sizes.svg", category="Problem 3: linear autoencoders"),
     log:
         "logs/linear_autoencoder_figures.log",
-    benchmark:
-        "logs/benchmarks/linear_autoencoder_figures.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         width=lookup(dpath="linear_autoencoder/width", within=config),
     message:
@@ -114,22 +93,16 @@ rule linear_autoencoder_image:
     output:
         constants="results/linear_autoencoder/constants.csv",
         record="results/linear_autoencoder/image.json",
-        figure=report(
-            "results/linear_autoencoder/outputs.png",
-            caption="../report/linear_autoencoder_outputs.rst",
-            category="Problem 3: linear autoencoders",
-        ),
+        figure=report("results/linear_autoencoder/outputs.png", category="Problem 3: linear autoencoders"),
     log:
         "logs/linear_autoencoder_image.log",
-    benchmark:
-        "logs/benchmarks/linear_autoencoder_image.tsv"
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(20),
+        mem_mb=scale_with_attempt(3000),
+        runtime=scale_with_attempt(20),
     params:
-        folder=lambda wildcards, input: Path(input.batches[0]).parent,
+        folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         width=lookup(dpath="linear_autoencoder/image_width", within=config),
         edge_share=lookup(dpath="linear_autoencoder/image_edge_share", within=config),
@@ -155,9 +128,3 @@ rule linear_autoencoder:
         ],
     message:
         "Problem 3 is answered in results/linear_autoencoder"
-
-
-localrules:
-    linear_autoencoder,
-    linear_autoencoder_summary,
-    linear_autoencoder_figures,

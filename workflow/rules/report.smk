@@ -18,16 +18,12 @@ rule report:
         templates=TEMPLATES,
         results=[getattr(rules, section).input.results for section in SECTIONS],
     output:
-        page=report("results/report.html", caption="../report/report.rst", category="The report"),
+        page=report("results/report.html", category="The report"),
     log:
         "logs/report.log",
-    benchmark:
-        "logs/benchmarks/report.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         sections=SECTIONS,
         config=json.dumps(config),
@@ -37,7 +33,3 @@ rule report:
         "python {input.script:q} --results-folder results --templates workflow/report"
         " --sections {params.sections} --config-json {params.config:q} --output {output.page:q}"
         " --log {log:q}"
-
-
-localrules:
-    report,

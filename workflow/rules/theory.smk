@@ -6,20 +6,14 @@ rule theory_checks:
     input:
         script="workflow/scripts/theory_checks.py",
     output:
-        checks=report(
-            "results/theory/checks.csv",
-            caption="../report/theory_checks.rst",
-            category="Problems 1 and 5 to 10: theory",
-        ),
+        checks=report("results/theory/checks.csv", category="Problems 1 and 5 to 10: theory"),
     log:
         "logs/theory_checks.log",
-    benchmark:
-        "logs/benchmarks/theory_checks.tsv"
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        mem_mb=scale_with_attempt(2000),
+        runtime=scale_with_attempt(20),
     params:
         seed=lookup(dpath="seed", within=config),
         digits=lookup(dpath="theory/digits", within=config),
@@ -39,22 +33,14 @@ rule theory_summary:
     output:
         derivations="results/theory/derivations.json",
         summary="results/theory/summary.csv",
-        misprints=report(
-            "results/theory/misprints.csv",
-            caption="../report/theory_misprints.rst",
-            category="Problems 1 and 5 to 10: theory",
-        ),
+        misprints=report("results/theory/misprints.csv", category="Problems 1 and 5 to 10: theory"),
     log:
         "logs/theory_summary.log",
-    benchmark:
-        "logs/benchmarks/theory_summary.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
     message:
-        "Set the derivations of Problems 1 and 5 to 10 beside their checks"
+        "List the derivations of Problems 1 and 5 to 10 with their checks"
     shell:
         "python {input.script:q} --checks {input.checks:q} --pages {input.pages:q}"
         " --derivations {output.derivations:q} --summary {output.summary:q} --misprints {output.misprints:q}"
@@ -67,26 +53,14 @@ rule theory_duals:
         data=rules.kernel_regression_data.output.data,
     output:
         duals="results/theory/duals.csv",
-        duals_figure=report(
-            "results/theory/duals.svg",
-            caption="../report/theory_duals.rst",
-            category="Problems 1 and 5 to 10: theory",
-        ),
+        duals_figure=report("results/theory/duals.svg", category="Problems 1 and 5 to 10: theory"),
         spectra="results/theory/spectra.csv",
-        spectra_figure=report(
-            "results/theory/spectra.svg",
-            caption="../report/theory_spectra.rst",
-            category="Problems 1 and 5 to 10: theory",
-        ),
+        spectra_figure=report("results/theory/spectra.svg", category="Problems 1 and 5 to 10: theory"),
     log:
         "logs/theory_duals.log",
-    benchmark:
-        "logs/benchmarks/theory_duals.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
     message:
         "Draw the dual activations and the spectra of their kernels"
     shell:
@@ -103,9 +77,3 @@ rule theory:
         ],
     message:
         "Problems 1 and 5 to 10 are answered in results/theory"
-
-
-localrules:
-    theory,
-    theory_summary,
-    theory_duals,

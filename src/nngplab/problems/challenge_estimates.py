@@ -1,0 +1,83 @@
+"""Estimates of the memory and the run time of the jobs of Problem 13, for the `resources` of their Snakemake rules."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from nngplab.pipeline.resources import (
+    feature_machine_operations,
+    matrix_mb,
+    minutes,
+    regression_operations,
+    training_operations,
+    triangle_mb,
+)
+
+FEATURES = {"course": 50, "cifar10": 3072}
+
+
+@dataclass(frozen=True)
+class JobEstimates:
+    """Estimates for the jobs on one data set.
+
+    Attributes:
+        n: the number of training samples.
+        d: the number of features of a sample.
+        epochs: the number of epochs of each network.
+        ridges: the number of ridges of each kernel.
+        iterations: the number of iterations of each recursive feature machine.
+    """
+
+    n: int
+    d: int
+    epochs: int
+    ridges: int
+    iterations: int
+
+    @classmethod
+    def from_config(cls, section: Mapping[str, Any], dataset: str) -> Self:
+        """Return the estimates for a data set, "course" or "cifar10", by the section `challenge` of the configuration.
+
+        Without a number of training samples in the configuration, all samples that are not for validation are used.
+        """
+        all_samples = {"course": 5_000, "cifar10": 50_000 - section["cifar10_val"]}
+        n = section[f"{dataset}_train"] or all_samples[dataset]
+        epochs, ridges = section[f"{dataset}_epochs"], len(section["ridges"])
+        return cls(n, FEATURES[dataset], epochs, ridges, section["rfm_iterations"])
+
+    @property
+    def large(self) -> bool:
+        """Whether it takes minutes to factorise a Gram matrix on one core."""
+        return self.n > 10_000
+
+    @property
+    def samples_mb(self) -> float:
+        """The memory of a process with four copies of the samples."""
+        return 2000 + 4 * matrix_mb(self.n, self.d)
+
+    @property
+    def kernel_mb(self) -> float:
+        """The memory of a kernel regression, whose factor replaces the Gram matrix."""
+        return self.samples_mb + triangle_mb(self.n)
+
+    @property
+    def ridge_path_mb(self) -> float:
+        """The memory of kernel regressions with all ridges: for more than one, the Gram matrix is kept."""
+        return self.kernel_mb + (self.ridges > 1) * triangle_mb(self.n)
+
+    def network_minutes(self, networks: Iterable[Mapping[str, Any]]) -> float:
+        """Return the time to train networks, each with its width `k` and its `depth`, the number of hidden layers."""
+        weights = sum(net["k"] * (self.d + (net["depth"] - 1) * net["k"]) for net in networks)
+        return minutes(training_operations(weights, self.n * self.epochs))
+
+    def kernel_minutes(self, kernels: int) -> float:
+        """Return the time of a regression for each of some kernels and each ridge."""
+        return minutes(kernels * self.ridges * regression_operations(self.n, self.d, self.n))
+
+    def feature_machine_minutes(self, machines: int) -> float:
+        """Return the time to fit some recursive feature machines."""
+        return minutes(machines * feature_machine_operations(self.n, self.d, self.iterations))
+
+    def test_minutes(self, shards: Iterable[Iterable[Mapping[str, Any]]]) -> float:
+        """Return the time to fit one model of any kind, at most a feature machine or all networks of a shard."""
+        return max(self.feature_machine_minutes(1), *map(self.network_minutes, shards))

@@ -1,0 +1,63 @@
+"""The memory and the run time that the jobs of Problem 13 request."""
+
+import pytest
+import yaml
+
+from nngplab.pipeline.resources import minutes, regression_operations
+from nngplab.problems.challenge_estimates import JobEstimates
+from tests.helpers.checkout import ROOT
+
+
+def estimates(config: str, dataset: str) -> JobEstimates:
+    """Return the estimates for a configuration file that extends the default one."""
+    section = yaml.safe_load((ROOT / "config/config.yaml").read_text())["challenge"]
+    section |= yaml.safe_load((ROOT / "config" / config).read_text())["challenge"]
+    return JobEstimates.from_config(section, dataset)
+
+
+@pytest.mark.parametrize(
+    ("config", "dataset", "n", "large"),
+    [
+        ("tiny.yaml", "course", 300, False),
+        ("config.yaml", "course", 5_000, False),
+        ("config.yaml", "cifar10", 5_000, False),
+        ("full.yaml", "cifar10", 45_000, True),
+    ],
+)
+def test_the_number_of_samples_follows_from_the_configuration(config, dataset, n, large):
+    assert estimates(config, dataset).n == n
+    assert estimates(config, dataset).large == large
+
+
+def test_several_ridges_need_the_gram_matrix_and_its_factor():
+    one, several = JobEstimates(10_000, 50, 1, 1, 1), JobEstimates(10_000, 50, 1, 2, 1)
+    triangle_mb = 8 * 10_000**2 / 2 / 1e6
+    assert one.ridge_path_mb == one.kernel_mb
+    assert several.ridge_path_mb == several.kernel_mb + triangle_mb
+
+
+def test_all_of_cifar10_takes_hours_and_the_memory_that_the_documentation_says():
+    full = estimates("full.yaml", "cifar10")
+    assert round(full.ridge_path_mb / 1000) == 23
+    assert round(full.kernel_minutes(1) / 60) == 6
+
+
+def test_the_time_grows_with_the_number_of_models():
+    jobs = JobEstimates(10_000, 50, 3, 2, 1)
+    assert jobs.kernel_minutes(3) == minutes(3 * 2 * regression_operations(10_000, 50, 10_000))
+    assert jobs.feature_machine_minutes(2) > jobs.feature_machine_minutes(1)
+
+
+def test_the_time_of_a_network_grows_with_its_weights():
+    jobs = JobEstimates(1_000, 50, 3, 2, 1)
+    shallow, deep = [{"k": 100, "depth": 1}], [{"k": 100, "depth": 3}]
+    weights = 100 * 50, 100 * 50 + 2 * 100 * 100
+    times = [jobs.network_minutes(networks) - minutes(0) for networks in (shallow, deep)]
+    assert times[1] / times[0] == pytest.approx(weights[1] / weights[0])
+
+
+def test_a_test_job_has_time_for_the_slowest_model():
+    jobs = JobEstimates(1_000, 50, 3, 2, 1)
+    shards = [[{"k": 10, "depth": 1}], [{"k": 100_000, "depth": 1}]]
+    assert jobs.test_minutes(shards) == jobs.network_minutes(shards[1])
+    assert jobs.test_minutes(shards[:1]) == jobs.feature_machine_minutes(1)
