@@ -1,6 +1,7 @@
 """Hooks and fixtures of all tests; what tests import is in tests/helpers."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from tests.helpers.checkout import TINY, copy_checkout
+from tests.helpers.small_checkout import commit, make_small_checkout
 
 # On a busy machine any example can take long; no test asserts speed.
 settings.register_profile("patient", deadline=None)
@@ -59,18 +61,52 @@ def done(run) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, worker_id, done) -> Path:
-    """A checkout in which the tiny pipeline has run from nothing, on two cores; to be read or copied, never changed.
+def make_once(tmp_path_factory, worker_id) -> Callable[[str, Callable[[Path], Path]], Path]:
+    """Make a checkout that all workers of pytest-xdist share: the first that asks makes it, the others wait.
 
-    All workers of pytest-xdist share it: the first that asks makes it, the others wait.
+    It is to be read or copied, never changed.
     """
     base = tmp_path_factory.getbasetemp()
     base = base if worker_id == "master" else base.parent
-    folder = base / "finished"
-    with FileLock(base / "finished.lock"):
-        if not folder.exists():
-            # A run that failed leaves nothing that another worker could take for finished.
-            made = copy_checkout(tmp_path_factory.mktemp("unfinished") / "checkout")
-            done(made, "snakemake", "--cores", "2", *TINY, timeout=1200)
-            made.rename(folder)
-    return folder
+
+    def make(name: str, maker: Callable[[Path], Path]) -> Path:
+        folder = base / name
+        with FileLock(base / f"{name}.lock"):
+            if not folder.exists():
+                # If this fails, it leaves nothing that another worker could take for finished.
+                maker(tmp_path_factory.mktemp("unfinished") / "checkout").rename(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(make_once, done) -> Path:
+    """A checkout in which the tiny pipeline has run from scratch, on two cores."""
+
+    def run_tiny(folder: Path) -> Path:
+        done(copy_checkout(folder), "snakemake", "--cores", "2", *TINY, timeout=1200)
+        return folder
+
+    return make_once("finished", run_tiny)
+
+
+@pytest.fixture(scope="session")
+def small(make_once) -> Path:
+    """A checkout with Problems 11 and 12 alone, not run yet."""
+    return make_once("small", make_small_checkout)
+
+
+@pytest.fixture(scope="session")
+def finished_small(make_once, small, done) -> Path:
+    """That checkout after a run, recorded, committed and pushed to a DVC remote in a folder."""
+
+    def run_small(folder: Path) -> Path:
+        shutil.copytree(small, folder, symlinks=True)
+        done(folder, "snakemake", "--cores", "2")
+        done(folder, "dvc", "remote", "add", "--default", "lab", folder.with_name("remote"))
+        done(folder, "dvc", "push")
+        commit(folder)
+        return folder
+
+    return make_once("finished_small", run_small)

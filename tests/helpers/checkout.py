@@ -69,7 +69,8 @@ def make_small(folder: Path, stages: Sequence[str]) -> Path:
     return folder
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every result that two runs have alike."""
-    files = [path for path in (folder / "results").rglob("*") if path.is_file() and not LEFT_OUT.search(str(path))]
+def digests(folder: Path, *tops: str) -> dict[str, str]:
+    """The SHA-256 of every file in `results`, or in the folders given, that two runs have in common."""
+    files = [path for top in tops or ("results",) for path in (folder / top).rglob("*") if path.is_file()]
+    files = [path for path in files if not LEFT_OUT.search(str(path))]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
