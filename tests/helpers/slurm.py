@@ -1,4 +1,4 @@
-"""A real Slurm on this machine: one controller and two nodes, for as long as some tests need it."""
+"""A real Slurm on this machine: one controller and two nodes, started and stopped by the tests."""
 
 import os
 import re
@@ -16,7 +16,8 @@ import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "squeue", "scancel", "scontrol")
 NODES = ("n1", "n2")
-# No accounts. A job beyond its memory is killed, which is looked at each second; a lost node is noticed in 8 seconds.
+# No accounting. Slurm checks the memory of jobs each second and kills a job that exceeds it. After 8 seconds without an
+# answer, a node counts as failed.
 CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -55,7 +56,7 @@ PartitionName=debug Nodes=n[1-2] Default=YES MaxTime=12:00:00 DefMemPerCPU=100 S
 
 
 def why_not() -> str | None:
-    """Return what this machine lacks for a Slurm of its own, if anything."""
+    """Return why Slurm cannot be started on this machine, or None if it can."""
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     if missing:
         return f"Slurm is not installed: {', '.join(missing)} not found"
@@ -63,10 +64,10 @@ def why_not() -> str | None:
 
 
 class Slurm:
-    """A cluster with the nodes `NODES`, each of two CPUs, in a folder; `stop` ends what it started.
+    """A cluster with the nodes `NODES`, each with two CPUs, and its state in a folder. `stop` ends its processes.
 
     Attributes:
-        environment: that of a user of this cluster.
+        environment: the environment variables of a user of this cluster.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -75,7 +76,7 @@ class Slurm:
             (folder / name).mkdir(parents=True)
         conf = CONF.format(host=socket.gethostname().split(".")[0], folder=folder, ports=_free_ports(1 + len(NODES)))
         (folder / "slurm.conf").write_text(conf)
-        # A real cluster has its configuration in /etc, where the steps of a job, whose environment is cleaned, find it.
+        # A real cluster has its configuration in /etc. The steps of a job do not inherit SLURM_CONF, so `srun` sets it.
         srun = folder / "bin/srun"
         srun.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"\n')
         srun.chmod(0o755)
@@ -92,17 +93,17 @@ class Slurm:
             raise
 
     def ask(self, *command: str) -> str:
-        """Return what a command of Slurm says."""
+        """Return the output of a Slurm command."""
         ended = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True)
         return ended.stdout
 
     def start_node(self, node: str) -> None:
-        """Start a node, and wait until it takes jobs."""
+        """Start a node and wait until it accepts jobs."""
         self._daemon(node, "slurmd", "-D", "-f", str(self.folder / "slurm.conf"), "-N", node)
         _wait_until(lambda: self._is_up(node))
 
     def kill_node(self, node: str) -> None:
-        """Kill a node with all that runs on it, as a power cut does."""
+        """Kill a node and all processes on it, as a power failure does."""
         jobs = self.ask("squeue", "--noheader", "--nodelist", node, "--format=%i").split()
         daemon = self._daemons.pop(node)
         daemon.kill()
@@ -117,7 +118,7 @@ class Slurm:
                 continue
 
     def stop(self) -> None:
-        """End all daemons, and what they have started."""
+        """Stop all daemons and their jobs."""
         if "slurmctld" in self._daemons:
             subprocess.run(["scancel", "--me"], env=self.environment, check=False)
         for daemon in reversed(self._daemons.values()):
@@ -146,13 +147,13 @@ class Slurm:
 
     def _is_up(self, node: str) -> bool:
         state = self.ask("sinfo", "--noheader", "--nodes", node, "--format=%T")
-        return not re.search(r"down|unknown|\*", state)  # the star is at a node that does not answer
+        return not re.search(r"down|unknown|\*", state)  # `*` marks a node that does not answer
 
     def _answers(self) -> bool:
         return subprocess.run(["scontrol", "ping"], env=self.environment, capture_output=True).returncode == 0
 
     def _daemon(self, name: str, *command: str) -> None:
-        # In a session of its own, so that Ctrl-C ends the tests first, and they the daemons.
+        # In a session of its own: Ctrl-C ends the tests, and the tests stop the daemons in order.
         with (self.folder / f"{name}.out").open("ab") as out:
             self._daemons[name] = subprocess.Popen(
                 command, env=self.environment, stdout=out, stderr=out, start_new_session=True

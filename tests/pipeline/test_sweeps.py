@@ -1,4 +1,4 @@
-"""Sweeps cut into shards: thousands of networks in few jobs, and jobs only for what is new."""
+"""The sweeps divide thousands of networks into few jobs, and a new value adds jobs without changing the others."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ import yaml
 
 from tests.helpers.checkout import copy_checkout
 
-# What each job of some rules would do, as Snakemake knows it: a job runs again if this changes.
+# Print the outputs and parameters of the jobs of the sweeps. A job runs again if these change.
 PROGRAM = """
 import json
 from snakemake_dvc._snakemake import dag_of_all
@@ -24,7 +24,7 @@ TINY = {"widths": [16], "depths": [1], "weight_decays": [0.0], "learning_rates":
 
 @pytest.fixture(scope="module")
 def jobs(run, tmp_path_factory):
-    """A function from changes of the configuration to the jobs of the sweeps."""
+    """Return a function that returns the jobs of the sweeps for changes of the configuration."""
     checkout = copy_checkout(tmp_path_factory.mktemp("sweeps") / "checkout")
     original = (checkout / "config/config.yaml").read_text()
 
@@ -48,7 +48,7 @@ def before(jobs):
 
 
 def outputs(jobs: set[str]) -> list[str]:
-    """The name of the first output of each job, without suffix."""
+    """Return the name of the first output of each job, without its suffix."""
     return sorted(Path(json.loads(job)[1][0]).stem for job in jobs)
 
 
@@ -65,13 +65,13 @@ def outputs(jobs: set[str]) -> list[str]:
         ({"challenge": {"learning_rates": [0.1, 0.2, 0.3]}}, 2 * ["network_k16_depth1_decay0.0_rates1"]),
     ],
 )
-def test_a_further_value_makes_its_own_jobs_and_leaves_the_others(jobs, before, change, added):
+def test_a_new_value_adds_jobs_and_does_not_change_the_others(jobs, before, change, added):
     after = jobs(**change)
     assert before < after
     assert outputs(after - before) == added
 
 
-def test_thousands_of_networks_are_planned_in_few_jobs(jobs):
+def test_thousands_of_networks_need_few_jobs(jobs):
     rates = [round(1e-4 * number, 4) for number in range(1, 101)]
     made = jobs(
         width_sweep={"widths": list(range(1, 101)), "repeats": 100, "shard_size": 100},
