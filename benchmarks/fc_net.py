@@ -19,9 +19,9 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 from nngplab.datasets.cifar10 import N_CLASSES, N_FEATURES
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, standardise, channel_statistics, to_tensors
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, channel_statistics, standardise, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
-from nngplab.networks.training import Batches, mirrored, shuffled_batches, train
+from nngplab.networks.training import Batches, randomly_mirrored, shuffled_batches, train
 from nngplab.pipeline.devices import resolve_device
 
 
@@ -60,7 +60,7 @@ def main(arguments: argparse.Namespace) -> None:
     full = [transforms.RandomHorizontalFlip(), transforms.ToTensor(), transforms.Normalize(mean, std)]
     pairs = {
         "none": ([transforms.ToTensor()], shuffled_batches(plain_X, y, size, seed=0)),
-        "mirror and standardise": (full, mirrored(shuffled_batches(X, y, size, seed=0), (3, 32, 32), seed=0)),
+        "mirror and standardise": (full, randomly_mirrored(shuffled_batches(X, y, size, seed=0), (3, 32, 32), seed=0)),
     }
     rows = []
     for preprocessing, (each, in_turn) in pairs.items():

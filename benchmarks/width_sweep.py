@@ -18,7 +18,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import SineTarget, sine_target
-from nngplab.networks.random_features import batches, random_feature_errors
+from nngplab.networks.random_features import draw_batches, random_feature_errors
 from nngplab.pipeline.seeds import generator
 
 Array = npt.NDArray[Any]
@@ -44,7 +44,7 @@ def batched(data: SineTarget, seed: int, k: int, draws: int, threads: int) -> Ar
         return random_feature_errors(data.X, data.y, data.X_test, data.y_test, np.stack(layers))[1]
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(of_batch, batches(0, draws - 1, k))))[:draws]
+        return np.concatenate(list(pool.map(of_batch, draw_batches(0, draws - 1, k))))[:draws]
 
 
 def timed(function: Callable[..., Array], *arguments: Any) -> tuple[float, Array]:

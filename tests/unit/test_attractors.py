@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from nngplab.datasets.cifar10 import FILES, FOLDER, verify_files
 from nngplab.networks.fully_connected import OneHiddenLayer
-from nngplab.networks.training import Outcome, Training
+from nngplab.networks.training import TrainingOutcome, TrainingRun
 from nngplab.pipeline.files import write_csv
 from nngplab.problems import attractors
 from nngplab.problems.attractors import (
@@ -225,7 +225,7 @@ class TestTraining:
     def test_the_rule_trains_and_the_last_attempt_is_the_network(self):
         Z = images(2)
         net, attempts = fit(Z, 40, seed=3, target=1e-4, max_steps=5000, step_size=None)
-        assert [attempt.training.outcome for attempt in attempts] == [Outcome.CONVERGED]
+        assert [attempt.training.outcome for attempt in attempts] == [TrainingOutcome.CONVERGED]
         assert attempts[0].step_size == pytest.approx(1.5 / curvature_bound(new_network(D, 40, 3), Z))
         assert (net(Z) - Z).square().mean().item() == attempts[0].final_mse <= 1e-4
 
@@ -235,8 +235,12 @@ class TestTraining:
         net, attempts = fit(Z, 40, seed=3, target=1e-4, max_steps=5000, step_size=None)
         *failed, last = attempts
         assert failed
-        assert {attempt.training.outcome for attempt in failed} <= {Outcome.DEAD, Outcome.DIVERGED, Outcome.STALLED}
-        assert last.training.outcome == Outcome.CONVERGED
+        assert {attempt.training.outcome for attempt in failed} <= {
+            TrainingOutcome.DEAD,
+            TrainingOutcome.DIVERGED,
+            TrainingOutcome.STALLED,
+        }
+        assert last.training.outcome == TrainingOutcome.CONVERGED
         sizes = [attempt.step_size for attempt in attempts]
         np.testing.assert_allclose(np.divide(sizes[1:], sizes[:-1]), 0.5)
         assert (net(Z) - Z).square().mean().item() == last.final_mse
@@ -249,22 +253,22 @@ class TestTraining:
 
     def test_running_out_of_steps_is_not_mended_by_smaller_ones(self):
         _, attempts = fit(images(2), 40, seed=3, target=1e-12, max_steps=30, step_size=None)
-        assert [attempt.training.outcome for attempt in attempts] == [Outcome.OUT_OF_STEPS]
+        assert [attempt.training.outcome for attempt in attempts] == [TrainingOutcome.OUT_OF_STEPS]
 
     def test_a_given_step_size_is_taken_as_it_is(self):
         Z = images(1)
         net, attempts = fit(Z, 40, seed=3, target=1e-4, max_steps=1000, step_size=1.0)
         (attempt,) = attempts
-        assert (attempt.step_size, attempt.training.outcome) == (1.0, Outcome.DEAD)
+        assert (attempt.step_size, attempt.training.outcome) == (1.0, TrainingOutcome.DEAD)
         assert net.is_dead(Z)
         assert attempt.training.epochs < 100
         assert attempt.final_mse == pytest.approx(Z.square().mean().item())
 
     def test_a_training_that_overflows_has_a_finite_error(self):
         attempt = descend(new_network(D, 40, 3), images(3), 1e12, 1e-4, 100)
-        assert attempt.training.outcome == Outcome.DIVERGED
+        assert attempt.training.outcome == TrainingOutcome.DIVERGED
         assert np.isfinite(attempt.final_mse)
-        overflown = Training([{"loss": 1.0}, {"loss": 5.0}, {"loss": float("nan")}], Outcome.DIVERGED)
+        overflown = TrainingRun([{"loss": 1.0}, {"loss": 5.0}, {"loss": float("nan")}], TrainingOutcome.DIVERGED)
         assert Attempt(1.0, overflown).final_mse == 5
 
     def test_networks_on_more_images_start_from_the_same_weights(self):

@@ -204,7 +204,7 @@ class TestKilled:
         assert results(killed) == {}
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         log = (killed / "log/train.log").read_text()
-        begun = int(log.partition("going on from epoch ")[2].split()[0])
+        begun = int(log.partition("resuming from epoch ")[2].split()[0])
         assert 1 <= begun < 80
         assert f"epoch {begun + 1} of 80" in log
         assert f"epoch {begun} of 80" not in log
@@ -222,7 +222,7 @@ class TestKilled:
         blocked.rmdir()
         status, said = script("fc_net_train", *training_options(data, tmp_path))
         assert status == 0
-        assert "is of a training with other settings: training starts anew" in said
+        assert "belongs to a run with other settings: training starts again" in said
         assert results(tmp_path) == {name: content for name, content in results(runs).items() if "mse_0" in name}
 
 

@@ -203,7 +203,7 @@ class TestAverageGradientOuterProduct:
 
     @pytest.mark.parametrize("rows", [1, 4, N])
     def test_deep_with_several_outputs_against_jacobians(self, monkeypatch, rows):
-        monkeypatch.setattr(networks, "GRADIENT_ROWS", rows)
+        monkeypatch.setattr(networks, "GRADIENT_BATCH_SIZE", rows)
         net, (X, _) = FullyConnected(D_IN, K, 3, D_OUT, "relu", 0, bias=True, dtype=torch.float64), data(0)
         J = torch.stack([torch.autograd.functional.jacobian(net, x) for x in X])
         expected = torch.einsum("noi,noj->ij", J, J) / N

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from nngplab.networks.fully_connected import FullyConnected, OneHiddenLayer
 from nngplab.networks.training import (
-    Checkpoint,
-    Outcome,
-    Training,
+    TrainingCheckpoint,
+    TrainingOutcome,
+    TrainingRun,
     full_batch,
-    mirrored,
+    randomly_mirrored,
     save_torch,
     shuffled_batches,
     train,
@@ -47,7 +47,7 @@ def half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def autoencode(
     eta: float, epochs: int, activation: str = "relu", fill: float | None = None, **options: Any
-) -> tuple[Training, OneHiddenLayer]:
+) -> tuple[TrainingRun, OneHiddenLayer]:
     """Autoencode one sample by plain gradient descent, as Problems 3 and 4 do."""
     net = OneHiddenLayer(D, K, D, activation, seed=0, dtype=torch.float64)
     if fill is not None:
@@ -67,28 +67,28 @@ def autoencode(
 class TestOutcomes:
     def test_converged_and_stopped_there(self):
         training, net = autoencode(0.1, 5000, target=1e-10)
-        assert training.outcome == Outcome.CONVERGED
+        assert training.outcome == TrainingOutcome.CONVERGED
         assert training.losses[-1] <= 1e-10 < training.losses[-2]
         assert training.epochs < 5000
         assert not net.is_dead(torch.ones(1, D, dtype=torch.float64))
 
     def test_converged_with_all_epochs_used(self):
         training, _ = autoencode(0.1, 400, target=1e-10, stop_at_target=False)
-        assert training.outcome == Outcome.CONVERGED
+        assert training.outcome == TrainingOutcome.CONVERGED
         assert training.epochs == 400
         assert training.losses[200] <= 1e-10
 
     def test_diverged_by_overflow(self):
         """A step size so large that the first step overshoots; the run ends where the loss has left all bounds."""
         training, _ = autoencode(10.0, 1000, "identity", target=1e-10)
-        assert training.outcome == Outcome.DIVERGED
+        assert training.outcome == TrainingOutcome.DIVERGED
         assert training.epochs < 20
         assert not training.losses[-1] <= 1e6 * training.losses[0]
         assert all(loss <= 1e6 * training.losses[0] for loss in training.losses[:-1])
 
     def test_diverged_in_one_step_to_a_loss_that_is_no_number(self):
         training, _ = autoencode(1e200, 1000, "identity")
-        assert training.outcome == Outcome.DIVERGED
+        assert training.outcome == TrainingOutcome.DIVERGED
         assert not np.isfinite(training.losses[-1])
         assert training.epochs == 1
 
@@ -96,7 +96,7 @@ class TestOutcomes:
         """For one sample, a step that is too large leaves every ReLU off: the loss then is that of f = 0, for ever."""
         training, net = autoencode(1.0, 1000, target=1e-10)
         z = torch.from_numpy(np.random.default_rng(1).normal(size=(1, D)))
-        assert training.outcome == Outcome.DEAD
+        assert training.outcome == TrainingOutcome.DEAD
         assert net.is_dead(z)
         assert training.losses[-1] == training.losses[-2] == half_squared_error(torch.zeros_like(z), z).item()
         assert training.losses[-3] != training.losses[-2]
@@ -104,7 +104,7 @@ class TestOutcomes:
     def test_stalled_at_the_saddle_at_zero(self):
         """Problem 3a: with A = B = 0 both gradients are zero."""
         training, net = autoencode(0.1, 10, "identity", fill=0.0, target=1e-10)
-        assert training.outcome == Outcome.STALLED
+        assert training.outcome == TrainingOutcome.STALLED
         assert training.epochs == 10
         assert set(training.losses) == {training.losses[0]}
         assert not net.A.any()
@@ -114,7 +114,7 @@ class TestOutcomes:
         """Fitted to the last digit: the gradient is rounding, and a target below that is out of reach."""
         # Below 0, for as the last digits of one CPU come out, the loss may be exactly 0.
         training, _ = autoencode(0.1, 5000, target=-1.0)
-        assert training.outcome == Outcome.STALLED
+        assert training.outcome == TrainingOutcome.STALLED
         assert training.losses[-1] < 1e-28
 
     def test_a_step_size_at_which_it_oscillates_has_stalled(self):
@@ -127,18 +127,18 @@ class TestOutcomes:
         only_last_layer = torch.optim.SGD([net.A], lr=2.0)
         measure = lambda: {"loss": half_squared_error(net(x), x).item()}  # noqa: E731
         training = train(net, half_squared_error, full_batch(x, x), only_last_layer, 50, measure)
-        assert training.outcome == Outcome.STALLED
+        assert training.outcome == TrainingOutcome.STALLED
         assert set(training.losses) == {0.125}
 
     def test_out_of_steps(self):
         training, _ = autoencode(1e-4, 10, target=1e-10)
-        assert training.outcome == Outcome.OUT_OF_STEPS
+        assert training.outcome == TrainingOutcome.OUT_OF_STEPS
         assert training.epochs == 10
         assert training.losses == sorted(training.losses, reverse=True)
 
     def test_without_a_target_nothing_converges(self):
         training, _ = autoencode(0.01, 5)
-        assert training.outcome == Outcome.OUT_OF_STEPS
+        assert training.outcome == TrainingOutcome.OUT_OF_STEPS
 
 
 class TestGradientDescent:
@@ -162,7 +162,7 @@ class TestDeepNetworks:
     X = torch.from_numpy(np.random.default_rng(0).normal(size=(40, 4)))
     y = X.mean(dim=1, keepdim=True)
 
-    def train(self, net: FullyConnected, **options: Any) -> Training:
+    def train(self, net: FullyConnected, **options: Any) -> TrainingRun:
         """Fit the mean of four features in small batches with AdamW."""
         optimiser = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.01)
 
@@ -178,7 +178,7 @@ class TestDeepNetworks:
     def test_converged(self, depth, bias):
         nets = [FullyConnected(4, 16, depth, 1, "relu", 0, bias, torch.float64) for _ in range(2)]
         training, again = (self.train(net, target=1e-3) for net in nets)
-        assert training.outcome == Outcome.CONVERGED
+        assert training.outcome == TrainingOutcome.CONVERGED
         assert training == again
         assert all(torch.equal(*pair) for pair in zip(*(net.parameters() for net in nets), strict=True))
 
@@ -187,7 +187,7 @@ class TestDeepNetworks:
         with torch.no_grad():
             net.hidden_2.weight.fill_(-1.0)
         training = self.train(net)
-        assert training.outcome == Outcome.DEAD
+        assert training.outcome == TrainingOutcome.DEAD
         assert training.epochs == 1
         assert net.is_dead(self.X)
 
@@ -217,7 +217,7 @@ class TestBatches:
     def test_mirrored_images(self):
         inputs = torch.arange(200 * 24, dtype=torch.float32).view(200, 24)
         before = inputs.clone()
-        batches = mirrored(full_batch(inputs, torch.arange(200)), (2, 3, 4), seed=88)
+        batches = randomly_mirrored(full_batch(inputs, torch.arange(200)), (2, 3, 4), seed=88)
         flipped = inputs.view(200, 2, 3, 4).numpy()[..., ::-1].reshape(200, 24)
         shares = []
         for epoch in (0, 1, 0):
@@ -237,7 +237,7 @@ PROGRAM = """
 import json, sys, time, torch
 from pathlib import Path
 from nngplab.networks.fully_connected import OneHiddenLayer
-from nngplab.networks.training import Checkpoint, save_torch, shuffled_batches, train
+from nngplab.networks.training import TrainingCheckpoint, save_torch, shuffled_batches, train
 
 folder, pause, device = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
 torch.set_num_threads(1)
@@ -254,7 +254,7 @@ def measure():
         return {"loss": torch.nn.functional.cross_entropy(net(X), y).item()}
 
 batches = shuffled_batches(X, y, 32, seed=88)
-checkpoint = Checkpoint(folder / "state", {"seed": 88, "n": 300, "device": device})
+checkpoint = TrainingCheckpoint(folder / "state", {"seed": 88, "n": 300, "device": device})
 loss = torch.nn.functional.cross_entropy
 training = train(net, loss, batches, optimiser, 12, measure, schedule, checkpoint=checkpoint)
 save_torch(net.state_dict(), folder / "weights.pt")
@@ -290,7 +290,7 @@ class Small:
 
     def epochs(self) -> int:
         # Written whole, the file can be read at any time.
-        return len(Checkpoint(self.state, {})._read()["history"]) - 1 if self.state.exists() else 0
+        return len(TrainingCheckpoint(self.state, {})._read()["history"]) - 1 if self.state.exists() else 0
 
     def results(self) -> tuple[bytes, bytes]:
         return (self.folder / "weights.pt").read_bytes(), (self.folder / "history.json").read_bytes()
@@ -340,12 +340,12 @@ class Bomb:
 
 
 class TestCheckpoint:
-    def run(self, folder: Path, epochs: int = 6, stop: int | None = None, eta: float = 0.01) -> tuple[Training, Any]:
-        checkpoint = Checkpoint(folder / "state", {"eta": eta, "epochs": epochs})
+    def run(self, folder: Path, epochs: int = 6, stop: int | None = None, eta: float = 0.01) -> tuple[TrainingRun, Any]:
+        checkpoint = TrainingCheckpoint(folder / "state", {"eta": eta, "epochs": epochs})
         if stop is None:
             return autoencode(eta, epochs, checkpoint=checkpoint)
 
-        def stopping(training: Training, parts: dict[str, Any]) -> None:
+        def stopping(training: TrainingRun, parts: dict[str, Any]) -> None:
             save(training, parts)
             if training.epochs == stop:
                 raise KeyboardInterrupt
@@ -354,7 +354,7 @@ class TestCheckpoint:
         object.__setattr__(checkpoint, "save", stopping)
         with pytest.raises(KeyboardInterrupt):
             autoencode(eta, epochs, checkpoint=checkpoint)
-        return Training(), None
+        return TrainingRun(), None
 
     def test_it_goes_on_from_the_last_epoch(self, tmp_path, caplog):
         self.run(tmp_path, stop=4)
@@ -362,7 +362,7 @@ class TestCheckpoint:
         with caplog.at_level("INFO", "nngplab"):
             training, net = self.run(tmp_path)
         whole, expected = autoencode(0.01, 6)
-        assert [line.split(" of ")[0] for line in caplog.messages] == ["going on from epoch 4", *self.lines(5, 6)]
+        assert [line.split(" of ")[0] for line in caplog.messages] == ["resuming from epoch 4", *self.lines(5, 6)]
         assert training == whole
         assert torch.equal(net.A, expected.A)
         assert torch.equal(net.B, expected.B)
@@ -376,7 +376,7 @@ class TestCheckpoint:
         with caplog.at_level("INFO", "nngplab"):
             training, net = self.run(folder)
         assert why in caplog.messages[0]
-        assert caplog.messages[0].endswith("training starts anew")
+        assert caplog.messages[0].endswith("training starts again")
         assert [line.split(" of ")[0] for line in caplog.messages[1:]] == self.lines(*range(1, 7))
         whole, expected = autoencode(0.01, 6)
         assert training == whole
@@ -384,7 +384,7 @@ class TestCheckpoint:
 
     def test_one_of_another_training_is_left_unread(self, tmp_path, caplog):
         self.run(tmp_path, stop=4, eta=0.02)
-        self.anew(tmp_path, caplog, "is of a training with other settings")
+        self.anew(tmp_path, caplog, "belongs to a run with other settings")
 
     def test_any_wrong_byte_is_noticed(self, tmp_path, caplog):
         """`torch.load` alone would take a wrong byte in a tensor for what it says."""
@@ -409,7 +409,7 @@ class TestCheckpoint:
     def test_a_file_with_a_right_checksum_that_holds_something_else(self, tmp_path, caplog, state):
         save_torch(state, tmp_path / "other")
         self.seal(tmp_path, (tmp_path / "other").read_bytes())
-        self.anew(tmp_path, caplog, "cannot be used (it holds no state of a training)")
+        self.anew(tmp_path, caplog, "cannot be used (it does not hold the state of a training run)")
 
     @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
     @pytest.mark.parametrize("protocol", [2, 4])
@@ -456,7 +456,7 @@ class TestSaveTorch:
 class TestProgress:
     def test_plain_lines_where_there_is_no_terminal(self, tmp_path, caplog):
         with caplog.at_level("INFO", "nngplab"):
-            autoencode(0.01, 2, checkpoint=Checkpoint(tmp_path / "mse_0", {}))
+            autoencode(0.01, 2, checkpoint=TrainingCheckpoint(tmp_path / "mse_0", {}))
         assert len(caplog.messages) == 2
         for epoch, line in enumerate(caplog.messages, start=1):
             assert line.startswith(f"mse_0: epoch {epoch} of 2: loss ")

@@ -17,7 +17,7 @@ from nngplab.datasets.sine_target import sine_target, write_sine_target
 from nngplab.kernels.duals import DUALS
 from nngplab.kernels.gram import linear, nngp
 from nngplab.kernels.tabulated import dual_by_quadrature
-from nngplab.networks.random_features import batches, hidden_features, minimum_norm_fit, random_feature_errors
+from nngplab.networks.random_features import draw_batches, hidden_features, minimum_norm_fit, random_feature_errors
 from nngplab.pipeline.seeds import generator
 from nngplab.regression.estimator import KernelRegression
 from tests.helpers.checkout import SCRIPTS
@@ -108,13 +108,13 @@ class TestMinimumNorm:
 @given(st.integers(0, 3000), st.integers(0, 3000), st.integers(1, 5000))
 def test_batches_hold_each_draw_once_and_are_those_of_all_draws(first, more, k):
     last = first + more
-    cut = list(batches(first, last, k))
-    assert cut == [batch for batch in batches(0, last, k) if batch[-1] >= first]
+    cut = list(draw_batches(first, last, k))
+    assert cut == [batch for batch in draw_batches(0, last, k) if batch[-1] >= first]
     held = [draw for batch in cut for draw in batch]
     assert held == list(range(held[0], held[-1] + 1))
     assert held[0] <= first < held[0] + len(cut[0])
     assert held[-1] - len(cut[0]) < last <= held[-1]
-    assert {len(batch) for batch in cut} == {len(next(batches(0, 0, k)))}
+    assert {len(batch) for batch in cut} == {len(next(draw_batches(0, 0, k)))}
     assert all(len(batch) == 1 or len(batch) * k <= 1600 for batch in cut)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.networks.training import Outcome
+from nngplab.networks.training import TrainingOutcome
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
 from nngplab.pipeline.files import write_csv
@@ -40,7 +40,7 @@ def train_one(
     """Return the rows of one network, as it was after the epoch at which it did best on the validation samples."""
     _, training = train_network(hyperparameters, selection.train, seed, selection.val, device)
     epochs = range(1, training.epochs + 1)
-    failed = training.outcome in (Outcome.DIVERGED, Outcome.DEAD)
+    failed = training.outcome in (TrainingOutcome.DIVERGED, TrainingOutcome.DEAD)
     ranked_by = f"val_{score(selection.val)}"
     epoch = training.epochs if failed else max(epochs, key=lambda epoch: training.history[epoch][ranked_by])
     measured = {

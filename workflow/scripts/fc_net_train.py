@@ -10,10 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from nngplab.datasets.cifar10 import N_CLASSES, N_FEATURES
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, standardise, channel_statistics, to_tensors
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, channel_statistics, standardise, to_tensors
 from nngplab.errors import InputError
 from nngplab.networks.fully_connected import OneHiddenLayer
-from nngplab.networks.training import Checkpoint, Loss, Outcome, Training, mirrored, save_torch, shuffled_batches, train
+from nngplab.networks.training import (
+    Loss,
+    TrainingCheckpoint,
+    TrainingOutcome,
+    TrainingRun,
+    randomly_mirrored,
+    save_torch,
+    shuffled_batches,
+    train,
+)
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
 from nngplab.pipeline.files import file_sha256, write_csv, write_npz
@@ -38,9 +47,9 @@ def main(arguments: argparse.Namespace) -> None:
         "test": (standardise(test_images, mean, std).to(device), test_labels.to(device)),
     }
     parameters = parameters_of(arguments) | {"n_train": len(images), "n_test": len(test_images)}
-    checkpoint = Checkpoint(arguments.checkpoint, {**parameters, **surroundings(files, device)})
+    checkpoint = TrainingCheckpoint(arguments.checkpoint, {**parameters, **surroundings(files, device)})
     network, training = fit(arguments, data, checkpoint)
-    if training.outcome in (Outcome.DIVERGED, Outcome.DEAD):
+    if training.outcome in (TrainingOutcome.DIVERGED, TrainingOutcome.DEAD):
         arguments.checkpoint.unlink()
         raise InputError(
             f"fc_net: training {arguments.seed} with {arguments.loss} ended {training.outcome} after epoch "
@@ -58,8 +67,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def fit(
-    arguments: argparse.Namespace, data: dict[str, tuple[Tensor, Tensor]], checkpoint: Checkpoint
-) -> tuple[OneHiddenLayer, Training]:
+    arguments: argparse.Namespace, data: dict[str, tuple[Tensor, Tensor]], checkpoint: TrainingCheckpoint
+) -> tuple[OneHiddenLayer, TrainingRun]:
     X, y = data["train"]
     # The same for both losses, which are compared on the same start and the same order of images.
     seed = integer_seed(arguments.root_seed, "fc_net", arguments.seed)
@@ -69,7 +78,7 @@ def fit(
     training = train(
         network,
         LOSSES[arguments.loss],
-        mirrored(batches, SHAPE, seed) if arguments.mirror == "true" else batches,
+        randomly_mirrored(batches, SHAPE, seed) if arguments.mirror == "true" else batches,
         optimiser,
         arguments.epochs,
         lambda: measure(network, arguments.loss, data),
@@ -112,7 +121,7 @@ def measure(network: OneHiddenLayer, loss: str, data: dict[str, tuple[Tensor, Te
     return {"loss": errors[f"train_{loss}"], **accuracy, **errors}
 
 
-def metrics(training: Training) -> pd.DataFrame:
+def metrics(training: TrainingRun) -> pd.DataFrame:
     """Return a row for each epoch and split."""
     return pd.DataFrame(
         {"epoch": epoch, "split": split} | {name: measured[f"{split}_{name}"] for name in (*LOSSES, "accuracy")}

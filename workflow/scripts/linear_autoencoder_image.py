@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
-from nngplab.networks.training import Training, full_batch, train
+from nngplab.networks.training import TrainingRun, full_batch, train
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
 from nngplab.pipeline.seeds import generator
@@ -69,7 +69,7 @@ def main(arguments: argparse.Namespace) -> None:
     save(figure, arguments.output, mark=provenance["label"] if provenance["stand_in"] else None)
 
 
-def trained(problem: FromZero, eta: float, steps: int) -> tuple[OneHiddenLayer, Training]:
+def trained(problem: FromZero, eta: float, steps: int) -> tuple[OneHiddenLayer, TrainingRun]:
     network, loss, image = network_from_zero(problem.B), squared_error(problem.c), torch.from_numpy(problem.z)[None]
 
     @torch.no_grad()
@@ -80,7 +80,7 @@ def trained(problem: FromZero, eta: float, steps: int) -> tuple[OneHiddenLayer, 
     return network, train(network, loss, full_batch(image, image), optimiser, steps, measure)
 
 
-def facts_of_training(problem: FromZero, network: OneHiddenLayer, training: Training) -> dict[str, float]:
+def facts_of_training(problem: FromZero, network: OneHiddenLayer, training: TrainingRun) -> dict[str, float]:
     image = torch.from_numpy(problem.z)[None]
     at_the_end = curvature(network, squared_error(problem.c), image, image)
     return {

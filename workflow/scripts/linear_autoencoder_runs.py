@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.networks.training import Outcome, Training, full_batch, train
+from nngplab.networks.training import TrainingOutcome, TrainingRun, full_batch, train
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.seeds import integer_seed
@@ -46,7 +46,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(losses[["part", "convention", "k", "eta", "seed", "step", "loss"]], arguments.losses)
 
 
-def trainings(arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Training]]:
+def trainings(arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], TrainingRun]]:
     """Yield a row of the table and the course of each training."""
     asked, width = arguments.step_sizes, arguments.width
     plan = [*product("b", [width], sorted(asked))]
@@ -71,7 +71,7 @@ def trainings(arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], T
 
 def one_training(
     part: str, k: int, eta: float, seed: int, arguments: argparse.Namespace
-) -> tuple[dict[str, Any], Training]:
+) -> tuple[dict[str, Any], TrainingRun]:
     c = scale(arguments.convention, arguments.d)
     z, B = draw(arguments.d, k, seed)
     problem = FromZero(z, B if part == "b" else np.zeros_like(B), c)
@@ -92,7 +92,7 @@ def one_training(
         target=CONVERGED * measure()["loss"],
         stop_at_target=False,
     )
-    diverged = training.outcome == Outcome.DIVERGED
+    diverged = training.outcome == TrainingOutcome.DIVERGED
     A, zz = network.A.detach(), float(z @ z)
     row = {
         "part": part,
@@ -140,19 +140,19 @@ def draw(d: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return generator.standard_normal(d), generator.standard_normal((k, d)) / math.sqrt(k)
 
 
-def outcome(training: Training) -> str:
+def outcome(training: TrainingRun) -> str:
     """Say what became of a training; "oscillating" if the loss, short of the target, still rose in the last tenth.
 
     Gradient descent with a step size below 2 / curvature never raises the loss.
     """
     assert training.outcome is not None  # noqa: S101
-    if training.outcome in (Outcome.CONVERGED, Outcome.DIVERGED):
+    if training.outcome in (TrainingOutcome.CONVERGED, TrainingOutcome.DIVERGED):
         return str(training.outcome)
     last = training.losses[-1 - max(1, training.epochs // 10) :]
     return "oscillating" if any(after > before for before, after in pairwise(last)) else str(training.outcome)
 
 
-def thinned(training: Training) -> pd.DataFrame:
+def thinned(training: TrainingRun) -> pd.DataFrame:
     """Return the finite losses after 0, 1, ... steps, ever fewer of them."""
     steps = np.unique(np.r_[0, np.geomspace(1, max(1, training.epochs), LOSSES_KEPT).round()]).astype(int)
     losses = [training.losses[step] for step in steps]

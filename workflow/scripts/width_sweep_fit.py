@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import read_sine_target
 from nngplab.kernels.activations import dual_named
-from nngplab.networks.random_features import batches, random_feature_errors
+from nngplab.networks.random_features import draw_batches, random_feature_errors
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.seeds import generator
@@ -26,7 +26,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     # The last digits depend on the number of BLAS threads.
     with threadpool_limits(1, "blas"):
-        table = pd.concat(map(fit_batch, batches(arguments.first, arguments.last, k)))
+        table = pd.concat(map(fit_batch, draw_batches(arguments.first, arguments.last, k)))
     table = table[table["repeat"].between(arguments.first, arguments.last)]
     write_csv(
         table.assign(activation=dual.name, n=n, d=d, n_test=len(data.X_test), seed=arguments.seed), arguments.output

@@ -1,4 +1,4 @@
-"""Fully connected networks: those of the sheet, with one hidden layer and no biases, f(x) = A phi(B x), and deeper."""
+"""Fully connected networks: one hidden layer without biases, f(x) = A phi(B x), as in the problem set, or more."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -9,18 +9,28 @@ from torch import Tensor, nn
 from nngplab.errors import InputError
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "identity": lambda x: x}
-# Rows whose gradients are there at once.
-GRADIENT_ROWS = 2048
+# Rows whose gradients are in memory at a time.
+GRADIENT_BATCH_SIZE = 2048
 
 
 class FullyConnected(nn.Module):
     """A network with `depth` hidden layers of k units each, in PyTorch's default initialisation.
 
-    For two hidden layers, f(x) = W3 phi(W2 phi(W1 x)). With `bias`, a vector is added after each product. All entries
-    are uniform in [-1, 1] / sqrt(inputs of their layer); the draw depends on `seed` alone.
+    For two hidden layers, f(x) = W3 phi(W2 phi(W1 x)). The entries of a layer with m inputs are uniform in
+    [-1, 1] / sqrt(m).
+
+    Args:
+        d_in: number of inputs.
+        k: number of units in each hidden layer.
+        depth: number of hidden layers.
+        d_out: number of outputs.
+        activation: the name of phi, a key of `ACTIVATIONS`.
+        seed: the seed of the initial weights.
+        bias: whether each layer adds a bias.
+        dtype: the type of the weights.
 
     Raises:
-        InputError: for an unknown activation, or a depth below 1.
+        InputError: if the activation is unknown, or the depth is below 1.
     """
 
     first: nn.Linear
@@ -42,18 +52,18 @@ class FullyConnected(nn.Module):
             raise InputError(f"unknown activation {activation!r}: choose one of {', '.join(ACTIVATIONS)}")
         if depth < 1:
             raise InputError(f"the depth is {depth!r}: a network has at least 1 hidden layer")
-        self.phi = activation
+        self.activation = activation
         names = ["first", *(f"hidden_{layer}" for layer in range(2, depth + 1)), "last"]
         sizes = pairwise([d_in, *[k] * depth, d_out])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            for name, (ins, outs) in zip(names, sizes, strict=True):
-                self.add_module(name, nn.Linear(ins, outs, bias=bias, dtype=dtype))
+            for name, (inputs, outputs) in zip(names, sizes, strict=True):
+                self.add_module(name, nn.Linear(inputs, outputs, bias=bias, dtype=dtype))
 
     def hidden(self, x: Tensor) -> Tensor:
         """Return the last hidden layer for each row of x (n, d_in): (n, k)."""
-        *_, inputs = self._inputs_of_units(x)
-        return ACTIVATIONS[self.phi](inputs)
+        *_, last = self._preactivations(x)
+        return ACTIVATIONS[self.activation](last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return f(x) for each row of x (n, d_in): (n, d_out)."""
@@ -62,26 +72,26 @@ class FullyConnected(nn.Module):
 
     @torch.no_grad()
     def is_dead(self, x: Tensor) -> bool:
-        """Return whether in some hidden layer every ReLU is off for every row of x (n, d_in).
+        """Return whether in some hidden layer all ReLUs are off for all rows of x (n, d_in).
 
-        Then f is the same for every row, and no gradient passes to that layer or through it, now or later; without
-        biases, none passes to any weight.
+        Then f is the same for all rows, and the gradients of this layer and of the layers before it are zero, and stay
+        zero. Without biases, all gradients are zero.
         """
-        return self.phi == "relu" and any(not bool((inputs > 0).any()) for inputs in self._inputs_of_units(x))
+        return self.activation == "relu" and any(not bool((values > 0).any()) for values in self._preactivations(x))
 
-    def _inputs_of_units(self, x: Tensor) -> Iterator[Tensor]:
-        """Yield what each hidden layer's units are given, before phi."""
+    def _preactivations(self, x: Tensor) -> Iterator[Tensor]:
+        """Yield the inputs of the activation in each hidden layer, (n, k)."""
         *layers, _ = self.children()
         for layer in layers:
-            inputs = layer(x)
-            yield inputs
-            x = ACTIVATIONS[self.phi](inputs)
+            preactivations = layer(x)
+            yield preactivations
+            x = ACTIVATIONS[self.activation](preactivations)
 
 
 class OneHiddenLayer(FullyConnected):
-    """f(x) = A phi(B x) with A (d_out, k) and B (k, d_in): one hidden layer, no biases.
+    """The network f(x) = A phi(B x) with A (d_out, k) and B (k, d_in): one hidden layer, no biases.
 
-    Problems 2b and 4 take phi = "relu", Problem 3 takes "identity".
+    Problems 2b and 4 use phi = "relu", and Problem 3 uses "identity".
     """
 
     def __init__(
@@ -101,16 +111,17 @@ class OneHiddenLayer(FullyConnected):
 
 
 def average_gradient_outer_product(network: nn.Module, X: Tensor) -> Tensor:
-    """Return the mean over the rows of X (n, d) of the outer product of the network's gradients there: (d, d).
+    """Return the average gradient outer product of a network over the rows of X (n, d): (d, d).
 
-    The gradients are those of the outputs with respect to the input; their products are summed over the outputs. The
-    leading eigenvectors are the directions of the input that move the outputs most (Radhakrishnan et al. 2024,
-    "Mechanism for feature learning in neural networks and backpropagation-free machine learning models").
+    The gradients are those of the outputs with respect to the inputs; their outer products are averaged over the rows
+    and summed over the outputs. The leading eigenvectors are the input directions that change the outputs most
+    (Radhakrishnan et al. 2024, "Mechanism for feature learning in neural networks and backpropagation-free machine
+    learning models").
     """
     products = X.new_zeros(X.shape[1], X.shape[1])
-    for rows in X.split(GRADIENT_ROWS):
+    for rows in X.split(GRADIENT_BATCH_SIZE):
         inputs = rows.detach().requires_grad_()
-        # Each output depends on its own row alone, so that the gradient of the sum holds that of each row.
+        # The outputs of a row depend on this row alone, so the gradient of their sum over the rows holds one row each.
         for total in network(inputs).sum(dim=0):
             (gradients,) = torch.autograd.grad(total, inputs, retain_graph=True)
             products += gradients.mT @ gradients

@@ -1,6 +1,6 @@
-"""One gradient-descent loop for every problem of the sheet, and what became of the training.
+"""The training loop of all problems, with checkpoints and the outcome of each training run.
 
-With one batch that holds all the data, and plain gradient descent for the optimiser, an epoch is a step.
+With `full_batch` and plain gradient descent as the optimiser, an epoch is one step.
 """
 
 import hashlib
@@ -32,32 +32,37 @@ Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 Loss = Callable[[Tensor, Tensor], Tensor]
 Measure = Callable[[], dict[str, float]]
 
-# A loss this many times that at the start does not come back.
-DIVERGENCE = 1e6
-# A training whose loss fell by a smaller share than this over its last tenth has stopped.
-STANDSTILL = 1e-9
+# A run has diverged if its loss is more than this many times the initial loss.
+DIVERGENCE_FACTOR = 1e6
+# A run has stalled if its loss fell by a smaller share than this over its last tenth.
+STALL_TOLERANCE = 1e-9
 
 
-class Outcome(StrEnum):
-    """What became of a training."""
+class TrainingOutcome(StrEnum):
+    """How a training run ended."""
 
     CONVERGED = "converged"  # the loss reached the target
-    DIVERGED = "diverged"  # the loss overflowed, or grew to more than DIVERGENCE times that at the start
-    DEAD = "dead"  # every ReLU is off for every sample: each gradient is zero, and will be for ever
+    DIVERGED = "diverged"  # the loss is not finite, or exceeds DIVERGENCE_FACTOR times the initial loss
+    DEAD = "dead"  # in some layer all ReLUs are off for all samples: all gradients are zero from now on
     STALLED = "stalled"  # the gradient is zero, or the loss no longer falls, above the target
-    OUT_OF_STEPS = "out of steps"  # still moving when the epochs ended
+    OUT_OF_STEPS = "out of steps"  # the loss was still falling after the last epoch
 
 
 @dataclass
-class Training:
-    """The course of a training: `history[t]` is what was measured after t epochs, `history[0]` before the first."""
+class TrainingRun:
+    """The history and the outcome of a training run.
+
+    Attributes:
+        history: the measurements before the first epoch, then those after each epoch.
+        outcome: how the run ended; None while it runs.
+    """
 
     history: list[dict[str, float]] = field(default_factory=list)
-    outcome: Outcome | None = None
+    outcome: TrainingOutcome | None = None
 
     @property
     def epochs(self) -> int:
-        """The number of epochs done."""
+        """The number of finished epochs."""
         return len(self.history) - 1
 
     @property
@@ -67,7 +72,7 @@ class Training:
 
     @property
     def last_loss(self) -> float:
-        """The training loss now."""
+        """The training loss after the last finished epoch."""
         return self.history[-1]["loss"]
 
 
@@ -81,194 +86,207 @@ def train(
     schedule: LRScheduler | None = None,
     target: float | None = None,
     stop_at_target: bool = True,
-    checkpoint: "Checkpoint | None" = None,
-) -> Training:
-    """Train a network, in place, and say what became of it.
+    checkpoint: "TrainingCheckpoint | None" = None,
+) -> TrainingRun:
+    """Train a network in place.
 
-    A training that diverges or dies ends there. On one thread, the same arguments give the same weights, bit for bit.
+    A run that diverges or dies ends early. On one thread, the same arguments give the same weights, bit for bit.
 
     Args:
         network: the network; its weights are changed.
-        loss: (outputs, targets) -> the loss of a batch, a scalar.
-        batches: the number of an epoch -> its batches (inputs, targets).
-        optimiser: over the weights of the network; `torch.optim.SGD` without momentum is plain gradient descent.
-        epochs: passes over the data at most.
-        measure: what to note before the first epoch and after each; its entry "loss" is that over all training data.
-        schedule: stepped after each update.
-        target: the training loss at or below which the training has converged.
-        stop_at_target: end there; otherwise use all epochs, and judge by the last loss.
-        checkpoint: where to note the state after each epoch, and to go on from.
+        loss: a function of (outputs, targets) that returns the loss of a batch, a scalar.
+        batches: a function of the number of an epoch, from 0, that returns its batches (inputs, targets).
+        optimiser: the optimiser of the weights; `torch.optim.SGD` without momentum is plain gradient descent.
+        epochs: the largest number of passes over the data.
+        measure: a function that returns the measurements for the history; its entry "loss" is the loss of all
+            training data.
+        schedule: a learning rate schedule, stepped after each update.
+        target: the run has converged if the training loss is at most this.
+        stop_at_target: whether to end the run at the target; otherwise, all epochs are used, and the last loss counts.
+        checkpoint: the file in which the state is saved after each epoch, and from which the run is resumed.
     """
-    training = Training()
-    parts: dict[str, Any] = {"network": network, "optimiser": optimiser}
+    run = TrainingRun()
+    state: dict[str, Any] = {"network": network, "optimiser": optimiser}
     if schedule is not None:
-        parts["schedule"] = schedule
+        state["schedule"] = schedule
     if checkpoint is not None:
-        checkpoint.load_into(training, parts)
-    if not training.history:
-        training.history.append(measure())
+        checkpoint.restore(run, state)
+    if not run.history:
+        run.history.append(measure())
 
-    with _progress(checkpoint, training, epochs) as show:
-        while training.outcome is None and training.epochs < epochs:
-            moved = _one_epoch(network, loss, batches(training.epochs), optimiser, schedule)
-            training.history.append(measure())
-            reached = target is not None and training.last_loss <= target
-            if not moved and all(network.is_dead(inputs) for inputs, _ in batches(training.epochs - 1)):
-                training.outcome = Outcome.DEAD
-            elif _diverged(training):
-                training.outcome = Outcome.DIVERGED
-            elif reached and (stop_at_target or training.epochs == epochs):
-                training.outcome = Outcome.CONVERGED
-            elif training.epochs == epochs:
-                training.outcome = Outcome.OUT_OF_STEPS if moved and _falls(training.losses) else Outcome.STALLED
+    with _progress(checkpoint, run, epochs) as show_progress:
+        while run.outcome is None and run.epochs < epochs:
+            has_gradient = _train_one_epoch(network, loss, batches(run.epochs), optimiser, schedule)
+            is_dead = not has_gradient and all(network.is_dead(inputs) for inputs, _ in batches(run.epochs))
+            run.history.append(measure())
+            run.outcome = _outcome(run, epochs, has_gradient, is_dead, target, stop_at_target)
             if checkpoint is not None:
-                checkpoint.save(training, parts)
-            show()
-    return training
+                checkpoint.save(run, state)
+            show_progress()
+    return run
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """The state of a training in a file, so that a killed one goes on from its last epoch.
+class TrainingCheckpoint:
+    """The state of a training run in a file, from which a killed run is resumed after its last epoch.
 
-    The file is the SHA-256 of what follows, since `torch.load` does not notice a wrong byte in a tensor, then that.
+    The file starts with the SHA-256 of the rest, since `torch.load` does not notice a wrong byte in a tensor.
 
     Attributes:
         path: the file.
-        settings: all that the training is made of, in plain texts, numbers, lists and dictionaries; a file with other
-            settings is of another training, and left unread.
+        settings: all parameters of the run, as strings, numbers, lists and dictionaries. A file with other settings
+            belongs to another run and is not used.
     """
 
     path: Path
     settings: dict[str, Any]
 
-    def load_into(self, training: Training, parts: dict[str, Any]) -> None:
-        """Bring a training and its parts to the state in the file, if there is one that fits."""
+    def restore(self, run: TrainingRun, state: dict[str, Any]) -> None:
+        """Load the file, if it exists and has the same settings, into a run and its network, optimiser and schedule."""
         if not self.path.exists():
             return
         try:
-            state = self._read()
+            saved = self._read()
         except Exception as error:
-            # A damaged or foreign file can fail in nearly any way.
+            # A damaged file, or one of another format, can raise almost any exception.
             reason = error if isinstance(error, InputError) else type(error).__name__
-            log.warning("%s cannot be used (%s): training starts anew", self.path, reason)
+            log.warning("%s cannot be used (%s): training starts again", self.path, reason)
             return
-        if state["settings"] != self.settings:
-            log.info("%s is of a training with other settings: training starts anew", self.path)
+        if saved["settings"] != self.settings:
+            log.info("%s belongs to a run with other settings: training starts again", self.path)
             return
-        training.history = state["history"]
-        training.outcome = Outcome(state["outcome"]) if state["outcome"] else None
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        log.info("going on from epoch %d of %s", training.epochs, self.path)
+        run.history = saved["history"]
+        run.outcome = TrainingOutcome(saved["outcome"]) if saved["outcome"] else None
+        for name, part in state.items():
+            part.load_state_dict(saved[name])
+        log.info("resuming from epoch %d of %s", run.epochs, self.path)
 
-    def save(self, training: Training, parts: dict[str, Any]) -> None:
-        """Write the state, whole or not at all."""
-        state = {name: part.state_dict() for name, part in parts.items()}
-        outcome = str(training.outcome) if training.outcome else None
+    def save(self, run: TrainingRun, state: dict[str, Any]) -> None:
+        """Write the file atomically."""
+        saved = {name: part.state_dict() for name, part in state.items()}
+        outcome = str(run.outcome) if run.outcome else None
         content = io.BytesIO()
-        torch.save({**state, "settings": self.settings, "history": training.history, "outcome": outcome}, content)
-        with atomic_write(self.path) as beside:
-            beside.write_bytes(hashlib.sha256(content.getvalue()).digest() + content.getvalue())
+        torch.save({**saved, "settings": self.settings, "history": run.history, "outcome": outcome}, content)
+        with atomic_write(self.path) as temporary:
+            temporary.write_bytes(hashlib.sha256(content.getvalue()).digest() + content.getvalue())
 
     def _read(self) -> dict[str, Any]:
         content = self.path.read_bytes()
         digest, content = content[:32], content[32:]
         if hashlib.sha256(content).digest() != digest:
             raise InputError("its checksum is wrong")
-        # A checksum keeps nobody from writing a pickle that runs code; weights_only does.
-        state: Any = torch.load(io.BytesIO(content), weights_only=True)
-        if not isinstance(state, dict) or "settings" not in state:
-            raise InputError("it holds no state of a training")
-        return state
+        # The checksum does not protect from a pickle that runs code; weights_only does.
+        saved: Any = torch.load(io.BytesIO(content), weights_only=True)
+        if not isinstance(saved, dict) or "settings" not in saved:
+            raise InputError("it does not hold the state of a training run")
+        return saved
 
 
 def save_torch(value: Any, path: Path) -> None:
-    """Write tensors in containers, readable with `torch.load(weights_only=True)`; the same ones give the same bytes."""
+    """Write tensors in containers for `torch.load(weights_only=True)`. The same tensors give the same bytes."""
     # Given a path, torch.save writes its name into the file; given an open file, it does not.
-    with atomic_write(path) as beside, beside.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         torch.save(value, file)
 
 
 def full_batch(inputs: Tensor, targets: Tensor) -> Batches:
-    """Return the batches of plain gradient descent: all the data at once."""
+    """Return the batches of plain gradient descent: each epoch is one batch of all data."""
     return lambda _: [(inputs, targets)]
 
 
 def shuffled_batches(inputs: Tensor, targets: Tensor, size: int, seed: int) -> Batches:
-    """Return the batches of stochastic gradient descent: all the data once an epoch, in an order new in each.
+    """Return the batches of stochastic gradient descent: all data once in each epoch, in random order.
 
-    The order depends on `seed` and the epoch alone, so that a training taken up again goes on as it would have.
+    The order depends on the seed and the number of the epoch alone, so a resumed run gets the same batches.
     """
 
-    def of_epoch(epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
+    def batches(epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(integer_seed(seed, "batches", epoch))
         order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
-        return ((inputs[some], targets[some]) for some in order.split(size))
+        return ((inputs[chosen], targets[chosen]) for chosen in order.split(size))
 
-    return of_epoch
+    return batches
 
 
-def mirrored(batches: Batches, shape: tuple[int, ...], seed: int) -> Batches:
-    """Return batches in which each input, an image of this shape made flat, is left-right mirrored at probability 1/2.
+def randomly_mirrored(batches: Batches, shape: tuple[int, ...], seed: int) -> Batches:
+    """Return the batches with each input mirrored left-right with probability 1/2.
 
-    Which are mirrored depends on `seed` and the epoch alone.
+    The choice depends on the seed and the number of the epoch alone.
+
+    Args:
+        batches: batches of flattened images.
+        shape: the shape of an image; its last axis is mirrored.
+        seed: the seed of the choice.
     """
 
-    def of_epoch(epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
+    def mirrored_batches(epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(integer_seed(seed, "mirrored", epoch))
         for inputs, targets in batches(epoch):
             images = inputs.view(-1, *shape)
             chosen = (torch.rand(len(images), generator=generator) < 0.5).to(inputs.device)
             yield torch.where(chosen.view(-1, *(1 for _ in shape)), images.flip(-1), images).flatten(1), targets
 
-    return of_epoch
+    return mirrored_batches
 
 
-def _one_epoch(
+def _train_one_epoch(
     network: FullyConnected,
     loss: Loss,
     batches: Iterable[tuple[Tensor, Tensor]],
     optimiser: Optimizer,
     schedule: LRScheduler | None,
 ) -> bool:
-    """Go through the batches once; return whether any gradient was other than zero."""
-    moved = False
+    """Update the weights once for each batch; return whether any gradient was not zero."""
+    has_gradient = False
     for inputs, targets in batches:
         optimiser.zero_grad()
         loss(network(inputs), targets).backward()
         optimiser.step()
         if schedule is not None:
             schedule.step()
-        moved = moved or any(bool(weights.grad.any()) for weights in network.parameters() if weights.grad is not None)
-    return moved
+        has_gradient = has_gradient or any(
+            bool(weights.grad.any()) for weights in network.parameters() if weights.grad is not None
+        )
+    return has_gradient
 
 
-def _diverged(training: Training) -> bool:
-    loss = training.last_loss
-    return not math.isfinite(loss) or loss > DIVERGENCE * training.history[0]["loss"]
+def _outcome(
+    run: TrainingRun, epochs: int, has_gradient: bool, is_dead: bool, target: float | None, stop_at_target: bool
+) -> TrainingOutcome | None:
+    """Return the outcome of a run after an epoch, or None if the run goes on."""
+    is_last = run.epochs == epochs
+    if is_dead:
+        return TrainingOutcome.DEAD
+    if not math.isfinite(run.last_loss) or run.last_loss > DIVERGENCE_FACTOR * run.history[0]["loss"]:
+        return TrainingOutcome.DIVERGED
+    if target is not None and run.last_loss <= target and (stop_at_target or is_last):
+        return TrainingOutcome.CONVERGED
+    if is_last:
+        return TrainingOutcome.OUT_OF_STEPS if has_gradient and _is_falling(run.losses) else TrainingOutcome.STALLED
+    return None
 
 
-def _falls(losses: list[float]) -> bool:
+def _is_falling(losses: list[float]) -> bool:
     before = losses[-1 - max(1, len(losses) // 10)]
-    return losses[-1] < before * (1 - STANDSTILL)
+    return losses[-1] < before * (1 - STALL_TOLERANCE)
 
 
 @contextmanager
-def _progress(checkpoint: Checkpoint | None, training: Training, epochs: int) -> Iterator[Callable[[], None]]:
-    """With a checkpoint, show a bar on a terminal, and log a line an epoch (only to the file where the bar is seen)."""
+def _progress(checkpoint: TrainingCheckpoint | None, run: TrainingRun, epochs: int) -> Iterator[Callable[[], None]]:
+    """With a checkpoint, show a progress bar on a terminal, and log one line for each epoch.
+
+    If there is a bar, the lines go to the log file only.
+    """
     name = checkpoint.path.stem if checkpoint else None
     on_terminal = sys.stderr.isatty()
-    with tqdm(
-        total=epochs, initial=training.epochs, unit="epoch", desc=name, disable=not (name and on_terminal)
-    ) as bar:
+    with tqdm(total=epochs, initial=run.epochs, unit="epoch", desc=name, disable=not (name and on_terminal)) as bar:
 
         def show() -> None:
             if name:
-                measured = ", ".join(f"{what} {value:.4g}" for what, value in training.history[-1].items())
+                measured = ", ".join(f"{key} {value:.4g}" for key, value in run.history[-1].items())
                 bar.set_postfix_str(measured, refresh=False)
                 bar.update()
-                line = f"epoch {training.epochs} of {epochs}: {measured}"
+                line = f"epoch {run.epochs} of {epochs}: {measured}"
                 log.info("%s: %s", name, line, extra={"only_in_file": on_terminal})
 
         yield show

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from nngplab.networks.fully_connected import OneHiddenLayer
-from nngplab.networks.training import Outcome, Training, full_batch, save_torch, train
+from nngplab.networks.training import TrainingOutcome, TrainingRun, full_batch, save_torch, train
 from nngplab.pipeline.seeds import generator, integer_seed
 
 Array = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ class Attempt:
     """A training with one step size; its losses are mean squared errors."""
 
     step_size: float
-    training: Training
+    training: TrainingRun
 
     @property
     def final_mse(self) -> float:
@@ -120,7 +120,7 @@ def fit(
     network = new_network(Z.shape[1], width, seed).to(Z.device)
     eta = step_size or FIRST_SHARE * 2 / curvature_bound(network, Z)
     attempts = [descend(network, Z, eta, target, max_steps)]
-    failures = (Outcome.DIVERGED, Outcome.DEAD, Outcome.STALLED)
+    failures = (TrainingOutcome.DIVERGED, TrainingOutcome.DEAD, TrainingOutcome.STALLED)
     while step_size is None and attempts[-1].training.outcome in failures and len(attempts) < ATTEMPTS:
         eta /= 2
         network = new_network(Z.shape[1], width, seed).to(Z.device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nngplab.networks.fully_connected import FullyConnected
-from nngplab.networks.training import Training, shuffled_batches, train
+from nngplab.networks.training import TrainingRun, shuffled_batches, train
 from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, errors, standardised, unscaled
 
 Array = npt.NDArray[Any]
@@ -22,7 +22,7 @@ def train_network(
     seed: int,
     val: Samples | None = None,
     device: torch.device = CPU,
-) -> tuple[FullyConnected, Training]:
+) -> tuple[FullyConnected, TrainingRun]:
     """Train a ReLU network with biases by AdamW on the squared error, for `hyperparameters["epochs"]` epochs.
 
     The same arguments give the same network after the same number of epochs, whether or not `val` is measured. The
