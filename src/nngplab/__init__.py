@@ -6,9 +6,11 @@ __getattr__, __all__ = attach(
     __name__,
     {
         "errors": ["InputError"],
-        "kernels.duals": ["DUALS", "Dual"],
-        "kernels.tabulated": ["dual_of"],
+        "kernels.dual": ["Dual"],
+        "kernels.duals": ["DUALS"],
         "kernels.gram": ["laplace", "linear", "nngp", "ntk"],
+        "kernels.objects": ["NNGP", "NTK", "Function", "Laplace", "Linear"],
+        "kernels.tabulated": ["dual_of"],
         "regression.estimator": ["KernelRegression"],
         "regression.feature_machine": ["RecursiveFeatureMachine"],
     },

@@ -14,13 +14,15 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import SineTarget, read_sine_target, sine_target
 from nngplab.kernels.activations import dual_named
-from nngplab.kernels.dual import Dual
+from nngplab.kernels.base import Kernel
 from nngplab.kernels.duals import DUALS
-from nngplab.kernels.gram import kernel_function, linear
+from nngplab.kernels.gram import linear
+from nngplab.kernels.objects import NNGP, Laplace, Linear, as_kernel
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.seeds import integer_seed
-from nngplab.regression.estimator import KernelRegression, condition_number
+from nngplab.regression.estimator import KernelRegression
+from nngplab.regression.singular import condition_number
 
 log = logging.getLogger("nngplab")
 
@@ -29,10 +31,10 @@ def main(arguments: argparse.Namespace) -> None:
     data = read_sine_target(arguments.data)
     seed, before = data.seed, data.labels_before_normalising
     (n, d), n_test = data.X.shape, len(data.X_test)
-    kernels = {name: name for name in arguments.kernels} | {
-        name: dual_named(name) for name in arguments.extra_activations
-    }
-    fit = partial(fit_kernels, kernels=kernels, laplace_L=arguments.laplace_L)
+    laplace = Laplace(bandwidth=1 / arguments.laplace_L)
+    kernels = {name: laplace if name == "laplace" else as_kernel(name) for name in arguments.kernels}
+    kernels |= {name: NNGP(dual_named(name)) for name in arguments.extra_activations}
+    fit = partial(fit_kernels, kernels={**kernels, "linear": Linear()})
 
     def fit_repeat(repeat: int) -> pd.DataFrame:
         repeat_seed = integer_seed(seed, "kernel_regression", repeat)
@@ -55,17 +57,16 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(misprint, arguments.misprint)
 
 
-def fit_kernels(data: SineTarget, kernels: dict[str, str | Dual], laplace_L: float) -> pd.DataFrame:
-    """Return a row for each kernel, then for the baselines: the linear kernel and the zero predictor."""
+def fit_kernels(data: SineTarget, kernels: dict[str, Kernel]) -> pd.DataFrame:
+    """Return a row for each kernel, and one for the zero predictor."""
     rows = []
-    for name, kernel in {**kernels, "linear": "linear"}.items():
-        model = KernelRegression(kernel, L=laplace_L).fit(data.X, data.y)
-        K = kernel_function(kernel, laplace_L)(data.X, data.X)
+    for name, kernel in kernels.items():
+        model = KernelRegression(kernel).fit(data.X, data.y)
         rows.append(
             {
                 "kernel": name,
                 **errors(model.predict(data.X_test), data.y_test),
-                "condition_number": condition_number(K),
+                "condition_number": condition_number(kernel(data.X)),
                 "residual": model.residual_,
             }
         )

@@ -1,19 +1,19 @@
-"""Kernel regression and recursive feature machines on the data of the course challenge (sheet, Problem 13)."""
+"""Kernel regression and recursive feature machines on the data of the course challenge (Problem 13)."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nngplab.errors import InputError
-from nngplab.kernels.gram import Kernel, nngp
+from nngplab.kernels.base import Kernel
+from nngplab.kernels.objects import NNGP, Laplace, as_kernel
 from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, standardised, unscaled
 from nngplab.regression.cholesky import NotPositiveDefiniteError
-from nngplab.regression.estimator import KernelRegression, ridge_path
-from nngplab.regression.feature_machine import RecursiveFeatureMachine, iteration_path
+from nngplab.regression.estimator import KernelRegression, predict_all
+from nngplab.regression.feature_machine import RecursiveFeatureMachine
 
 log = logging.getLogger("nngplab.problems.challenge")
 
@@ -22,57 +22,79 @@ Array = npt.NDArray[Any]
 KERNELS = ("nngp", "laplace", "sine", "erf", "linear")
 
 
+def kernel_of(model: str, hyperparameters: Hyperparameters) -> Kernel:
+    """Return the kernel of one of `KERNELS`; "nngp" is that of a ReLU network.
+
+    Args:
+        model: its name.
+        hyperparameters: `normalize` of "nngp", whose kernel is homogeneous without; `L`, the rate of "laplace".
+    """
+    if model == "nngp":
+        return NNGP("relu", normalize=hyperparameters.get("normalize", True))
+    if model == "laplace":
+        return Laplace(bandwidth=1 / hyperparameters["L"])
+    return as_kernel(model)
+
+
 def fit_ridges(
-    model: str, hyperparameters: Hyperparameters, ridges: Iterable[float], samples: Samples, device: str = "cpu"
+    model: str,
+    hyperparameters: Hyperparameters,
+    ridges: Iterable[float],
+    samples: Samples,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
 ) -> Callable[[Array], dict[float, Array]]:
     """Return kernel regression with one of `KERNELS` as a function from inputs (n, d) to outputs, ridge by ridge.
 
     A ridge with which the Gram matrix is singular is left out, with a warning in the log.
 
     The kernel sees inputs in units of their root mean square norm. So ridges and rates mean the same for every data
-    set: the mean squared norm of a row is 1, and with it the mean diagonal of each Gram matrix. The "nngp" is that of a
-    ReLU network. With `bias`, it gets a constant input of 1, which is a bias of the first layer as strong as all other
-    inputs together; with `normalize`, rows are scaled to unit norm, else the kernel is homogeneous, and computed on the
-    CPU whatever the `device` for the others (see `KernelRegression`).
+    set: the mean squared norm of a row is 1, and with it the mean diagonal of each Gram matrix. With `bias` among the
+    hyper-parameters it gets a constant input of 1, which is a bias of the first layer as strong as all other inputs
+    together.
+
+    Args:
+        model: a name in `KERNELS`.
+        hyperparameters: `bias`, and those of `kernel_of`.
+        ridges: the ridges.
+        samples: the training samples.
+        device: as for `KernelRegression`.
+        checkpoint: a file from which a factorisation that was killed continues; None for small Gram matrices.
     """
     scale = np.sqrt(np.mean(np.sum(samples.X**2, axis=1)))
-    homogeneous = partial(nngp, dual="relu", normalize=False)
-    kernel: str | Kernel = model
-    if model == "nngp":
-        kernel = "relu" if hyperparameters.get("normalize", True) else homogeneous
 
     def prepared(X: Array) -> Array:
         return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
 
-    left, solutions = list(ridges), {}
-    regression = KernelRegression(
-        kernel, L=hyperparameters.get("L", 0.0), device="cpu" if kernel is homogeneous else device
-    )
+    regression = KernelRegression(kernel_of(model, hyperparameters), device=device, checkpoint=checkpoint)
+    models: dict[float, KernelRegression] = {}
+    left = list(ridges)
     while left:
         try:
-            for fitted in ridge_path(regression, prepared(samples.X), standardised(samples), tuple(left)):
-                regression = fitted
-                solutions[left.pop(0)] = fitted.dual_coef_
-        except InputError as error:
-            if not isinstance(error.__context__, NotPositiveDefiniteError):
-                raise
+            for fitted in regression.ridge_path(prepared(samples.X), standardised(samples), tuple(left)):
+                models[left.pop(0)] = fitted
+        except NotPositiveDefiniteError as error:
             log.warning("%s with %s: %s", model, hyperparameters | {"ridge": left.pop(0)}, error)
 
     def outputs(X: Array) -> dict[float, Array]:
-        if not solutions:
+        if not models:
             return {}
-        # Side by side, so that the kernel is computed once for all ridges.
-        regression.dual_coef_ = np.hstack(list(solutions.values()))
-        parts = np.hsplit(regression.predict(prepared(X)), len(solutions))
-        return {ridge: unscaled(part, samples) for ridge, part in zip(solutions, parts, strict=True)}
+        predictions = predict_all(list(models.values()), prepared(X))
+        return {ridge: unscaled(found, samples) for ridge, found in zip(models, predictions, strict=True)}
 
     return outputs
 
 
-def fit_kernel(model: str, hyperparameters: Hyperparameters, samples: Samples, device: str = "cpu") -> Predictor:
+def fit_kernel(
+    model: str,
+    hyperparameters: Hyperparameters,
+    samples: Samples,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+) -> Predictor:
     """Return `fit_ridges` with one ridge, `hyperparameters["ridge"]`."""
     ridge = hyperparameters["ridge"]
-    outputs = fit_ridges(model, hyperparameters, [ridge], samples, device)
+    outputs = fit_ridges(model, hyperparameters, [ridge], samples, device, checkpoint)
     return lambda X: outputs(X)[ridge]
 
 
@@ -92,7 +114,7 @@ def fit_feature_machine(hyperparameters: Hyperparameters, samples: Samples) -> R
 
 def feature_machine_path(hyperparameters: Hyperparameters, samples: Samples) -> Iterator[RecursiveFeatureMachine]:
     """Yield feature machines fitted with 0, 1, 2, ... iterations, up to those of `feature_machine`."""
-    return iteration_path(feature_machine(hyperparameters), samples.X, standardised(samples))
+    return feature_machine(hyperparameters).iteration_path(samples.X, standardised(samples))
 
 
 def machine_predictor(machine: RecursiveFeatureMachine, samples: Samples) -> Predictor:
@@ -110,6 +132,7 @@ def fit_along(direction: Array, hyperparameters: Hyperparameters, samples: Sampl
     """
     scale = np.std(samples.X @ direction)
     along = (direction / scale)[:, np.newaxis]
-    regression = KernelRegression("laplace", ridge=hyperparameters["direction_ridge"], L=hyperparameters["direction_L"])
+    kernel = Laplace(bandwidth=1 / hyperparameters["direction_L"])
+    regression = KernelRegression(kernel, hyperparameters["direction_ridge"])
     regression.fit(samples.X @ along, standardised(samples))
     return lambda X: unscaled(regression.predict(X @ along), samples)

@@ -5,7 +5,10 @@ from nngplab._lazy import attach
 __getattr__, __all__ = attach(
     __name__,
     {
-        "estimator": ["KernelRegression", "condition_number", "memory_needed", "ridge_path"],
-        "feature_machine": ["RecursiveFeatureMachine", "iteration_path"],
+        "cholesky": ["NotPositiveDefiniteError"],
+        "estimator": ["KernelRegression", "predict_all"],
+        "feature_machine": ["RecursiveFeatureMachine"],
+        "memory": ["memory_needed"],
+        "singular": ["condition_number"],
     },
 )

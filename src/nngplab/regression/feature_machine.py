@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nngplab.errors import InputError
 from nngplab.kernels.gram import distances, row_blocks
+from nngplab.kernels.objects import Laplace
 from nngplab.regression.estimator import KernelRegression
 
 Array = npt.NDArray[Any]
@@ -29,11 +30,11 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
     M the average outer product of its gradients at the training samples, summed over the outputs, scaled to the trace
     d of the identity so that the bandwidth keeps its meaning (the paper leaves M unscaled, which ties the bandwidth to
     the scale of y). Which number of iterations predicts best is for validation data to say:
-    `iteration_path` fits them all at the price of the last.
+    `iteration_path` fits all of them at the price of the last.
 
     Args:
         bandwidth: the distance at which the kernel has fallen to 1/e.
-        iterations: how often M is learnt anew; with 0 this is `KernelRegression("laplace", L=1/bandwidth)`.
+        iterations: how often M is learnt anew; with 0 this is `KernelRegression(Laplace(bandwidth))`.
         ridge: what is added to the diagonal of the Gram matrix.
         centre: take the mean gradient off each gradient first, so that M shows where the slope changes and not where
             it is steep throughout, as the authors' code can.
@@ -72,6 +73,21 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         predictions: Array = self.regression_.predict(X @ self.root_)
         return predictions
 
+    def iteration_path(self, X: Array, y: Array) -> Iterator[Self]:
+        """Yield this model, fitted with 0, 1, 2, ..., `iterations` iterations, each of which continues the last.
+
+        Raises:
+            InputError: as `fit`.
+        """
+        fitted = clone(self)
+        X, y = fitted._checked(X, y)
+        fitted.set_params(iterations=0)._fit_with(np.eye(X.shape[1]), X, y)
+        yield fitted
+        for iterations in range(1, int(self.iterations) + 1):
+            fitted = copy(fitted).set_params(iterations=iterations)
+            fitted._iterate(X, y)
+            yield fitted
+
     def _checked(self, X: Array, y: Array) -> tuple[Array, Array]:
         if not 0 < self.bandwidth < np.inf:
             raise InputError(f"the bandwidth is {self.bandwidth!r}: it must be a finite number above 0")
@@ -94,23 +110,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         eigenvalues, V = np.linalg.eigh(M)
         self.root_ = (V * np.sqrt(np.maximum(eigenvalues, 0))) @ V.T
         self.leading_direction_ = _with_sign(V[:, -1])
-        self.regression_ = KernelRegression("laplace", ridge=self.ridge, L=1 / self.bandwidth).fit(X @ self.root_, y)
-
-
-def iteration_path(model: RecursiveFeatureMachine, X: Array, y: Array) -> Iterator[RecursiveFeatureMachine]:
-    """Yield the model fitted with 0, 1, 2, ..., `model.iterations` iterations, each going on from the one before.
-
-    Raises:
-        InputError: as `RecursiveFeatureMachine.fit`.
-    """
-    fitted = clone(model)
-    X, y = fitted._checked(X, y)
-    fitted.set_params(iterations=0)._fit_with(np.eye(X.shape[1]), X, y)
-    yield fitted
-    for iterations in range(1, int(model.iterations) + 1):
-        fitted = copy(fitted).set_params(iterations=iterations)
-        fitted._iterate(X, y)
-        yield fitted
+        self.regression_ = KernelRegression(Laplace(self.bandwidth), self.ridge).fit(X @ self.root_, y)
 
 
 def laplace_gradient_outer_product(X: Array, dual_coef: Array, bandwidth: float, centre: bool = False) -> Array:

@@ -1,8 +1,59 @@
-"""How much memory a computation may take here."""
+"""How much memory a fit needs, and how much a computation may take here."""
 
 from pathlib import Path
 
+import numpy as np
 import psutil
+
+from nngplab.errors import InputError
+from nngplab.regression import tiles
+
+PRECISIONS = {"double": np.float64, "single": np.float32}
+
+
+def memory_needed(n: int, d: int, precision: str = "double", loo: bool = False, copied: bool = True) -> int:
+    """Return the bytes that a fit of n samples with d features takes beside the data, in all its threads.
+
+    These are the triangle of the Gram matrix with the other halves of its diagonal tiles, the inverses of the blocks on
+    its diagonal, a copy of the samples if their precision is another (`copied`), and for each thread some tiles to work
+    on; with `loo`, a tile's columns more.
+    """
+    itemsize, t = np.dtype(PRECISIONS[precision]).itemsize, min(n, tiles.tile_size(n))
+    of_thread = 4 * t * t + (n * t if loo else 0)
+    return triangle_bytes(n, itemsize) + itemsize * (
+        n * tiles.BLOCK + n * d * copied + tiles.blas_threads() * of_thread
+    )
+
+
+def triangle_bytes(n: int, itemsize: int) -> int:
+    """Return the bytes of the tiles of the lower triangle of a matrix of n rows."""
+    return itemsize * sum((part.stop - part.start) * part.stop for part in tiles.slices(n, tiles.tile_size(n)))
+
+
+def check_memory(n: int, d: int, precision: str, loo: bool, itemsize: int) -> None:
+    """Refuse a fit that the memory does not suffice for, before it is killed for it.
+
+    Args:
+        n: the number of samples.
+        d: the number of their features.
+        precision: the working precision.
+        loo: as for `memory_needed`.
+        itemsize: the bytes of a number of the samples as they were given.
+
+    Raises:
+        InputError: with both figures.
+    """
+    needed = {
+        name: memory_needed(n, d, name, loo, itemsize != np.dtype(dtype).itemsize) for name, dtype in PRECISIONS.items()
+    }
+    available = available_memory()
+    if needed[precision] > available:
+        gib = {name: f"{size / 2**30:.2f} GiB" for name, size in needed.items()}
+        remedy = f'precision="single" takes {gib["single"]}' if precision == "double" else "take fewer samples"
+        raise InputError(
+            f"{n:,} samples need {gib[precision]} of memory in {precision} precision, and {available / 2**30:.2f} GiB "
+            f"are available: free some, or {remedy}"
+        )
 
 
 def available_memory(root: Path = Path("/")) -> int:
