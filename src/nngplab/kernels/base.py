@@ -1,0 +1,195 @@
+"""Kernels as objects: what all of them can do, and their sums, products and multiples."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+
+from nngplab.errors import InputError
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Samples with what a kernel needs of each of them many times; a slice of them is again `Rows`.
+
+    The arrays may be tensors of PyTorch on any device.
+
+    Attributes:
+        values: the samples (n, d).
+        scales: factors (n,) of the rows and columns of the inner products of samples; None if there are none.
+        variances: the scaled inner product (n,) of each sample with itself; None where the kernel does not need it.
+        parts: the same samples as the terms of a sum or product take them.
+    """
+
+    values: Array
+    scales: Array | None = None
+    variances: Array | None = None
+    parts: tuple["Rows", ...] = ()
+
+    def __getitem__(self, part: slice) -> "Rows":
+        arrays = (None if array is None else array[part] for array in (self.scales, self.variances))
+        return Rows(self.values[part], *arrays, tuple(rows[part] for rows in self.parts))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Kernel(BaseEstimator):
+    """A positive semi-definite function of two samples, with its parameters.
+
+    The parameters are those of scikit-learn's estimators (`get_params`, `set_params`, `clone`). Kernels of one class
+    with equal parameters are equal. Kernels can be added and multiplied, and multiplied by a number.
+
+    A further kernel defines `__call__` and `diag`, and may define `rows` and `tile` where it can do better than compute
+    each tile of a Gram matrix from nothing.
+    """
+
+    __hash__ = None  # type: ignore[assignment]  # its parameters can change
+
+    def __call__(self, X: Array, Z: Array | None = None) -> Array:
+        """Return the Gram matrix (n, m) of the samples X (n, d) against Z (m, d), X itself if None."""
+        raise NotImplementedError
+
+    def diag(self, X: Array) -> Array:
+        """Return the diagonal (n,) of the Gram matrix of X (n, d), without the rest of it."""
+        raise NotImplementedError
+
+    def rows(self, X: Array) -> Rows:
+        """Return the samples X (n, d), of floats, in the form in which `tile` takes them.
+
+        Raises:
+            InputError: for a parameter out of its range.
+        """
+        return Rows(X)
+
+    def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:  # noqa: ARG002
+        """Return a part of a Gram matrix: n of its rows against m of its columns (n, m), in their dtype.
+
+        It is that of `__call__` but for rounding. Where the rows are tensors of PyTorch, so is the result.
+
+        Args:
+            A: the rows.
+            B: the columns.
+            out: the array for the result; a new one if None.
+            offset: which of the columns is the first row, where both are the same samples; None where they are not.
+        """
+        if not isinstance(A.values, np.ndarray):
+            raise InputError(f"kernel {self!r} is a function of NumPy arrays: choose another, or set device to cpu")
+        K = np.asarray(self(A.values, B.values))
+        if K.shape != (len(A), len(B)):
+            raise InputError(f"the kernel returns shape {K.shape} for {len(A)} against {len(B)} samples")
+        # A function may return what is its own, in any order and type.
+        out = np.empty(K.shape, A.values.dtype) if out is None else out
+        out[:] = K
+        return out
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and bool(self.get_params(deep=False) == other.get_params(deep=False))
+
+    def __add__(self, other: "Kernel") -> "Sum":
+        return Sum(self, other) if isinstance(other, Kernel) else NotImplemented
+
+    def __mul__(self, other: "Kernel | float") -> "Kernel":
+        if isinstance(other, Kernel):
+            return Product(self, other)
+        return Scaled(self, other) if isinstance(other, int | float) else NotImplemented
+
+    __rmul__ = __mul__
+
+
+class Sum(Kernel):
+    """The sum of two kernels.
+
+    >>> from nngplab import NNGP, Laplace
+    >>> NNGP("erf") + Laplace(bandwidth=10)
+    Sum(k1=NNGP(dual='erf'), k2=Laplace(bandwidth=10))
+    """
+
+    def __init__(self, k1: Kernel, k2: Kernel) -> None:
+        self.k1 = k1
+        self.k2 = k2
+
+    def __call__(self, X: Array, Z: Array | None = None) -> Array:
+        """Return the sum of both Gram matrices (n, m)."""
+        return self.k1(X, Z) + self.k2(X, Z)
+
+    def diag(self, X: Array) -> Array:
+        """Return the sum of both diagonals (n,)."""
+        return self.k1.diag(X) + self.k2.diag(X)
+
+    def rows(self, X: Array) -> Rows:
+        """Return the samples in the forms of both kernels."""
+        return Rows(X, parts=(self.k1.rows(X), self.k2.rows(X)))
+
+    def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
+        """Return the sum of both tiles."""
+        K = self.k1.tile(A.parts[0], B.parts[0], out, offset)
+        K += self.k2.tile(A.parts[1], B.parts[1], None, offset)
+        return K
+
+
+class Product(Kernel):
+    """The product of two kernels, entry by entry."""
+
+    def __init__(self, k1: Kernel, k2: Kernel) -> None:
+        self.k1 = k1
+        self.k2 = k2
+
+    def __call__(self, X: Array, Z: Array | None = None) -> Array:
+        """Return the product (n, m), entry by entry, of both Gram matrices."""
+        return self.k1(X, Z) * self.k2(X, Z)
+
+    def diag(self, X: Array) -> Array:
+        """Return the product (n,) of both diagonals."""
+        return self.k1.diag(X) * self.k2.diag(X)
+
+    def rows(self, X: Array) -> Rows:
+        """Return the samples in the forms of both kernels."""
+        return Rows(X, parts=(self.k1.rows(X), self.k2.rows(X)))
+
+    def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
+        """Return the product of both tiles."""
+        K = self.k1.tile(A.parts[0], B.parts[0], out, offset)
+        K *= self.k2.tile(A.parts[1], B.parts[1], None, offset)
+        return K
+
+
+class Scaled(Kernel):
+    """A kernel times a positive number.
+
+    >>> from nngplab import NNGP
+    >>> 0.5 * NNGP("relu", depth=3)
+    Scaled(factor=0.5, kernel=NNGP(depth=3))
+    """
+
+    def __init__(self, kernel: Kernel, factor: float) -> None:
+        self.kernel = kernel
+        self.factor = factor
+
+    def __call__(self, X: Array, Z: Array | None = None) -> Array:
+        """Return the multiple (n, m) of the Gram matrix."""
+        return self.kernel(X, Z) * self._checked_factor()
+
+    def diag(self, X: Array) -> Array:
+        """Return the multiple (n,) of the diagonal."""
+        return self.kernel.diag(X) * self._checked_factor()
+
+    def rows(self, X: Array) -> Rows:
+        """Return the samples in the form of the kernel."""
+        self._checked_factor()
+        return self.kernel.rows(X)
+
+    def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
+        """Return the multiple of the tile."""
+        K = self.kernel.tile(A, B, out, offset)
+        K *= self.factor
+        return K
+
+    def _checked_factor(self) -> float:
+        if not 0 < self.factor < np.inf:
+            raise InputError(f"the factor of a kernel is {self.factor!r}: it must be a finite number above 0")
+        return self.factor

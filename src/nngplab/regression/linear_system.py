@@ -1,0 +1,143 @@
+"""The linear system of kernel regression: its matrix tile by tile, its factor, its residual."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nngplab.kernels.base import Kernel, Rows
+from nngplab.regression import tiles
+from nngplab.regression.checkpoint import FactorCheckpoint
+from nngplab.regression.cholesky import factorise
+from nngplab.regression.products import block_product, subtract_mean
+
+Array = npt.NDArray[Any]
+
+# Beyond this many rows the residual is computed for RESIDUAL_ROWS of them: all would cost as much as the Gram matrix.
+EXACT_RESIDUAL_UP_TO = 1_000
+RESIDUAL_ROWS = 128
+
+
+class Factor(Protocol):
+    """A Cholesky factor of a matrix (n, n), in the memory of the processor or of a GPU."""
+
+    def solve(self, y: Array) -> Array:
+        """Return the solution of the linear system for y (n, outputs), in the dtype of the factor."""
+
+    def inverse_diagonal(self) -> Array:
+        """Return the diagonal (n,) of the inverse, in float64."""
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """The equation (K + ridge I) a = y, where K is the Gram matrix of samples.
+
+    Attributes:
+        kernel: the kernel.
+        X: the samples (n, d) as they were given.
+        rows: the samples as the kernel takes them, in the working precision.
+        y: the targets (n, outputs) in float64.
+        ridge: what is added to the diagonal of K.
+        tile_cache: keeps the tiles of K for another ridge, by their first row and column; None if nothing is kept.
+    """
+
+    kernel: Kernel
+    X: Array
+    rows: Rows
+    y: Array
+    ridge: float
+    tile_cache: dict[tuple[int, int], Array] | None = None
+
+    def factorise(self, checkpoint: FactorCheckpoint | None, progress: Callable[[float], object]) -> Factor:
+        """Return the factor of K + ridge I.
+
+        Args:
+            checkpoint: where finished tiles are kept, and from where they are read.
+            progress: called with the share of the work that has just been done.
+
+        Raises:
+            NotPositiveDefiniteError: if there is none.
+        """
+        return factorise(self.tile, len(self.y), self.rows.values.dtype, checkpoint, progress)
+
+    def lower_triangle(self) -> Array:
+        """Return K + ridge I (n, n), of which what is above the diagonal need not be set."""
+        parts = self._parts()
+        K = np.empty((len(self.y), len(self.y)), self.rows.values.dtype)
+        for i, rows in enumerate(parts):
+            for columns in parts[: i + 1]:
+                self.tile(rows, columns, K[rows, columns])
+        return K
+
+    def tile(self, rows: slice, columns: slice, out: Array) -> None:
+        """Write a tile of K + ridge I to `out`."""
+        place = (rows.start, columns.start)
+        if self.tile_cache is not None and place in self.tile_cache:
+            out[:] = self.tile_cache[place]
+        else:
+            self._gram(self.rows[rows], None if rows == columns else self.rows[columns], out)
+            if self.tile_cache is not None:
+                self.tile_cache[place] = out.copy()
+        if rows == columns:
+            out[np.diag_indices_from(out)] += self.ridge
+
+    def exact(self, chosen: slice | Array) -> Rows:
+        """Return some of the samples in float64."""
+        if self.rows.values.dtype == np.float64 and isinstance(chosen, slice):
+            return self.rows[chosen]
+        return self.kernel.rows(self.X[chosen].astype(np.float64, copy=False))
+
+    def residual(self, a: Array) -> float:
+        """Return |(K + ridge I) a - y| / |y|, with K in float64; from some of the rows if there are many."""
+        n = len(self.y)
+        chosen = np.arange(n)
+        if n > EXACT_RESIDUAL_UP_TO:
+            edges = np.linspace(0, n, RESIDUAL_ROWS + 1).astype(int)
+            chosen = np.random.default_rng(0).integers(edges[:-1], edges[1:])
+        A = self.exact(chosen)
+
+        def of_columns(columns: slice) -> Array:
+            K = self.kernel.tile(A, self.exact(columns))
+            return block_product(K, subtract_mean(K), a[columns])
+
+        product = np.sum(tiles.in_threads(of_columns, self._parts()), axis=0).astype(np.float64)
+        difference = product + self.ridge * a[chosen] - self.y[chosen]
+        share = np.sqrt(n / len(chosen))
+        return float(share * np.linalg.norm(difference) / (np.linalg.norm(self.y) or 1))
+
+    def product(self, a: Array) -> Array:
+        """Return (K + ridge I) a for a (n, outputs), with K in float64, of which each half is computed once."""
+        parts = self._parts()
+
+        def of_block_row(i: int) -> Array:
+            rows, total = parts[i], np.zeros((parts[i].stop, a.shape[1]), np.longdouble)
+            A = self.exact(rows)
+            for columns in parts[:i]:
+                K = self.kernel.tile(A, self.exact(columns))
+                mean = subtract_mean(K)
+                total[rows] += block_product(K, mean, a[columns])
+                total[columns] += block_product(K.T, mean, a[rows])
+            K = self._gram(A, None)
+            total[rows] += block_product(K, subtract_mean(K), a[rows])
+            return total
+
+        product = (self.ridge * a).astype(np.longdouble)
+        for part in tiles.in_threads(of_block_row, range(len(parts))):
+            product[: len(part)] += part
+        return product.astype(np.float64)
+
+    def twin(self, row: int) -> str:
+        """Say which earlier sample has the direction of this one, if one has."""
+        x, before = self.rows.values[row], self.rows.values[:row]
+        lengths = np.linalg.norm(x) * np.sqrt(np.einsum("ij,ij->i", before, before))
+        same = np.flatnonzero(before @ x >= (1 - 8 * np.finfo(x.dtype).eps) * lengths)
+        return f" (its sample has the direction of that of row {same[0]})" if len(same) else ""
+
+    def _parts(self) -> list[slice]:
+        return tiles.slices(len(self.y), tiles.tile_size(len(self.y)))
+
+    def _gram(self, A: Rows, B: Rows | None, out: Array | None = None) -> Array:
+        """Return the Gram matrix of A against B, or, if that is None, of A itself."""
+        return self.kernel.tile(A, A, out, offset=0) if B is None else self.kernel.tile(A, B, out)

@@ -1,0 +1,46 @@
+"""Products of a Gram matrix with coefficients, for which the matrix itself never exists."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nngplab.kernels.base import Kernel, Rows
+from nngplab.regression import tiles
+
+Array = npt.NDArray[Any]
+
+# Rows of samples whose products are computed at a time.
+ROWS = 1024
+
+
+def gram_product(kernel: Kernel, A: Rows, B: Rows, coef: Array) -> Array:
+    """Return K coef (m, outputs) in float64, where K (m, n) is the Gram matrix of A against B in their dtype."""
+    parts = tiles.slices(len(coef), tiles.tile_size(len(coef)))
+
+    def of_block(block: slice) -> Array:
+        total = np.zeros((block.stop - block.start, coef.shape[1]), np.longdouble)
+        scratch = np.empty((len(total), tiles.tile_size(len(coef))), A.values.dtype)
+        for part in parts:
+            K = kernel.tile(A[block], B[part], scratch[:, : part.stop - part.start])
+            total += block_product(K, subtract_mean(K), coef[part])
+        return total.astype(np.float64)
+
+    return np.concatenate(tiles.in_threads(of_block, tiles.slices(len(A), ROWS)))
+
+
+def subtract_mean(K: Array) -> float:
+    """Subtract the mean of a block of a Gram matrix from it, and return that mean.
+
+    Without a ridge the coefficients are large and of both signs. The sums of a product with them are far smaller than
+    their terms, and so lose digits; the less, the smaller the entries are. Those of a Gram matrix are much alike.
+    """
+    mean = K.mean()
+    K -= mean
+    return float(mean)
+
+
+def block_product(K: Array, mean: float, a: Array) -> Array:
+    """Return (K + mean) a (n, outputs), for a block of a Gram matrix without its mean; in the longest floats."""
+    product: Array = K.astype(np.float64, copy=False) @ a + mean * a.sum(axis=0, dtype=np.longdouble)
+    return product
