@@ -120,19 +120,3 @@ def test_no_file_contains_a_path_of_this_machine():
         text = (ROOT / name).read_text(encoding="utf-8", errors="ignore")
         assert f"{Path.home()}/" not in text, name
         assert f"{ROOT}/" not in text, name
-
-
-def test_the_examples_in_the_readme_run(tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    assert blocks
-    for block in blocks:
-        subprocess.run([sys.executable, "-W", "error", "-c", block], check=True, cwd=tmp_path)
-
-
-def test_files_and_targets_named_in_the_readme_exist():
-    text = (ROOT / "README.md").read_text()
-    for path in re.findall(r"\]\((?!http)([^)]+\.md)\)", text):
-        assert (ROOT / path).exists(), path
-    targets = re.findall(r"^([a-z./]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    named = re.findall(r"(?:^|`)make ([a-z.]+)", text, flags=re.MULTILINE)
-    assert {"report", "test"} <= set(named) <= set(targets)
