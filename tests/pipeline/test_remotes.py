@@ -1,6 +1,6 @@
 """Results shared through a DVC remote, a folder or S3: pushed from one checkout, pulled in another, not made again."""
 
-import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,31 +9,10 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from tests.helpers.checkout import IDENTITY, copy_checkout, make_small
+from tests.helpers.checkout import digests
+from tests.helpers.small_checkout import commit
 
 SECRET = "secret-of-the-lab"  # noqa: S105 - the server takes any
-
-
-def made_files(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file that the pipeline made."""
-    files = [path for top in ("data", "results") for path in (folder / top).rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory, done) -> Path:
-    """A checkout of Problems 11 and 12 in which results are made and committed, but shared with nobody."""
-    folder = make_small(
-        copy_checkout(tmp_path_factory.mktemp("made") / "checkout"), ["kernel_regression", "width_sweep"]
-    )
-    done(folder, "dvc", "repro")
-    commit(done, folder)
-    return folder
-
-
-def commit(done, folder: Path) -> None:
-    done(folder, "git", "add", "--all")
-    done(folder, "git", *IDENTITY, "commit", "--quiet", "--message=more")
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +36,13 @@ class Remote:
     done: Callable[..., str]
 
     def add(self, folder: Path) -> None:
-        self.done(folder, "dvc", "remote", "add", "--default", "lab", self.url)
+        self.done(folder, "dvc", "remote", "add", "--default", "shared", self.url)
         for option, value in self.shared.items():
-            self.done(folder, "dvc", "remote", "modify", "lab", option, value)
+            self.done(folder, "dvc", "remote", "modify", "shared", option, value)
 
     def sign_in(self, folder: Path) -> None:
         for option, value in self.own.items():
-            self.done(folder, "dvc", "remote", "modify", "--local", "lab", option, value)
+            self.done(folder, "dvc", "remote", "modify", "--local", "shared", option, value)
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -75,13 +54,12 @@ def remote(request, tmp_path, done) -> Remote:
 
 
 @pytest.fixture
-def mine(made, tmp_path, done, remote) -> Path:
-    """A copy of that checkout in which the remote is set up, by commit."""
-    folder = tmp_path / "mine"
-    done(tmp_path, "cp", "--archive", made, folder)
+def mine(finished_small, tmp_path, remote) -> Path:
+    """A finished checkout in which the remote is set up and committed, but nothing is pushed to it."""
+    folder = shutil.copytree(finished_small, tmp_path / "mine", symlinks=True)
     remote.add(folder)
     remote.sign_in(folder)
-    commit(done, folder)
+    commit(folder)
     return folder
 
 
@@ -96,17 +74,19 @@ def theirs(mine, tmp_path, done, remote) -> Path:
 def test_what_one_pushes_another_pulls_and_need_not_make(mine, theirs, done):
     done(mine, "dvc", "push")
     done(theirs, "dvc", "pull")
-    assert made_files(theirs) == made_files(mine)
+    assert digests(theirs, "data", "results") == digests(mine, "data", "results")
     assert "up to date" in done(theirs, "dvc", "status")
     assert "Nothing to be done" in done(theirs, "snakemake", "--dry-run", "--cores", "2")
 
 
+@pytest.mark.parametrize("remote", ["folder"], indirect=True)
 def test_metrics_come_with_git_alone(mine, theirs, done):
     (of_clone,) = {done(folder, "dvc", "metrics", "show", "--json") for folder in (mine, theirs)}
     assert "nngp_test_mse" in of_clone
 
 
-def test_what_nobody_pushed_is_told(theirs, run):
+@pytest.mark.parametrize("remote", ["s3"], indirect=True)
+def test_what_nobody_pushed_is_named(theirs, run):
     ended = run(theirs, "dvc", "pull")
     assert ended.returncode != 0
     assert "results/width_sweep/summary.csv" in ended.stdout
