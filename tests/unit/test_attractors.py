@@ -24,20 +24,20 @@ from nngplab.pipeline.files import write_csv
 from nngplab.problems import attractors
 from nngplab.problems.attractors import (
     Attempt,
+    classify_outputs,
     curvature_bound,
-    descend,
-    destinations,
-    directions,
-    fit,
+    fit_autoencoder,
+    gaussian_noise,
+    half_squared_error,
+    initial_network,
     iterate,
-    jacobian_times,
-    leading_eigenvalues,
+    iterate_directions,
+    jacobian_eigenvalues,
+    jacobian_vector_product,
     load_network,
-    loss,
-    new_network,
     save_network,
-    shuffled,
-    standard_normal,
+    shuffled_indices,
+    train_autoencoder,
 )
 from nngplab.report.figures.attractors import plot_basins
 from nngplab.report.figures.images import plot_image_rows, to_images
@@ -59,7 +59,7 @@ def one_thread():
 
 
 def network(width=20, seed=0, d=D) -> OneHiddenLayer:
-    return new_network(d, width, seed).double()
+    return initial_network(d, width, seed).double()
 
 
 def vectors(n, seed=0, d=D) -> torch.Tensor:
@@ -104,7 +104,7 @@ class TestHomogeneity:
     @given(seed=st.integers(0, 1000))
     def test_the_jacobian_times_the_input_is_the_output(self, seed):
         net, x = network(seed=seed), vectors(1, seed)[0]
-        torch.testing.assert_close(jacobian_times(net, x, x), net(x).detach(), rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(jacobian_vector_product(net, x, x), net(x).detach(), rtol=1e-10, atol=1e-12)
 
 
 class TestJacobian:
@@ -112,7 +112,7 @@ class TestJacobian:
     def test_against_automatic_differentiation(self, seed):
         net, (x, direction) = network(seed=seed), vectors(2, seed)
         J = torch.autograd.functional.jacobian(net, x)
-        torch.testing.assert_close(jacobian_times(net, x, direction), J @ direction)
+        torch.testing.assert_close(jacobian_vector_product(net, x, direction), J @ direction)
 
     @pytest.mark.parametrize("width", [5, 20, 60])
     def test_eigenvalues_and_eigenvectors_against_the_dense_jacobian(self, width):
@@ -120,7 +120,7 @@ class TestJacobian:
         J = torch.autograd.functional.jacobian(net, x).numpy()
         values, modes = np.linalg.eig(J)
         order = np.argsort(-np.abs(values), kind="stable")[:4]
-        found = leading_eigenvalues(net, x, 4)
+        found = jacobian_eigenvalues(net, x, 4)
         assert found["rank"].tolist() == [1, 2, 3, 4]
         np.testing.assert_allclose(found["modulus"], np.abs(values[order]), atol=1e-9)
         np.testing.assert_allclose(np.hypot(found["real"], found["imaginary"]), found["modulus"], rtol=1e-12)
@@ -130,35 +130,35 @@ class TestJacobian:
 
     def test_the_eigenvalue_along_a_fitted_image_is_one(self):
         Z = orthonormal(2)
-        first, second = leading_eigenvalues(winner_takes_all(Z), Z[0], 2).itertuples()
+        first, second = jacobian_eigenvalues(winner_takes_all(Z), Z[0], 2).itertuples()
         assert (first.real, first.imaginary, first.alignment) == pytest.approx((1, 0, 1))
         assert second.modulus == pytest.approx(0, abs=1e-12)
 
     def test_a_mixture_that_repels(self):
         Z = orthonormal(2)
-        values = leading_eigenvalues(winner_takes_all(Z), Z[0] + Z[1], 3)
+        values = jacobian_eigenvalues(winner_takes_all(Z), Z[0] + Z[1], 3)
         np.testing.assert_allclose(values["real"], [1.5, 0.5, 0], atol=1e-12)
         np.testing.assert_allclose(values["alignment"], [0, 1, 0], atol=1e-7)
 
     def test_a_dead_network_has_zeros(self):
         dead = with_weights(vectors(3).T, -torch.ones(3, D).double())
-        assert not leading_eigenvalues(dead, torch.ones(D).double(), 4).drop(columns="rank").to_numpy().any()
+        assert not jacobian_eigenvalues(dead, torch.ones(D).double(), 4).drop(columns="rank").to_numpy().any()
 
 
 class TestDirections:
     def test_they_are_those_of_the_iterates(self):
         net, X = network(), vectors(5)
-        for r, outputs in directions(net, X, [3, 0, 7, 1]):
+        for r, outputs in iterate_directions(net, X, [3, 0, 7, 1]):
             expected = iterate(net, X, r)
             cosine = torch.cosine_similarity(outputs, expected).detach()
             torch.testing.assert_close(cosine, torch.ones(5).double())
 
     def test_each_number_of_iterations_comes_once_and_upwards(self):
-        assert [r for r, _ in directions(network(), vectors(2), [20, 0, 2, 1])] == [0, 1, 2, 20]
+        assert [r for r, _ in iterate_directions(network(), vectors(2), [20, 0, 2, 1])] == [0, 1, 2, 20]
 
     def test_zeros_stay_zeros_and_nothing_overflows(self):
         net = with_weights(1e3 * torch.ones(D, 4).double(), torch.ones(4, D).double())
-        (_, outputs), *_ = directions(net, torch.stack([torch.zeros(D), torch.ones(D)]).double(), [2000])
+        (_, outputs), *_ = iterate_directions(net, torch.stack([torch.zeros(D), torch.ones(D)]).double(), [2000])
         assert not outputs[0].any()
         assert outputs[1].isfinite().all()
         assert outputs[1].any()
@@ -179,14 +179,14 @@ class TestDestinations:
         ],
     )
     def test_known_places(self, output, nearest, cosine, span_cosine, outcome):
-        (found,) = destinations(np.array([output], dtype=float), self.Z).itertuples(index=False)
+        (found,) = classify_outputs(np.array([output], dtype=float), self.Z).itertuples(index=False)
         assert (found.nearest, found.outcome) == (nearest, outcome)
         assert (found.cosine, found.span_cosine) == pytest.approx((cosine, span_cosine))
 
     @given(scale=st.floats(1e-3, 1e3), seed=st.integers(0, 100))
     def test_a_factor_changes_nothing(self, scale, seed):
         Z, X = vectors(3, seed).numpy(), vectors(4, seed + 1).numpy()
-        one, other = destinations(X, Z), destinations(scale * X, Z)
+        one, other = classify_outputs(X, Z), classify_outputs(scale * X, Z)
         pd.testing.assert_frame_equal(one, other)
 
     def test_basins_known_by_construction(self):
@@ -194,8 +194,8 @@ class TestDestinations:
         Z, X = orthonormal(2), vectors(200)
         coordinates = X @ Z.T
         kept = (coordinates > 0).all(dim=1)
-        ((_, outputs),) = directions(winner_takes_all(Z), X[kept], [100])
-        found = destinations(outputs.detach().numpy(), Z.numpy())
+        ((_, outputs),) = iterate_directions(winner_takes_all(Z), X[kept], [100])
+        found = classify_outputs(outputs.detach().numpy(), Z.numpy())
         assert kept.sum() > 20
         assert (found["outcome"] == "image").all()
         assert found["nearest"].tolist() == (coordinates[kept].argmax(dim=1) + 1).tolist()
@@ -204,7 +204,7 @@ class TestDestinations:
 
 class TestTraining:
     def test_the_loss_is_half_the_square_summed_over_the_images(self):
-        assert loss(torch.tensor([[1.0, 2], [3, 4]]), torch.zeros(2, 2)) == 15
+        assert half_squared_error(torch.tensor([[1.0, 2], [3, 4]]), torch.zeros(2, 2)) == 15
 
     @given(seed=st.integers(0, 200), n=st.integers(1, 4), width=st.integers(1, 15))
     def test_the_bound_is_one_on_the_curvature_of_gauss_and_newton(self, seed, n, width):
@@ -224,59 +224,59 @@ class TestTraining:
 
     def test_the_rule_trains_and_the_last_attempt_is_the_network(self):
         Z = images(2)
-        net, attempts = fit(Z, 40, seed=3, target=1e-4, max_steps=5000, step_size=None)
-        assert [attempt.training.outcome for attempt in attempts] == [TrainingOutcome.CONVERGED]
-        assert attempts[0].step_size == pytest.approx(1.5 / curvature_bound(new_network(D, 40, 3), Z))
+        net, attempts = fit_autoencoder(Z, 40, seed=3, target=1e-4, max_steps=5000, step_size=None)
+        assert [attempt.run.outcome for attempt in attempts] == [TrainingOutcome.CONVERGED]
+        assert attempts[0].step_size == pytest.approx(1.5 / curvature_bound(initial_network(D, 40, 3), Z))
         assert (net(Z) - Z).square().mean().item() == attempts[0].final_mse <= 1e-4
 
     def test_the_rule_halves_steps_that_fail(self, monkeypatch):
-        monkeypatch.setattr(attractors, "FIRST_SHARE", 30.0)
+        monkeypatch.setattr(attractors, "INITIAL_STEP_SHARE", 30.0)
         Z = images(1)
-        net, attempts = fit(Z, 40, seed=3, target=1e-4, max_steps=5000, step_size=None)
+        net, attempts = fit_autoencoder(Z, 40, seed=3, target=1e-4, max_steps=5000, step_size=None)
         *failed, last = attempts
         assert failed
-        assert {attempt.training.outcome for attempt in failed} <= {
+        assert {attempt.run.outcome for attempt in failed} <= {
             TrainingOutcome.DEAD,
             TrainingOutcome.DIVERGED,
             TrainingOutcome.STALLED,
         }
-        assert last.training.outcome == TrainingOutcome.CONVERGED
+        assert last.run.outcome == TrainingOutcome.CONVERGED
         sizes = [attempt.step_size for attempt in attempts]
         np.testing.assert_allclose(np.divide(sizes[1:], sizes[:-1]), 0.5)
         assert (net(Z) - Z).square().mean().item() == last.final_mse
-        assert len({attempt.training.losses[0] for attempt in attempts}) == 1, "each starts anew"
+        assert len({attempt.run.losses[0] for attempt in attempts}) == 1, "each starts anew"
 
     def test_the_rule_gives_up_at_last(self, monkeypatch):
-        monkeypatch.setattr(attractors, "FIRST_SHARE", 1e9)
-        _, attempts = fit(images(1), 40, seed=3, target=1e-4, max_steps=50, step_size=None)
-        assert len(attempts) == attractors.ATTEMPTS
+        monkeypatch.setattr(attractors, "INITIAL_STEP_SHARE", 1e9)
+        _, attempts = fit_autoencoder(images(1), 40, seed=3, target=1e-4, max_steps=50, step_size=None)
+        assert len(attempts) == attractors.MAX_ATTEMPTS
 
     def test_running_out_of_steps_is_not_mended_by_smaller_ones(self):
-        _, attempts = fit(images(2), 40, seed=3, target=1e-12, max_steps=30, step_size=None)
-        assert [attempt.training.outcome for attempt in attempts] == [TrainingOutcome.OUT_OF_STEPS]
+        _, attempts = fit_autoencoder(images(2), 40, seed=3, target=1e-12, max_steps=30, step_size=None)
+        assert [attempt.run.outcome for attempt in attempts] == [TrainingOutcome.OUT_OF_STEPS]
 
     def test_a_given_step_size_is_taken_as_it_is(self):
         Z = images(1)
-        net, attempts = fit(Z, 40, seed=3, target=1e-4, max_steps=1000, step_size=1.0)
+        net, attempts = fit_autoencoder(Z, 40, seed=3, target=1e-4, max_steps=1000, step_size=1.0)
         (attempt,) = attempts
-        assert (attempt.step_size, attempt.training.outcome) == (1.0, TrainingOutcome.DEAD)
+        assert (attempt.step_size, attempt.run.outcome) == (1.0, TrainingOutcome.DEAD)
         assert net.is_dead(Z)
-        assert attempt.training.epochs < 100
+        assert attempt.run.epochs < 100
         assert attempt.final_mse == pytest.approx(Z.square().mean().item())
 
     def test_a_training_that_overflows_has_a_finite_error(self):
-        attempt = descend(new_network(D, 40, 3), images(3), 1e12, 1e-4, 100)
-        assert attempt.training.outcome == TrainingOutcome.DIVERGED
+        attempt = train_autoencoder(initial_network(D, 40, 3), images(3), 1e12, 1e-4, 100)
+        assert attempt.run.outcome == TrainingOutcome.DIVERGED
         assert np.isfinite(attempt.final_mse)
         overflown = TrainingRun([{"loss": 1.0}, {"loss": 5.0}, {"loss": float("nan")}], TrainingOutcome.DIVERGED)
         assert Attempt(1.0, overflown).final_mse == 5
 
     def test_networks_on_more_images_start_from_the_same_weights(self):
-        assert torch.equal(new_network(D, 9, 3).A, new_network(D, 9, 3).A)
-        assert not torch.equal(new_network(D, 9, 3).A, new_network(D, 9, 4).A)
+        assert torch.equal(initial_network(D, 9, 3).A, initial_network(D, 9, 3).A)
+        assert not torch.equal(initial_network(D, 9, 3).A, initial_network(D, 9, 4).A)
 
     def test_a_network_in_a_file(self, tmp_path):
-        net = new_network(D, 9, 3)
+        net = initial_network(D, 9, 3)
         save_network(net, np.array([7, 4]), tmp_path / "a.pt")
         save_network(net, [7, 4], tmp_path / "b.pt")
         again, numbers = load_network(tmp_path / "a.pt")
@@ -287,11 +287,11 @@ class TestTraining:
 
 class TestInputs:
     def test_all_images_in_an_order_of_its_own(self):
-        assert sorted(shuffled(88, "training", 50)) == list(range(50))
-        assert list(shuffled(88, "training", 50)) != list(shuffled(88, "test", 50))
+        assert sorted(shuffled_indices(88, "training", 50)) == list(range(50))
+        assert list(shuffled_indices(88, "training", 50)) != list(shuffled_indices(88, "test", 50))
 
     def test_the_first_rows_of_noise_do_not_depend_on_how_many_there_are(self):
-        np.testing.assert_array_equal(standard_normal(88, "epsilon", 2, 5), standard_normal(88, "epsilon", 9, 5)[:2])
+        np.testing.assert_array_equal(gaussian_noise(88, "epsilon", 2, 5), gaussian_noise(88, "epsilon", 9, 5)[:2])
 
 
 def script(name: str, *options: object) -> subprocess.CompletedProcess[str]:
@@ -348,7 +348,7 @@ def follow(data, results: Path, folder: Path) -> None:
     done(
         script(
             "summary",
-            *["--attempts", *(folder / f"attempts_{n}.csv" for n in (1, 2)), "--sheet-n-images", 1, 2],
+            *["--attempts", *(folder / f"attempts_{n}.csv" for n in (1, 2)), "--n-images", 1, 2],
             *["--outcomes", results / "outcomes.csv", *provenance, "--all-attempts", results / "attempts.csv"],
             *["--summary", results / "summary.csv", "--basins", results / "basins.csv"],
             *["--metrics", results / "metrics.json", "--figure", results / "basins.svg"],
@@ -426,14 +426,14 @@ class TestScripts:
         net, numbers = load_network(home / "network_2.pt")
         batches = [pickle.loads((Path(str(data[1])) / name).read_bytes())["data"] for name in FILES[:6]]
         train_images, test_images = np.concatenate(batches[:5]) / 255, batches[5] / 255
-        assert numbers == shuffled(88, "training", 60)[:2].tolist()
+        assert numbers == shuffled_indices(88, "training", 60)[:2].tolist()
         row = table.query("n_images == 2 and input == 'test' and iterations == 20").iloc[3]
         x = torch.from_numpy(test_images[row["index"]])[None]
         y = iterate(net.double(), x, 20).detach().numpy()[0]
         cosines = [y @ z / np.linalg.norm(y) / np.linalg.norm(z) for z in train_images[numbers]]
         assert row["nearest"] == np.argmax(cosines) + 1
         assert row["cosine"] == pytest.approx(max(cosines), abs=1e-5)
-        assert row["index"] == shuffled(88, "test", 12)[3]
+        assert row["index"] == shuffled_indices(88, "test", 12)[3]
 
     def test_the_shares_are_those_of_the_outcomes(self, home):
         folder = home / "results/attractors"
@@ -597,7 +597,7 @@ class TestReport:
         assert "On 1 image: trained, to a mean squared error of" in words
         assert "On 2 images: trained, to a mean squared error of" in words
         assert "Here no first attempt failed." in words
-        assert "(0.001, tried on 1 image) kills the network" in words
+        assert "(0.001, tried on 1 image) makes the network dead" in words
         assert "Zeros come out as zeros" in words
         assert "How does the output look when a test image goes in? It looks as" in words
         assert "Of 10 test images, after 1 iteration:" in words

@@ -1,4 +1,4 @@
-"""Train the autoencoder of Problem 4 on some images, and note every attempt at it."""
+"""Train an autoencoder of Problem 4 on some images, and record all attempts."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,15 @@ from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
 from nngplab.pipeline.files import write_csv
-from nngplab.problems.attractors import Attempt, curvature_bound, descend, fit, new_network, save_network, shuffled
+from nngplab.problems.attractors import (
+    Attempt,
+    curvature_bound,
+    fit_autoencoder,
+    initial_network,
+    save_network,
+    shuffled_indices,
+    train_autoencoder,
+)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -23,23 +31,24 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError(
             f"a network on {n} images needs more than the {size} training images: lower attractors.n_images"
         )
-    chosen = shuffled(arguments.seed, "training", size)[:n]
+    chosen = shuffled_indices(arguments.seed, "training", size)[:n]
     Z = (images[chosen].float() / 255).to(resolve_device(arguments.device))
-    start = new_network(Z.shape[1], arguments.width, arguments.seed).to(Z.device)
+    start = initial_network(Z.shape[1], arguments.width, arguments.seed).to(Z.device)
 
-    goal = (arguments.target, arguments.max_steps)
-    network, attempts = fit(Z, arguments.width, arguments.seed, *goal, arguments.step_size)
+    network, attempts = fit_autoencoder(
+        Z, arguments.width, arguments.seed, arguments.target, arguments.max_steps, arguments.step_size
+    )
     trials = []
     for step_size in arguments.trial_step_sizes:
-        trial = new_network(Z.shape[1], arguments.width, arguments.seed).to(Z.device)
-        trials.append(descend(trial, Z, step_size, arguments.target, arguments.trial_steps))
+        trial = initial_network(Z.shape[1], arguments.width, arguments.seed).to(Z.device)
+        trials.append(train_autoencoder(trial, Z, step_size, arguments.target, arguments.trial_steps))
 
     table = pd.concat(
-        [as_table(attempts, "fit", arguments.max_steps), as_table(trials, "trial", arguments.trial_steps)]
+        [attempts_table(attempts, "fit", arguments.max_steps), attempts_table(trials, "trial", arguments.trial_steps)]
     )
     table.insert(0, "n_images", n)
     table = table.assign(
-        initial_mse=attempts[0].training.losses[0],
+        initial_mse=attempts[0].run.losses[0],
         zero_mse=Z.square().mean().item(),
         step_size_limit=2 / curvature_bound(start, Z),
         rule="given" if arguments.step_size else "auto",
@@ -51,13 +60,13 @@ def main(arguments: argparse.Namespace) -> None:
     save_network(network.cpu(), chosen, arguments.network)
 
 
-def as_table(attempts: list[Attempt], purpose: str, max_steps: int) -> pd.DataFrame:
+def attempts_table(attempts: list[Attempt], purpose: str, max_steps: int) -> pd.DataFrame:
     rows = [
         {
             "purpose": purpose,
             "step_size": attempt.step_size,
-            "outcome": str(attempt.training.outcome),
-            "steps": attempt.training.epochs,
+            "outcome": str(attempt.run.outcome),
+            "steps": attempt.run.epochs,
             "final_mse": attempt.final_mse,
             "max_steps": max_steps,
         }
@@ -66,30 +75,30 @@ def as_table(attempts: list[Attempt], purpose: str, max_steps: int) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def step_size(text: str) -> float | None:
+def parse_step_size(text: str) -> float | None:
     return None if text == "auto" else float(text)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="folder of the unpacked batches")
-    parser.add_argument("--files", type=Path, required=True, help="CSV of the verified files")
-    parser.add_argument("--n-images", type=int, required=True, metavar="N", help="train on so many images")
-    parser.add_argument("--width", type=int, required=True, help="hidden units")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
+    parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
+    parser.add_argument("--n-images", type=int, required=True, metavar="N", help="number of training images")
+    parser.add_argument("--width", type=int, required=True, help="number of hidden units")
     parser.add_argument("--target", type=float, required=True, help="mean squared error at which training ends")
-    parser.add_argument("--max-steps", type=int, required=True, help="steps at which it ends at the latest")
-    parser.add_argument("--step-size", type=step_size, required=True, metavar="ETA", help="a number, or auto")
+    parser.add_argument("--max-steps", type=int, required=True, help="largest number of steps")
+    parser.add_argument("--step-size", type=parse_step_size, required=True, metavar="ETA", help="a number, or auto")
     parser.add_argument(
         "--trial-step-sizes",
         type=float,
         nargs="*",
         default=[],
         metavar="ETA",
-        help="further ones, only to see their end",
+        help="step sizes of further runs, of which only the outcome is recorded",
     )
-    parser.add_argument("--trial-steps", type=int, default=0, help="steps for each of these")
+    parser.add_argument("--trial-steps", type=int, default=0, help="number of steps of these runs")
     parser.add_argument("--device", required=True, help="auto, cpu or cuda")
-    parser.add_argument("--seed", type=int, required=True, help="root seed of the images and the network")
+    parser.add_argument("--seed", type=int, required=True, help="root seed")
     parser.add_argument("--network", type=Path, required=True, help="the network, PT")
     parser.add_argument("--attempts", type=Path, required=True, help="the table of attempts, CSV")
     run(parser, main)

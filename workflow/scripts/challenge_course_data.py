@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nngplab.datasets.challenge import find_course_files, draw_stand_in, read_course_data
+from nngplab.datasets.challenge import draw_stand_in, find_course_files, read_course_data
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import file_sha256, write_json, write_npz

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.datasets.cifar10 import verify_files, check_images
+from nngplab.datasets.cifar10 import check_images, verify_files
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
@@ -31,9 +31,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="folder of the unpacked batches")
-    parser.add_argument("--files", type=Path, required=True, help="CSV of the verified files")
-    parser.add_argument("--provenance", type=Path, required=True, help="JSON: where the images come from")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
+    parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
+    parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--counts", type=Path, required=True, help="CSV: split, class, label, count")
     parser.add_argument("--checks", type=Path, required=True, help="CSV: check, split, expected, found, passed")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON: the numbers of images and of failed checks")

@@ -31,9 +31,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="folder of the unpacked batches")
-    parser.add_argument("--files", type=Path, required=True, help="CSV of the verified files")
-    parser.add_argument("--provenance", type=Path, required=True, help="JSON: where the images come from")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
+    parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
+    parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--split", choices=("train", "test"), required=True)
     parser.add_argument("--images", type=int, required=True, help="how many")
     parser.add_argument("--seed", type=int, required=True, help="of the choice")

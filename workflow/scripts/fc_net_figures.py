@@ -61,9 +61,9 @@ def predictions(path: Path, images: npt.NDArray[np.uint8], classes: list[str], s
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="folder of the unpacked batches")
-    parser.add_argument("--files", type=Path, required=True, help="CSV of the verified files")
-    parser.add_argument("--provenance", type=Path, required=True, help="JSON: where the images come from")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
+    parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
+    parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--metrics", type=Path, required=True, help="errors and accuracy after each epoch, CSV")
     parser.add_argument("--confusion", type=Path, required=True, help="a row for each loss and pair of classes, CSV")
     parser.add_argument("--models", type=Path, nargs="+", required=True, help="weights of a network of each loss")

@@ -87,7 +87,7 @@ if __name__ == "__main__":
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="tables of the trainings, CSV")
     parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs of the networks, NPZ")
     parser.add_argument("--counts", type=Path, required=True, help="CSV with the names of the classes")
-    parser.add_argument("--provenance", type=Path, required=True, help="JSON: where the images come from")
+    parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--all-tables", type=Path, required=True, help="the tables of the trainings in one, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="a row for each loss, CSV")
     parser.add_argument("--per-class", type=Path, required=True, help="a row for each loss and class, CSV")

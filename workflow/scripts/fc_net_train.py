@@ -151,8 +151,8 @@ def surroundings(files: pd.DataFrame, device: torch.device) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="folder of the unpacked batches")
-    parser.add_argument("--files", type=Path, required=True, help="CSV of the verified files")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
+    parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
     parser.add_argument("--loss", choices=list(LOSSES), required=True, help="what is minimised")
     parser.add_argument("--seed", type=int, required=True, help="number of the network, from 0")
     parser.add_argument("--root-seed", type=int, required=True, help="root of all randomness")

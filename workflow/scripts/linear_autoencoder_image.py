@@ -139,9 +139,9 @@ def grid(inputs: np.ndarray, outputs: np.ndarray, names: list[str], multiples: n
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="folder of the unpacked batches")
-    parser.add_argument("--files", type=Path, required=True, help="CSV of the verified files")
-    parser.add_argument("--provenance", type=Path, required=True, help="JSON: where the images come from")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
+    parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
+    parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--width", type=int, required=True, metavar="K", help="width k of the network")
     parser.add_argument(
         "--edge-share", type=float, required=True, help="the step size, as a share of the edge of stability"
