@@ -111,7 +111,7 @@ rule attractors_summary:
     message:
         "Count the inputs that each training image of Problem 4 attracts"
     shell:
-        "python {input.script:q} --attempts {input.attempts:q} --sheet-n-images {params.n_images}"
+        "python {input.script:q} --attempts {input.attempts:q} --n-images {params.n_images}"
         " --outcomes {input.outcomes:q} --provenance {input.provenance:q} --all-attempts {output.attempts:q}"
         " --summary {output.summary:q} --basins {output.basins:q} --metrics {output.metrics:q}"
         " --figure {output.figure:q} --log {log:q}"
