@@ -8,7 +8,7 @@ from tests.helpers.slurm import running
 from tests.helpers.slurm_runs import FIT, change_job, end_of, submit, wait_for
 
 
-def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environment, held, done):
+def test_if_a_node_fails_slurm_runs_its_job_on_another_node(slurm, environment, held, done):
     run = submit(held, environment)
     process = wait_for(lambda: next(running(FIT, held), None), run)
     node = process.environ()["SLURMD_NODENAME"]
@@ -23,7 +23,7 @@ def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environ
     assert "Nothing to be done" in done(held, "snakemake", "--dry-run", "--cores", "2")
 
 
-def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held):
+def test_after_snakemake_was_killed_no_job_runs_twice_at_once(slurm, environment, held):
     first = submit(held, environment)
     left = wait_for(lambda: next(running(FIT, held), None), first)
     first.send_signal(signal.SIGKILL)
@@ -38,7 +38,7 @@ def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, envir
     assert state.strip() == "CANCELLED"
 
 
-def test_a_job_that_exceeds_its_memory_runs_again_with_more(self, environment, held):
+def test_a_job_that_exceeds_its_memory_runs_again_with_more(environment, held):
     (held / "hold").unlink()
     ask = "import time\n    import numpy as np\n    taken = np.ones(150_000_000)\n    time.sleep(4)\n    del taken"
     change_job(held, ask)
@@ -47,7 +47,7 @@ def test_a_job_that_exceeds_its_memory_runs_again_with_more(self, environment, h
     assert re.findall(r"Finished jobid: \d+ \(Rule: (width_sweep_fit)\)", output)
 
 
-def test_a_job_that_exceeds_its_time_fails_with_its_log(self, environment, held):
+def test_a_job_that_exceeds_its_time_fails_with_its_log(environment, held):
     options = ["--set-resources", "width_sweep_fit:runtime=1", "--retries", "0"]
     output = end_of(submit(held, environment, *options), code=1)
     (log,) = re.findall(r"message: Error in group width_sweep\n +log: (\S+)", output)
