@@ -15,12 +15,14 @@ from sklearn.metrics import r2_score
 
 from nngplab.datasets.challenge import COURSE_SHAPES, draw_stand_in
 from nngplab.datasets.cifar10 import FOLDER
-from nngplab.problems import challenge
+from nngplab.kernels.objects import Laplace
+from nngplab.problems import challenge, challenge_kernels
 from nngplab.problems.challenge import Samples, errors
 from nngplab.problems.challenge_kernels import fit_kernel, fit_ridges
 from nngplab.problems.challenge_networks import network_predictor, train_network
-from nngplab.regression import estimator as regression
+from nngplab.regression import memory, singular, tiles
 from nngplab.regression.estimator import KernelRegression
+from nngplab.regression.linear_system import LinearSystem
 from tests.helpers.checkout import ROOT
 from tests.helpers.cifar10_images import write_images
 from tests.helpers.scripts import script
@@ -81,9 +83,39 @@ class TestKernels:
     def test_the_others(self, kernel):
         train, other = samples(outputs=3), samples(seed=1).X
         scale = np.sqrt(np.mean(np.sum(train.X**2, axis=1)))
-        model = KernelRegression(kernel, ridge=0.5, L=0.3).fit(train.X / scale, train.y - train.y.mean(axis=0))
+        same = Laplace(1 / 0.3) if kernel == "laplace" else kernel
+        model = KernelRegression(same, ridge=0.5).fit(train.X / scale, train.y - train.y.mean(axis=0))
         predictor = fit_kernel(kernel, {"ridge": 0.5, "L": 0.3}, train)
         np.testing.assert_allclose(predictor(other), model.predict(other / scale) + train.y.mean(axis=0), rtol=1e-9)
+
+    def test_an_interrupted_factorisation_resumes(self, tmp_path, monkeypatch, caplog):
+        train, other = samples(), samples(seed=1).X
+        monkeypatch.setattr(tiles, "tile_size", lambda _: 10)
+        expected = fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1], train)(other)
+        checkpoint = tmp_path / "checkpoints/laplace"
+        calls = iter(range(100))
+
+        def tile(system, *place, real=LinearSystem.tile):
+            if next(calls) == 17:
+                raise KeyboardInterrupt
+            return real(system, *place)
+
+        with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+            context.setattr(LinearSystem, "tile", tile)
+            fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1], train, checkpoint=checkpoint)
+        with caplog.at_level("INFO"):
+            found = fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1], train, checkpoint=checkpoint)(other)
+        assert f"from {checkpoint}_0.1" in caplog.text
+        for ridge, outputs in expected.items():
+            np.testing.assert_array_equal(found[ridge], outputs)
+        assert not list(checkpoint.parent.iterdir())
+
+    def test_without_room_on_the_disk_there_is_no_checkpoint(self, tmp_path, monkeypatch, caplog):
+        train = samples()
+        monkeypatch.setattr(challenge_kernels.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100}))
+        fit_kernel("laplace", {"L": 0.3, "ridge": 0.1}, train, checkpoint=tmp_path / "checkpoints/laplace")
+        assert "no checkpoint: " in caplog.text
+        assert "if this job is interrupted, it starts again" in caplog.text
 
     def test_each_ridge_of_a_path_is_as_alone(self):
         train, other = samples(outputs=2), samples(seed=1).X
@@ -309,7 +341,7 @@ class TestSelection:
 
     def test_a_singular_kernel_is_named_and_no_reason_to_stop(self, results, tmp_path, monkeypatch):
         """More samples than features, and too many for the least-squares solution: ridge 0 cannot be had."""
-        monkeypatch.setattr(regression, "EIGENVECTORS_UP_TO", 10)
+        monkeypatch.setattr(singular, "EIGENVECTORS_UP_TO", 10)
         options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "linear"]
         options += ["--choices", "[{}]", "--ridges", 0.5, 0.0, 1.0, "--threads", 1, "--output", tmp_path / "a.csv"]
         status, said = script("challenge_kernels", *options, "--cost", tmp_path / "c.csv")
@@ -320,7 +352,7 @@ class TestSelection:
         assert table["r2"].notna().tolist() == [True, True, False, False, True, True]
 
     def test_a_lack_of_memory_is_a_reason_to_stop(self, results, tmp_path, monkeypatch):
-        monkeypatch.setattr(regression, "available_memory", lambda: 1)
+        monkeypatch.setattr(memory, "available_memory", lambda: 1)
         options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "nngp", *NNGP]
         status, said = script("challenge_kernels", *options, "--output", tmp_path / "a.csv", "--cost", tmp_path / "c")
         assert status == 1

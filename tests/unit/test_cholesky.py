@@ -15,21 +15,17 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from nngplab.errors import InputError
-from nngplab.regression import cholesky
-from nngplab.regression.cholesky import (
-    Checkpoint,
-    CholeskyFactor,
-    NotPositiveDefiniteError,
-    blas_threads,
-    in_threads,
-    slices,
-)
+from nngplab.regression import checkpoint as checkpoint_module
+from nngplab.regression import tiles as tiles_module
+from nngplab.regression.checkpoint import FactorCheckpoint
+from nngplab.regression.cholesky import NotPositiveDefiniteError, factorise
+from nngplab.regression.tiles import blas_threads, in_threads, slices
 
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(cholesky, "tile_size", lambda _: 32)
-    monkeypatch.setattr(cholesky, "BLOCK", 12)
+    monkeypatch.setattr(tiles_module, "tile_size", lambda _: 32)
+    monkeypatch.setattr(tiles_module, "BLOCK", 12)
 
 
 def matrix(n, seed=0, dtype=np.float64):
@@ -44,8 +40,8 @@ def tiles_of(K):
 def lower(factor):
     """The factor as one matrix."""
     n = factor.slices[-1].stop
-    L = np.zeros((n, n), factor._rows[0].dtype)
-    for row, part in zip(factor._rows, factor.slices, strict=True):
+    L = np.zeros((n, n), factor.rows[0].dtype)
+    for row, part in zip(factor.rows, factor.slices, strict=True):
         L[part, : part.stop] = row
     return L
 
@@ -55,7 +51,7 @@ class TestFactor:
     @given(n=st.integers(1, 200), outputs=st.integers(1, 4), dtype=st.sampled_from([np.float64, np.float32]))
     def test_against_lapack(self, n, outputs, dtype):
         K = matrix(n, dtype=dtype)
-        factor = CholeskyFactor(tiles_of(K), n, dtype)
+        factor = factorise(tiles_of(K), n, dtype)
         eps = np.finfo(dtype).eps
         np.testing.assert_allclose(lower(factor), np.linalg.cholesky(K.astype(float)), atol=100 * n * eps)
         assert not np.triu(lower(factor), 1).any()
@@ -81,7 +77,7 @@ class TestFactor:
             K64, a = K.astype(float), a.astype(float)
             return np.linalg.norm(K64 @ a - y) / (np.linalg.norm(K64) * np.linalg.norm(a))
 
-        ours = backward_error(CholeskyFactor(tiles_of(K), 300, dtype).solve(y))
+        ours = backward_error(factorise(tiles_of(K), 300, dtype).solve(y))
         lapack = backward_error(scipy.linalg.cho_solve(scipy.linalg.cho_factor(K), y))
         assert np.linalg.cond(K.astype(float)) > 1e-3 / eps
         assert ours < 3 * lapack < 30 * eps
@@ -93,7 +89,7 @@ class TestFactor:
             asked.append((rows.start, columns.start))
             out[:] = K[rows, columns]
 
-        CholeskyFactor(tiles, 100, np.float64)
+        factorise(tiles, 100, np.float64)
         assert sorted(asked) == [(i, k) for i in range(0, 100, 32) for k in range(0, i + 1, 32)]
 
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -101,8 +97,8 @@ class TestFactor:
         K = matrix(300, dtype=dtype)
         factors = []
         for threads in (1, 2, 7):
-            monkeypatch.setattr(cholesky, "blas_threads", lambda threads=threads: threads)
-            factor = CholeskyFactor(tiles_of(K), 300, dtype)
+            monkeypatch.setattr(tiles_module, "blas_threads", lambda threads=threads: threads)
+            factor = factorise(tiles_of(K), 300, dtype)
             factors.append((lower(factor), factor.solve(K[:, :2]), factor.inverse_diagonal()))
         for other in factors[1:]:
             for one, two in zip(factors[0], other, strict=True):
@@ -110,21 +106,21 @@ class TestFactor:
 
     def test_tiles_that_come_in_any_order_of_time(self, monkeypatch):
         """Threads that are held up at random wait for one another, and not for ever."""
-        monkeypatch.setattr(cholesky, "blas_threads", lambda: 5)
+        monkeypatch.setattr(tiles_module, "blas_threads", lambda: 5)
         K, random = matrix(320), np.random.default_rng(0)
 
         def tiles(rows, columns, out):
             time.sleep(random.exponential(0.003))
             out[:] = K[rows, columns]
 
-        np.testing.assert_allclose(lower(CholeskyFactor(tiles, 320, np.float64)), np.linalg.cholesky(K), atol=1e-10)
+        np.testing.assert_allclose(lower(factorise(tiles, 320, np.float64)), np.linalg.cholesky(K), atol=1e-10)
 
     def test_the_memory_is_that_of_the_triangle(self):
         n = 960
         K = matrix(n)
         tracemalloc.start()
         try:
-            factor = CholeskyFactor(tiles_of(K), n, np.float64)
+            factor = factorise(tiles_of(K), n, np.float64)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -133,7 +129,7 @@ class TestFactor:
 
     def test_the_progress_adds_up_to_one(self):
         shares = []
-        CholeskyFactor(tiles_of(matrix(200)), 200, np.float64, progress=shares.append)
+        factorise(tiles_of(matrix(200)), 200, np.float64, progress=shares.append)
         assert sum(shares) == pytest.approx(1)
         assert min(shares) > 0
 
@@ -146,7 +142,7 @@ class TestNotPositiveDefinite:
         signs[row] = -1
         K = L * signs @ L.T
         with pytest.raises(NotPositiveDefiniteError, match=f"the pivot of row {row} is -") as caught:
-            CholeskyFactor(tiles_of(K), 100, np.float64)
+            factorise(tiles_of(K), 100, np.float64)
         assert caught.value.row == row
         assert caught.value.pivot == pytest.approx(-(L[row, row] ** 2), rel=1e-9)
 
@@ -156,7 +152,7 @@ class TestNotPositiveDefinite:
         X[70] = X[40]
         K = (X @ X.T / 200).astype(dtype)
         with pytest.raises(NotPositiveDefiniteError, match="the pivot of row 70 is ") as caught:
-            CholeskyFactor(tiles_of(K), 80, dtype)
+            factorise(tiles_of(K), 80, dtype)
         assert abs(caught.value.pivot) < 100 * np.finfo(dtype).eps
 
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -166,13 +162,13 @@ class TestNotPositiveDefinite:
             K = np.full((3, 3), scale, dtype)
             K[2, 2] = -1
             with pytest.raises(NotPositiveDefiniteError, match="the pivot of row 1 is ") as caught:
-                CholeskyFactor(tiles_of(K), 3, dtype)
+                factorise(tiles_of(K), 3, dtype)
             assert abs(caught.value.pivot) <= 8 * np.finfo(dtype).eps * scale
 
 
 class TestFailure:
     def test_an_error_in_a_tile_ends_all_threads(self, monkeypatch):
-        monkeypatch.setattr(cholesky, "blas_threads", lambda: 3)
+        monkeypatch.setattr(tiles_module, "blas_threads", lambda: 3)
         K, before = matrix(200), threading.active_count()
 
         def tiles(rows, columns, out):
@@ -181,18 +177,18 @@ class TestFailure:
             out[:] = K[rows, columns]
 
         with pytest.raises(OSError, match="the disk is gone"):
-            CholeskyFactor(tiles, 200, np.float64)
+            factorise(tiles, 200, np.float64)
         assert threading.active_count() == before
 
     def test_an_interrupt_ends_it_at_once(self):
         program = (
-            "import signal, time, numpy as np; from nngplab.regression import cholesky\n"
-            "cholesky.tile_size = lambda n: 32\n"
+            "import signal, time, numpy as np; from nngplab.regression import cholesky, tiles as cut\n"
+            "cut.tile_size = lambda n: 32\n"
             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell ignores it in the background
             "def tiles(rows, columns, out):\n"
             "    print(flush=True); time.sleep(.02)\n"
             "    out[:] = np.eye(32) * (rows == columns)\n"
-            "cholesky.CholeskyFactor(tiles, 3200, np.float64)"
+            "cholesky.factorise(tiles, 3200, np.float64)"
         )
         process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(10):
@@ -218,7 +214,7 @@ class TestCheckpoint:
             out[:] = K[rows, columns]
 
         with pytest.raises(KeyboardInterrupt):
-            CholeskyFactor(tiles, len(K), K.dtype, Checkpoint(path, self.settings))
+            factorise(tiles, len(K), K.dtype, FactorCheckpoint(path, self.settings))
 
     def resumed(self, path, K, settings=None):
         """Factorise from the file; return the factor and how many tiles were asked for."""
@@ -228,7 +224,7 @@ class TestCheckpoint:
             asked.append((rows, columns))
             out[:] = K[rows, columns]
 
-        factor = CholeskyFactor(tiles, len(K), K.dtype, Checkpoint(path, settings or self.settings))
+        factor = factorise(tiles, len(K), K.dtype, FactorCheckpoint(path, settings or self.settings))
         return factor, len(asked)
 
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -237,20 +233,21 @@ class TestCheckpoint:
         self.interrupted(path, K, 15)
         factor, asked = self.resumed(path, K)
         assert 28 - 15 <= asked <= 28 - 15 + blas_threads()
-        np.testing.assert_array_equal(lower(factor), lower(CholeskyFactor(tiles_of(K), 200, dtype)))
+        np.testing.assert_array_equal(lower(factor), lower(factorise(tiles_of(K), 200, dtype)))
         assert not path.exists(), "removed at the end"
 
     def test_after_a_kill(self, tmp_path):
         path = tmp_path / "factor"
         program = (
-            "import os, sys, pathlib, numpy as np; from nngplab.regression import cholesky\n"
-            "cholesky.tile_size, cholesky.BLOCK = lambda n: 32, 12\n"
+            "import os, sys, pathlib, numpy as np\n"
+            "from nngplab.regression import checkpoint as saved, cholesky, tiles as cut\n"
+            "cut.tile_size, cut.BLOCK = lambda n: 32, 12\n"
             "K = np.load(sys.argv[1])\n"
             "def tiles(rows, columns, out):\n"
             "    if rows.start == 160 and columns.start == 64: os.kill(os.getpid(), 9)\n"
             "    out[:] = K[rows, columns]\n"
-            "checkpoint = cholesky.Checkpoint(pathlib.Path(sys.argv[2]), {'kernel': 'relu', 'n': 200})\n"
-            "cholesky.CholeskyFactor(tiles, 200, np.float64, checkpoint)"
+            "checkpoint = saved.FactorCheckpoint(pathlib.Path(sys.argv[2]), {'kernel': 'relu', 'n': 200})\n"
+            "cholesky.factorise(tiles, 200, np.float64, checkpoint)"
         )
         K = matrix(200)
         np.save(tmp_path / "K.npy", K)
@@ -258,7 +255,7 @@ class TestCheckpoint:
         assert ended.returncode == -signal.SIGKILL
         factor, asked = self.resumed(path, K)
         assert asked < 20, "of 28 tiles"
-        np.testing.assert_array_equal(lower(factor), lower(CholeskyFactor(tiles_of(K), 200, np.float64)))
+        np.testing.assert_array_equal(lower(factor), lower(factorise(tiles_of(K), 200, np.float64)))
 
     @pytest.mark.parametrize("damage", ["truncated", "a wrong byte", "rubbish at the end", "its header cut"])
     def test_a_damaged_file_is_used_as_far_as_it_is_good(self, tmp_path, damage):
@@ -276,7 +273,7 @@ class TestCheckpoint:
         path.write_bytes(content)
         factor, asked = self.resumed(path, K)
         assert asked == 28 if damage == "its header cut" else asked < 28
-        np.testing.assert_array_equal(lower(factor), lower(CholeskyFactor(tiles_of(K), 200, np.float64)))
+        np.testing.assert_array_equal(lower(factor), lower(factorise(tiles_of(K), 200, np.float64)))
 
     def test_a_file_of_another_factorisation_is_not_used(self, tmp_path):
         K, path = matrix(200), tmp_path / "factor"
@@ -288,20 +285,20 @@ class TestCheckpoint:
     def test_a_file_that_is_no_checkpoint_is_left_alone(self, tmp_path, content):
         path = tmp_path / "factor"
         path.write_bytes(content)
-        with pytest.raises(InputError, match="factor holds something else than a factor: name another file"):
-            CholeskyFactor(tiles_of(matrix(64)), 64, np.float64, Checkpoint(path, self.settings))
+        with pytest.raises(InputError, match="factor is not a checkpoint of a factor: name another file"):
+            factorise(tiles_of(matrix(64)), 64, np.float64, FactorCheckpoint(path, self.settings))
         assert path.read_bytes() == content
 
     def test_a_matrix_that_is_not_positive_definite_leaves_no_file(self, tmp_path):
         path = tmp_path / "factor"
         with pytest.raises(NotPositiveDefiniteError):
-            CholeskyFactor(tiles_of(-matrix(64)), 64, np.float64, Checkpoint(path, self.settings))
+            factorise(tiles_of(-matrix(64)), 64, np.float64, FactorCheckpoint(path, self.settings))
         assert not path.exists()
 
     def test_a_full_disk_is_told_before_the_start(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(cholesky.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+        monkeypatch.setattr(checkpoint_module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
         with pytest.raises(InputError, match="GiB more than the disk has: name a file on another"):
-            CholeskyFactor(tiles_of(matrix(64)), 64, np.float64, Checkpoint(tmp_path / "factor", self.settings))
+            factorise(tiles_of(matrix(64)), 64, np.float64, FactorCheckpoint(tmp_path / "factor", self.settings))
         assert not (tmp_path / "factor").exists()
 
 

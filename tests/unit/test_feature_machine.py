@@ -12,10 +12,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from nngplab.datasets.challenge import draw_stand_in
 from nngplab.errors import InputError
 from nngplab.kernels.gram import laplace, row_blocks
+from nngplab.kernels.objects import Laplace
 from nngplab.regression.estimator import KernelRegression
 from nngplab.regression.feature_machine import (
     RecursiveFeatureMachine,
-    iteration_path,
     laplace_gradient_outer_product,
     leading_direction,
 )
@@ -99,7 +99,7 @@ class TestFit:
     def test_without_iterations_it_is_kernel_regression(self):
         X, y = samples()
         model = RecursiveFeatureMachine(bandwidth=3.0, iterations=0, ridge=0.1).fit(X, y)
-        same = KernelRegression("laplace", ridge=0.1, L=1 / 3.0).fit(X, y)
+        same = KernelRegression(Laplace(3.0), ridge=0.1).fit(X, y)
         np.testing.assert_array_equal(model.predict(X + 0.1), same.predict(X + 0.1))
         np.testing.assert_array_equal(model.feature_matrix_, np.eye(4))
 
@@ -151,7 +151,7 @@ class TestIterationPath:
     def test_each_is_as_if_fitted_by_itself(self, outputs):
         X, y = samples(outputs=outputs)
         y = y if outputs > 1 else y[:, 0]
-        path = list(iteration_path(RecursiveFeatureMachine(2.0, 3, ridge=1e-3), X, y))
+        path = list(RecursiveFeatureMachine(2.0, 3, ridge=1e-3).iteration_path(X, y))
         assert [model.iterations for model in path] == [0, 1, 2, 3]
         for model in path:
             alone = RecursiveFeatureMachine(2.0, model.iterations, ridge=1e-3).fit(X, y)
@@ -161,7 +161,7 @@ class TestIterationPath:
 
     def test_the_model_itself_is_left_alone(self):
         model = RecursiveFeatureMachine(iterations=1)
-        list(iteration_path(model, *samples()))
+        list(model.iteration_path(*samples()))
         assert model.iterations == 1
         assert not hasattr(model, "feature_matrix_")
 
@@ -236,4 +236,4 @@ def test_bad_parameters(parameters, message):
     with pytest.raises(InputError, match=message):
         RecursiveFeatureMachine(**parameters).fit(*samples())
     with pytest.raises(InputError, match=message):
-        next(iteration_path(RecursiveFeatureMachine(**parameters), *samples()))
+        next(RecursiveFeatureMachine(**parameters).iteration_path(*samples()))

@@ -7,12 +7,12 @@ import torch
 from nngplab.datasets.sine_target import sine_target
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
-from nngplab.kernels.gram import TileKernel
+from nngplab.kernels.objects import NNGP, NTK, Laplace
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import full_batch, shuffled_batches, train
-from nngplab.regression import gpu as dense
+from nngplab.regression import gpu
 from nngplab.regression.estimator import KernelRegression
-from nngplab.regression.gpu import DenseKernel
+from nngplab.regression.gpu import GpuLinearSystem
 
 pytestmark = [
     pytest.mark.gpu,
@@ -27,12 +27,21 @@ def many():
     return data.X, np.stack([data.y, np.cos(3 * data.y)], axis=1), data.X_test
 
 
+KERNELS = [
+    NNGP("relu", normalize=False),
+    NNGP("sine", depth=3),
+    NTK("relu", depth=2),
+    NTK("erf", depth=2, normalize=False),
+    NNGP("relu") + 0.5 * Laplace(2.0) * NTK("sine"),
+]
+
+
 def cpu_and_gpu(**parameters):
     return (KernelRegression(**parameters, device=device) for device in ("cpu", "cuda"))
 
 
 class TestKernelRegression:
-    @pytest.mark.parametrize("kernel", ["relu", "sine", "erf", "laplace", "linear", "gelu", "gaussian"])
+    @pytest.mark.parametrize("kernel", ["relu", "sine", "erf", "laplace", "linear", "gelu", "gaussian", *KERNELS])
     def test_the_predictions_are_those_of_the_cpu(self, many, kernel):
         X, y, X_test = many
         expected, found = (model.fit(X, y).predict(X_test) for model in cpu_and_gpu(kernel=kernel, ridge=1e-3))
@@ -62,13 +71,14 @@ class TestKernelRegression:
 
     def test_the_factor_is_in_the_memory_of_the_matrix(self, many, monkeypatch):
         X, _, _ = many
-        monkeypatch.setattr(dense, "BLOCK_ENTRIES", 2**18)
+        monkeypatch.setattr(gpu, "BLOCK_ENTRIES", 2**18)
         device = torch.device("cuda")
-        kernel, rows = DenseKernel("relu", 1.0, device), TileKernel("relu").rows(X)
-        kernel.factor(rows, 1.0)  # the first call loads libraries
+        kernel = NNGP("relu")
+        system = GpuLinearSystem(kernel, X, kernel.rows(X), X[:, :1], 1.0, device=device)
+        system.factorise(None, lambda _: None)  # the first call loads libraries
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
-        kernel.factor(rows, 1.0)
+        system.factorise(None, lambda _: None)
         assert torch.cuda.max_memory_allocated(device) - before < 1.5 * 8 * len(X) ** 2
 
     def test_a_singular_matrix_is_told(self, many):

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as hnp
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
-from nngplab.kernels.gram import kernel_function, laplace, linear, nngp, ntk, row_blocks
+from nngplab.kernels.gram import laplace, linear, nngp, ntk, row_blocks
+from nngplab.kernels.objects import NNGP, as_kernel
 from nngplab.kernels.tabulated import dual_by_quadrature, dual_of
 
 points = hnp.arrays(
@@ -244,7 +245,7 @@ class TestTabulatedDual:
             assert np.linalg.eigvalsh(K)[0] >= -1e-12
             np.testing.assert_allclose(kernel(X, X.copy(), self.SOFTPLUS, depth=2), K, rtol=1e-12)
         np.testing.assert_array_equal(np.diagonal(nngp(X, dual=self.SOFTPLUS, depth=3)), 1)
-        np.testing.assert_array_equal(kernel_function(self.SOFTPLUS)(X, Z), nngp(X, Z, self.SOFTPLUS))
+        np.testing.assert_array_equal(NNGP(self.SOFTPLUS)(X, Z), nngp(X, Z, self.SOFTPLUS))
 
     def test_against_sampled_units(self):
         X = rows(5, 3)
@@ -302,7 +303,7 @@ class TestLaplace:
 def test_nothing_has_the_size_of_all_pairs_of_coordinates(name):
     n, m, d = 400, 500, 300
     X, Z = rows(n, d), rows(m, d, seed=1)
-    kernel = kernel_function(name)
+    kernel = as_kernel(name)
     tracemalloc.start()
     try:
         kernel(X, Z)
@@ -310,16 +311,3 @@ def test_nothing_has_the_size_of_all_pairs_of_coordinates(name):
     finally:
         tracemalloc.stop()
     assert peak < 8 * 8 * (n * m + n * d + m * d)
-
-
-class TestKernelFunction:
-    def test_names(self):
-        X, Z = rows(5, 3), rows(4, 3, seed=1)
-        np.testing.assert_array_equal(kernel_function("sine")(X, Z), nngp(X, Z, "sine"))
-        np.testing.assert_array_equal(kernel_function("laplace", L=2.0)(X, Z), laplace(X, Z, L=2.0))
-        np.testing.assert_array_equal(kernel_function("linear")(X, Z), X @ Z.T)
-        assert kernel_function(linear) is linear
-
-    def test_an_unknown_name_lists_the_known(self):
-        with pytest.raises(InputError, match=r"unknown kernel 'laplacian': choose one of identity, .*, linear"):
-            kernel_function("laplacian")

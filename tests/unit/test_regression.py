@@ -21,12 +21,15 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import sine_target
 from nngplab.errors import InputError
-from nngplab.kernels.gram import kernel_function, laplace, nngp
-from nngplab.regression import cholesky
-from nngplab.regression import estimator as regression
-from nngplab.regression.estimator import KernelRegression, condition_number, memory_needed, ridge_path
+from nngplab.kernels.gram import laplace, nngp
+from nngplab.kernels.objects import NNGP, NTK, Laplace, as_kernel
+from nngplab.regression import cholesky, linear_system, memory, products, refinement, singular, tiles
+from nngplab.regression.estimator import KernelRegression
+from nngplab.regression.linear_system import LinearSystem
+from nngplab.regression.memory import PRECISIONS, memory_needed
+from nngplab.regression.singular import condition_number
 
-singular = pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")
+singular_matrix = pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")
 
 
 def not_in_single_precision(estimator):
@@ -41,7 +44,7 @@ def not_in_single_precision(estimator):
     return dict.fromkeys(checks, "the check asks for seven digits")
 
 
-@singular
+@singular_matrix
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
     [
@@ -57,7 +60,7 @@ def test_scikit_learn(estimator, check):
     check(estimator)
 
 
-@singular
+@singular_matrix
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learn_with_a_function():
     """One test, for the name of one for each check would hold the function's address, another in each process."""
@@ -122,8 +125,8 @@ class TestFit:
         np.testing.assert_allclose(model.predict(data.X_test), peer.predict(data.X_test), rtol=1e-10, atol=1e-13)
         assert model.residual_ < 1e-13
 
-    def test_the_rate_of_the_laplace_kernel(self, data):
-        model, same = KernelRegression("laplace", L=0.7), KernelRegression(lambda X, Z: laplace(X, Z, L=0.7))
+    def test_the_bandwidth_of_the_laplace_kernel(self, data):
+        model, same = KernelRegression(Laplace(1 / 0.7)), KernelRegression(lambda X, Z: laplace(X, Z, L=0.7))
         predictions = [m.fit(data.X, data.y).predict(data.X_test) for m in (model, same)]
         np.testing.assert_array_equal(*predictions)
         assert not np.allclose(predictions[0], KernelRegression("laplace").fit(data.X, data.y).predict(data.X_test))
@@ -182,7 +185,7 @@ class TestFit:
         search = GridSearchCV(KernelRegression("relu"), {"ridge": [0.0, 1.0], "kernel": ["relu", "erf"]}, cv=3)
         search.fit(data.X, data.y)
         assert search.best_params_["ridge"] == 0
-        assert clone(KernelRegression("laplace", L=3.0)).L == 3.0
+        assert clone(KernelRegression(Laplace(3.0))).kernel == Laplace(3.0)
 
     def test_predicting_before_fitting(self, data):
         with pytest.raises(NotFittedError):
@@ -226,7 +229,7 @@ class TestSingular:
         assert not recwarn.list
 
     def test_too_many_rows_for_eigenvectors(self, data, monkeypatch):
-        monkeypatch.setattr(regression, "EIGENVECTORS_UP_TO", 60)
+        monkeypatch.setattr(singular, "EIGENVECTORS_UP_TO", 60)
         X, y = np.vstack([data.X, data.X[:1]]), np.append(data.y, 1)
         with pytest.raises(
             InputError,
@@ -279,25 +282,36 @@ def many():
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    for module in (cholesky, regression):
-        monkeypatch.setattr(module, "tile_size", lambda _: 64)
-    monkeypatch.setattr(regression, "PREDICT_ROWS", 50)
+    monkeypatch.setattr(tiles, "tile_size", lambda _: 64)
+    monkeypatch.setattr(products, "ROWS", 50)
+
+
+KERNELS = [
+    NNGP("relu", normalize=False),
+    NNGP("sine", depth=3),
+    NNGP("gelu", depth=2, normalize=False),
+    NTK("relu", depth=2),
+    NTK("erf", depth=2, normalize=False),
+    NNGP("erf") + 0.5 * Laplace(2.0),
+    NNGP("relu", normalize=False) * NTK("sine"),
+    partial(nngp, dual="relu", normalize=False),
+]
 
 
 @pytest.mark.usefixtures("small_tiles")
 class TestTiles:
-    @pytest.mark.parametrize("kernel", ["relu", "erf", "laplace", partial(nngp, dual="relu", normalize=False)])
+    @pytest.mark.parametrize("kernel", ["relu", "erf", "laplace", *KERNELS])
     @pytest.mark.parametrize("ridge", [0.0, 0.1])
     def test_many_tiles_against_the_whole_matrix(self, many, kernel, ridge):
         X, y, X_test = many
-        gram = kernel_function(kernel)
+        gram = as_kernel(kernel)
         a = np.linalg.solve(gram(X, X) + ridge * np.eye(300), y)
         model = KernelRegression(kernel, ridge).fit(X, y)
         np.testing.assert_allclose(model.dual_coef_, a, rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(model.predict(X_test), gram(X_test, X) @ a, rtol=1e-8, atol=1e-10)
         assert model.residual_ < 1e-11
 
-    @pytest.mark.parametrize("precision", regression.PRECISIONS)
+    @pytest.mark.parametrize("precision", PRECISIONS)
     def test_the_same_bits_for_any_number_of_threads(self, many, precision):
         X, y, X_test = many
         found = []
@@ -321,8 +335,8 @@ class TestTiles:
         X, y, _ = many
         model = KernelRegression("relu", precision="single")
         exact = model.fit(X, y).residual_
-        monkeypatch.setattr(regression, "EXACT_RESIDUAL_UP_TO", 200)
-        monkeypatch.setattr(regression, "RESIDUAL_ROWS", 100)
+        monkeypatch.setattr(linear_system, "EXACT_RESIDUAL_UP_TO", 200)
+        monkeypatch.setattr(linear_system, "RESIDUAL_ROWS", 100)
         assert model.fit(X, y).residual_ == pytest.approx(exact, rel=0.3)
 
     def test_rows_of_extreme_length(self, many):
@@ -346,9 +360,9 @@ class TestTiles:
 
     def test_in_a_pipeline(self, many):
         X, y, X_test = many
-        model = make_pipeline(StandardScaler(), KernelRegression("laplace", L=0.1)).fit(X, y)
+        model = make_pipeline(StandardScaler(), KernelRegression(Laplace(10.0))).fit(X, y)
         scaler = StandardScaler().fit(X)
-        expected = KernelRegression("laplace", L=0.1).fit(scaler.transform(X), y).predict(scaler.transform(X_test))
+        expected = KernelRegression(Laplace(10.0)).fit(scaler.transform(X), y).predict(scaler.transform(X_test))
         np.testing.assert_array_equal(model.predict(X_test), expected)
 
 
@@ -368,14 +382,14 @@ class TestRefine:
     @pytest.mark.parametrize(("precision", "products"), [("double", 0), ("single", 1)], ids=["no step", "a plain step"])
     def test_it_takes_the_fewest_products_with_the_gram_matrix(self, many, monkeypatch, precision, products):
         X, y, _ = many
-        monkeypatch.setattr(regression, "EXACT_RESIDUAL_UP_TO", 200)
+        monkeypatch.setattr(linear_system, "EXACT_RESIDUAL_UP_TO", 200)
         asked = []
 
-        def product(problem, *parameters, real=regression._Problem.product):
+        def product(problem, *parameters, real=LinearSystem.product):
             asked.append(parameters)
             return real(problem, *parameters)
 
-        monkeypatch.setattr(regression._Problem, "product", product)
+        monkeypatch.setattr(LinearSystem, "product", product)
         model = KernelRegression("relu", 0.1, precision, refine=True).fit(X, y)
         assert len(asked) == products
         residual = nngp(X) @ model.dual_coef_ + 0.1 * model.dual_coef_ - y
@@ -384,24 +398,25 @@ class TestRefine:
     @pytest.mark.skipif(np.finfo(np.longdouble).eps == np.finfo(float).eps, reason="this CPU has no longer floats")
     def test_a_residual_of_large_coefficients_keeps_its_digits(self, many):
         X = 5 + many[0]
-        problem = KernelRegression("relu")._problem(X, X[:, 0])
+        kernel = NNGP("relu")
+        system = LinearSystem(kernel, X, kernel.rows(X), X[:, :1], ridge=0.0)
         a = 1e9 * np.random.default_rng(0).standard_normal((300, 2))
-        K = problem.lower_triangle(0)
+        K = system.lower_triangle()
         K = np.tril(K) + np.tril(K, -1).T
         exact = (K.astype(np.longdouble)[:, :, np.newaxis] * a).sum(axis=1)
-        error, of_numpy = (np.linalg.norm((found - exact).astype(float)) for found in (problem.product(a, 0), K @ a))
+        error, of_numpy = (np.linalg.norm((found - exact).astype(float)) for found in (system.product(a), K @ a))
         assert 0 < error < of_numpy / 2
 
     def test_a_step_that_leads_away_is_dropped(self, many, monkeypatch):
         X, y, _ = many
         start = KernelRegression("relu", 1e-4, "single").fit(X, y)
 
-        def too_far(factor, r, real=regression._solved):
+        def too_far(factor, r, real=refinement._apply_factor):
             return 10 * real(factor, r)
 
-        monkeypatch.setattr(regression, "_solved", too_far)
+        monkeypatch.setattr(refinement, "_apply_factor", too_far)
         assert KernelRegression("relu", 1e-4, "single", refine=True).fit(X, y).residual_ <= 1e-10
-        monkeypatch.setattr(regression, "REFINE_STEPS", 0)
+        monkeypatch.setattr(refinement, "REFINE_STEPS", 0)
         with pytest.warns(ConvergenceWarning):
             model = KernelRegression("relu", 1e-4, "single", refine=True).fit(X, y)
         np.testing.assert_array_equal(model.dual_coef_, start.dual_coef_)
@@ -443,7 +458,7 @@ class TestRefine:
 
     def test_steps_that_run_out_warn_and_keep_the_best(self, many, monkeypatch):
         X, y, _ = many
-        monkeypatch.setattr(regression, "REFINE_STEPS", 1)
+        monkeypatch.setattr(refinement, "REFINE_STEPS", 1)
         with pytest.warns(ConvergenceWarning):
             model = KernelRegression("relu", precision="single", refine=True, tol=1e-15).fit(X, y)
         assert model.residual_ < KernelRegression("relu", precision="single").fit(X, y).residual_ / 10
@@ -477,7 +492,7 @@ class TestRidgePath:
     def test_it_is_a_fit_for_each_ridge(self, many):
         X, y, X_test = many
         ridges = [0.0, 1e-3, 1.0]
-        for model, ridge in zip(ridge_path(KernelRegression("relu"), X, y, ridges), ridges, strict=True):
+        for model, ridge in zip(KernelRegression("relu").ridge_path(X, y, ridges), ridges, strict=True):
             alone = KernelRegression("relu", ridge).fit(X, y)
             assert model.ridge == ridge
             np.testing.assert_array_equal(model.predict(X_test), alone.predict(X_test))
@@ -487,16 +502,16 @@ class TestRidgePath:
     def test_the_gram_matrix_is_computed_once_where_it_can_be_kept(self, many, monkeypatch, free, times):
         X, y, _ = many
         free = free or memory_needed(300, 40) + 1000
-        monkeypatch.setattr(regression, "available_memory", lambda: free)
-        monkeypatch.setattr(regression, "EXACT_RESIDUAL_UP_TO", 0)
-        monkeypatch.setattr(regression, "RESIDUAL_ROWS", 1)
+        monkeypatch.setattr(memory, "available_memory", lambda: free)
+        monkeypatch.setattr(linear_system, "EXACT_RESIDUAL_UP_TO", 0)
+        monkeypatch.setattr(linear_system, "RESIDUAL_ROWS", 1)
         asked = []
 
         def kernel(A, B):
             asked.append(len(A) > 1)
             return laplace(A, B)
 
-        models = list(ridge_path(KernelRegression(kernel), X, y, [0.1, 0.2, 0.3]))
+        models = list(KernelRegression(kernel).ridge_path(X, y, [0.1, 0.2, 0.3]))
         assert len(models) == 3
         assert sum(asked) == 15 * times
 
@@ -513,7 +528,7 @@ def peak_memory(function) -> int:
 
 class TestMemory:
     def test_too_little_is_refused_with_the_way_out(self, data, monkeypatch):
-        monkeypatch.setattr(regression, "available_memory", lambda: 100_000)
+        monkeypatch.setattr(memory, "available_memory", lambda: 100_000)
         with pytest.raises(
             InputError, match=r"^60 samples need 0\.00 GiB of memory in double precision, and 0\.00 GiB "
         ):
@@ -523,7 +538,7 @@ class TestMemory:
         with pytest.raises(InputError, match="or take fewer samples"):
             KernelRegression(precision="single").fit(data.X, data.y)
 
-    @pytest.mark.parametrize("precision", regression.PRECISIONS)
+    @pytest.mark.parametrize("precision", PRECISIONS)
     @pytest.mark.parametrize("loo", [False, True])
     def test_a_fit_takes_what_is_said(self, precision, loo):
         X = np.random.default_rng(0).standard_normal((3000, 20))
@@ -535,7 +550,7 @@ class TestMemory:
     @pytest.mark.parametrize(("ridges", "triangles"), [([1.0], 1), ([1.0, 2.0], 2)])
     def test_a_path_takes_a_second_triangle_only_for_several_ridges(self, ridges, triangles):
         X = np.random.default_rng(0).standard_normal((3000, 20))
-        peak = peak_memory(lambda: [None for _ in ridge_path(KernelRegression("erf"), X, X[:, 0], ridges)])
+        peak = peak_memory(lambda: [None for _ in KernelRegression("erf").ridge_path(X, X[:, 0], ridges)])
         said = memory_needed(3000, 20, copied=False) + (triangles - 1) * 4 * 3000**2
         assert 0.8 * said < peak < 1.15 * said
 
@@ -557,17 +572,17 @@ class TestCheckpoint:
         model = KernelRegression("relu", checkpoint=tmp_path / "factor")
         calls = iter(range(100))
 
-        def tile(problem, *place, real=regression._Problem.tile):
+        def tile(problem, *place, real=LinearSystem.tile):
             if next(calls) == 9:
                 raise KeyboardInterrupt
             return real(problem, *place)
 
         with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
-            context.setattr(regression._Problem, "tile", tile)
+            context.setattr(LinearSystem, "tile", tile)
             model.fit(X, y)
         with caplog.at_level("INFO"):
             model.fit(X, y)
-        assert "going on after" in caplog.text
+        assert "continues after" in caplog.text
         np.testing.assert_array_equal(model.dual_coef_, KernelRegression("relu").fit(X, y).dual_coef_)
         assert not list(tmp_path.iterdir())
 
@@ -576,7 +591,7 @@ class TestCheckpoint:
         X, y, _ = many
         model = KernelRegression("relu", 0.1, checkpoint=tmp_path / "factor")
         with monkeypatch.context() as context, pytest.raises(ZeroDivisionError):
-            context.setattr(cholesky, "_factor", lambda tile, _, start: tile if start < 128 else 1 / 0)
+            context.setattr(cholesky, "_factor_diagonal_tile", lambda tile, _, start: tile if start < 128 else 1 / 0)
             model.fit(X, y)
         others = {
             "ridge": {"ridge": 0.2},
@@ -590,9 +605,12 @@ class TestCheckpoint:
         expected = clone(model).set_params(checkpoint=None).fit(X, y)
         np.testing.assert_array_equal(model.dual_coef_, expected.dual_coef_)
 
-    def test_a_function_has_no_name(self, many, tmp_path):
+    def test_a_function_is_refused(self, many, tmp_path):
         X, y, _ = many
-        with pytest.raises(InputError, match=r"checkpoint: kernel <function .* has no name that says what it computes"):
+        with pytest.raises(
+            InputError,
+            match=r"checkpoint: kernel Function\(.*\) is a function, whose name does not say what it computes",
+        ):
             KernelRegression(laplace, checkpoint=tmp_path / "factor").fit(X, y)
 
 

@@ -42,6 +42,11 @@ CHALLENGE_TESTS = {
 }
 
 
+def challenge_checkpoint(dataset, name):
+    """Return the option that makes an interrupted factorisation of a large Gram matrix resume."""
+    return option("--checkpoint", f".checkpoints/challenge/{dataset}_{name}" if dataset in CHALLENGE_LARGE else None)
+
+
 wildcard_constraints:
     dataset="course|cifar10",
     shard="k.+",
@@ -155,12 +160,14 @@ rule challenge_kernels:
         device=lambda wc: config["device"] if wc.dataset in CHALLENGE_LARGE else "cpu",
         choices=lambda wc: json.dumps(CHALLENGE_KERNELS[wc.kernel]),
         ridges=lookup(dpath="challenge/ridges", within=config),
+        checkpoint=lambda wc: challenge_checkpoint(wc.dataset, wc.kernel),
     message:
         "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.kernel}"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
         " --kernel {wildcards.kernel} --choices {params.choices:q} --ridges {params.ridges}"
-        " --device {params.device} --threads {threads} --output {output.table:q} --cost {output.cost:q} --log {log:q}"
+        " --device {params.device} --threads {threads} {params.checkpoint} --output {output.table:q}"
+        " --cost {output.cost:q} --log {log:q}"
 
 
 rule challenge_rfm:
@@ -239,13 +246,14 @@ rule challenge_test:
     params:
         device=lambda wc: config["device"] if wc.model == "network" or wc.dataset in CHALLENGE_LARGE else "cpu",
         seed=lookup(dpath="seed", within=config),
+        checkpoint=lambda wc: challenge_checkpoint(wc.dataset, f"test_{wc.model}"),
     message:
         "Test the selected model of Problem 13 on {wildcards.dataset}: {wildcards.model}"
     shell:
         "python {input.script:q} --selection {input.selection:q} --test {input.test:q} --selected {input.selected:q}"
         " --dataset {wildcards.dataset} --model {wildcards.model} --device {params.device} --seed {params.seed}"
-        " --threads {threads} --table {output.table:q} --outputs {output.outputs:q} --cost {output.cost:q}"
-        " --log {log:q}"
+        " --threads {threads} {params.checkpoint} --table {output.table:q} --outputs {output.outputs:q}"
+        " --cost {output.cost:q} --log {log:q}"
 
 
 rule challenge_summary:

@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     with threadpool_limits(arguments.threads, "blas"):
         train = read_selection(arguments.selection).train
         seed = integer_seed(arguments.seed, "challenge", arguments.dataset)
-        predictors, learnt = fit_selected(arguments.model, selected, train, seed, arguments.device)
+        predictors, learnt = fit_selected(arguments, selected, train, seed)
         test = read_test(arguments.test, arguments.selection)
         outputs = {name: predictor(test.X) for name, predictor in predictors.items()}
         if "direction" in learnt:
@@ -39,17 +39,18 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def fit_selected(
-    model: str, selected: dict[str, Any], train: Samples, seed: int, device: str
+    arguments: argparse.Namespace, selected: dict[str, Any], train: Samples, seed: int
 ) -> tuple[dict[str, Predictor], dict[str, np.ndarray]]:
     """Return the predictors of a model, by name, and what it has learnt of the inputs, where they have one target.
 
     That is the average outer product of its gradients, feature_matrix (d, d); and for the feature machine the direction
     (d,) along which rfm_direction looks. A model none of whose candidates could be fitted has no predictor.
     """
+    model, device = arguments.model, arguments.device
     if model not in selected:
         return {}, {}
     if model in KERNELS:
-        return {model: fit_kernel(model, selected[model], train, device)}, {}
+        return {model: fit_kernel(model, selected[model], train, device, arguments.checkpoint)}, {}
     if model == "network":
         return fit_network(selected[model], train, seed, device)
     machine = fit_feature_machine(selected["rfm"], train)
@@ -90,6 +91,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--threads", type=int, required=True, help="for the factorisation of a large Gram matrix")
+    parser.add_argument("--checkpoint", type=Path, help="where an interrupted factorisation resumes (default: nowhere)")
     parser.add_argument("--table", type=Path, required=True, help="errors on the test samples, CSV")
     parser.add_argument("--outputs", type=Path, required=True, help="outputs for the test samples, NPZ")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nngplab.errors import InputError
-from nngplab.kernels.dual import Dual
+from nngplab.kernels.dual import Dual, length_and_cosine, namespace
 from nngplab.kernels.duals import DUALS
 
 Array = npt.NDArray[Any]
@@ -98,12 +98,23 @@ def ntk(X: Array, Z: Array | None = None, dual: str | Dual = "relu", normalize: 
 
 def ntk_entries(dual: Dual, depth: int, c: Array, a: Array | None, b: Array | None) -> Array:
     """Return entries of the neural tangent kernel; the arguments are those of `nngp_entries`."""
+    c = _with_exact_ends(c, a, b)
     tangent = c
     for _ in range(depth):
         slopes = dual.derivative(c) if a is None or b is None else dual.derivative_moment(c, a[:, None], b)
         c, a, b = _next_layer(dual, c, a, b)
         tangent = tangent * slopes + c
     return tangent
+
+
+def _with_exact_ends(c: Array, a: Array | None, b: Array | None) -> Array:
+    """Return covariances (n, m) where correlations that are 1 or -1 but for rounding are so exactly.
+
+    There, the slopes of activations with a kink change by the root of a change of the correlation.
+    """
+    xp = namespace(c)
+    s, t = (1, c) if a is None or b is None else length_and_cosine(c, a[:, None], b)
+    return xp.where(xp.abs(t) >= 1 - 16 * xp.finfo(c.dtype).eps, xp.sign(t) * s, c)
 
 
 def differentiable(dual: str | Dual) -> Dual:

@@ -1,6 +1,7 @@
 """Kernel regression and recursive feature machines on the data of the course challenge (Problem 13)."""
 
 import logging
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from nngplab.kernels.base import Kernel
 from nngplab.kernels.objects import NNGP, Laplace, as_kernel
 from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, standardised, unscaled
 from nngplab.regression.cholesky import NotPositiveDefiniteError
-from nngplab.regression.estimator import KernelRegression, predict_all
+from nngplab.regression.estimator import KernelRegression, gpu_of, predict_all
 from nngplab.regression.feature_machine import RecursiveFeatureMachine
+from nngplab.regression.memory import triangle_bytes
 
 log = logging.getLogger("nngplab.problems.challenge")
 
@@ -59,14 +61,16 @@ def fit_ridges(
         ridges: the ridges.
         samples: the training samples.
         device: as for `KernelRegression`.
-        checkpoint: a file from which a factorisation that was killed continues; None for small Gram matrices.
+        checkpoint: a file from which a factorisation that was killed continues; None for small Gram matrices. It is
+            not used on a GPU, nor where the disk has no room for the factor.
     """
     scale = np.sqrt(np.mean(np.sum(samples.X**2, axis=1)))
 
     def prepared(X: Array) -> Array:
         return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
 
-    regression = KernelRegression(kernel_of(model, hyperparameters), device=device, checkpoint=checkpoint)
+    kernel = kernel_of(model, hyperparameters)
+    regression = KernelRegression(kernel, device=device, checkpoint=_usable(checkpoint, len(samples.X), device))
     models: dict[float, KernelRegression] = {}
     left = list(ridges)
     while left:
@@ -83,6 +87,23 @@ def fit_ridges(
         return {ridge: unscaled(found, samples) for ridge, found in zip(models, predictions, strict=True)}
 
     return outputs
+
+
+def _usable(checkpoint: Path | None, n: int, device: str) -> Path | None:
+    """Return the checkpoint, or None where there can be none."""
+    if checkpoint is None or gpu_of(device):
+        return None
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    needed, free = triangle_bytes(n, 8), shutil.disk_usage(checkpoint.parent).free
+    if needed < free:
+        return checkpoint
+    log.warning(
+        "no checkpoint: %s needs %.1f GiB and has %.1f GiB free; if this job is interrupted, it starts again",
+        checkpoint.parent,
+        needed / 2**30,
+        free / 2**30,
+    )
+    return None
 
 
 def fit_kernel(

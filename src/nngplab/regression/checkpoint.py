@@ -50,7 +50,7 @@ class FactorCheckpoint:
         found = self._file.readline(2 * len(header))
         if found and not found.startswith(_CHECKPOINT):
             self.close(keep=True)
-            raise InputError(f"{self.path} holds something else than a factor: name another file, or remove it")
+            raise InputError(f"{self.path} is not a checkpoint of a factor: name another file, or remove it")
         if found != header:
             self._file.truncate(0)
             self._file.write(header)
@@ -59,7 +59,7 @@ class FactorCheckpoint:
             end = self._file.tell()
         self._file.truncate(end)
         if any(finished):
-            log.info("going on after %d tiles, from %s", sum(finished), self.path)
+            log.info("continues after %d tiles, from %s", sum(finished), self.path)
         rest = sum(row.nbytes for row in rows) - end
         if rest > shutil.disk_usage(self.path.parent).free:
             self.close(keep=False)

@@ -42,7 +42,7 @@ def least_norm_solution(system: LinearSystem, failure: NotPositiveDefiniteError)
         raise _refusal(
             failure,
             f"{_described(system)} has the negative eigenvalue {eigenvalues[0]:.3g} ({_place(system, failure)}): the "
-            "function is no kernel",
+            "function is not a kernel",
         )
     # A negative eigenvalue shows how far off the entries of K are, where they are further off than the last digit.
     kept = eigenvalues > max(n * eps * largest, -eigenvalues[0])

@@ -12,13 +12,13 @@ from nngplab.datasets.sine_target import sine_target
 from nngplab.errors import InputError
 from nngplab.kernels.dual import Dual
 from nngplab.kernels.duals import DUALS
-from nngplab.kernels.gram import TileKernel, laplace, nngp
+from nngplab.kernels.gram import laplace, nngp
+from nngplab.kernels.objects import NNGP, NTK, Laplace
 from nngplab.kernels.tabulated import dual_of
-from nngplab.regression import estimator as regression
-from nngplab.regression import gpu as dense
+from nngplab.regression import estimator, gpu, singular
 from nngplab.regression.cholesky import NotPositiveDefiniteError
-from nngplab.regression.estimator import KernelRegression, ridge_path
-from nngplab.regression.gpu import DenseFactor, DenseKernel
+from nngplab.regression.estimator import KernelRegression
+from nngplab.regression.gpu import GpuLinearSystem, factorise
 
 CPU = torch.device("cpu")
 
@@ -26,14 +26,14 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Several blocks each of what is computed in blocks."""
-    monkeypatch.setattr(dense, "BLOCK_ENTRIES", 5000)
-    monkeypatch.setattr(dense, "_COLUMNS", 50)
+    monkeypatch.setattr(gpu, "BLOCK_ENTRIES", 5000)
+    monkeypatch.setattr(gpu, "_COLUMNS", 50)
 
 
 @pytest.fixture
 def on_torch(monkeypatch):
     """Make every fit go the way of a GPU, with CPU tensors."""
-    monkeypatch.setattr(KernelRegression, "_dense", lambda model: DenseKernel(model.kernel, model.L, CPU))
+    monkeypatch.setattr(estimator, "gpu_of", lambda _: CPU)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def both(monkeypatch, fit, X, y, X_test):
     """Models, and their predictions, by tiles and by torch."""
     by_tiles = fit(X, y)
     expected = by_tiles.predict(X_test)
-    monkeypatch.setattr(KernelRegression, "_dense", lambda model: DenseKernel(model.kernel, model.L, CPU))
+    monkeypatch.setattr(estimator, "gpu_of", lambda _: CPU)
     by_torch = fit(X, y)
     return by_tiles, expected, by_torch, by_torch.predict(X_test)
 
@@ -69,13 +69,25 @@ class TestDuals:
 
     def test_a_table_is_for_the_cpu(self, many):
         X, _, _ = many
-        tabulated = DenseKernel(dual_of(np.tanh, "tanh"), 1.0, CPU)
+        rows = gpu.on_device(NNGP("relu").rows(X), CPU)
         with pytest.raises(InputError, match="tanh is tabulated, and a table is for NumPy's arrays: set device to cpu"):
-            tabulated.factor(TileKernel("relu").rows(X), 0.1)
+            NNGP(dual_of(np.tanh, "tanh")).tile(rows, rows)
+
+
+KERNELS = [
+    *sorted(DUALS.keys() - {"identity", "monomial_2", "hermite_2"}),
+    "laplace",
+    NNGP("relu", normalize=False),
+    NNGP("sine", depth=3),
+    NNGP("erf", depth=2, normalize=False),
+    *(NTK(name, depth=2) for name, dual in sorted(DUALS.items()) if np.isfinite(dual.derivative(1.0))),
+    NTK("relu", normalize=False),
+    NNGP("relu") + 0.5 * Laplace(2.0) * NTK("sine"),
+]
 
 
 class TestAgainstTheTiles:
-    @pytest.mark.parametrize("kernel", [*sorted(DUALS.keys() - {"identity", "monomial_2", "hermite_2"}), "laplace"])
+    @pytest.mark.parametrize("kernel", KERNELS)
     @pytest.mark.parametrize("ridge", [0.0, 0.1])
     def test_in_double_precision(self, many, monkeypatch, kernel, ridge):
         X, y, X_test = many
@@ -121,7 +133,7 @@ class TestAgainstTheTiles:
 
     def test_a_path_of_ridges(self, many, on_torch):
         X, y, X_test = many
-        for model in ridge_path(KernelRegression("relu"), X, y, [0.0, 1.0]):
+        for model in KernelRegression("relu").ridge_path(X, y, [0.0, 1.0]):
             alone = KernelRegression("relu", model.ridge).fit(X, y)
             np.testing.assert_array_equal(model.predict(X_test), alone.predict(X_test))
 
@@ -146,11 +158,11 @@ class TestSingular:
         X, y, _ = many
         X = np.vstack([X, 2 * X[40]])
         y = np.vstack([y, y[40]])
-        monkeypatch.setattr(regression, "EIGENVECTORS_UP_TO", 10)
+        monkeypatch.setattr(singular, "EIGENVECTORS_UP_TO", 10)
         messages = []
         for device in ("tiles", "torch"):
             if device == "torch":
-                monkeypatch.setattr(KernelRegression, "_dense", lambda model: DenseKernel(model.kernel, model.L, CPU))
+                monkeypatch.setattr(estimator, "gpu_of", lambda _: CPU)
             with pytest.raises(InputError, match=r"is not positive definite, the pivot of row 300 is ") as caught:
                 KernelRegression("erf").fit(X, y)
             assert "has the direction of that of row 40" in str(caught.value)
@@ -165,7 +177,7 @@ class TestSingular:
         K = torch.from_numpy(L * signs @ L.T)
         original = K.clone()
         with pytest.raises(NotPositiveDefiniteError) as caught:
-            DenseFactor(K, lambda row: original[:row, row : row + 1])
+            factorise(K, lambda row: original[:row, row : row + 1])
         assert caught.value.row == row
         assert caught.value.pivot == pytest.approx(-(L[row, row] ** 2), rel=1e-9)
 
@@ -174,13 +186,13 @@ class TestRefusals:
     def test_a_function_is_for_the_cpu(self, many, on_torch):
         X, y, _ = many
         with pytest.raises(
-            InputError, match=r"kernel <function laplace .* is a function of NumPy arrays: name one, or"
+            InputError, match=r"kernel Function\(.*\) is a function of NumPy arrays: choose another, or"
         ):
             KernelRegression(laplace).fit(X, y)
 
     def test_too_little_memory_is_told_with_the_figures(self, many, on_torch, monkeypatch):
         X, y, _ = many
-        monkeypatch.setattr(dense, "free_memory", lambda _: 100_000)
+        monkeypatch.setattr(gpu, "free_memory", lambda _: 100_000)
         with pytest.raises(InputError, match=r"^300 samples need \S+ GiB on cpu, and 0\.00 GiB are free there: take "):
             KernelRegression().fit(X, y)
 
@@ -190,7 +202,7 @@ class TestRefusals:
         def none_left(*_):
             raise torch.OutOfMemoryError
 
-        monkeypatch.setattr(DenseKernel, "_matrix", none_left)
+        monkeypatch.setattr(GpuLinearSystem, "_matrix", none_left)
         with pytest.raises(InputError, match=r"^the memory of cpu does not suffice for 300 samples: take fewer, "):
             KernelRegression().fit(X, y)
 
