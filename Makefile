@@ -62,6 +62,7 @@ dvc.yaml: $(INSTALLED) ## Write dvc.yaml anew from the Snakemake rules
 	PYTHONPATH=packages/snakemake-dvc/src python -m snakemake_dvc stages
 
 docs/configuration.md: $(INSTALLED) ## Write the page on the configuration anew from its schema
+	PYTHONPATH=src python workflow/closed_forms.py
 	python workflow/config_page.py
 
 sessions: $(INSTALLED) ## Run the sessions that the docs show, and write their pages anew

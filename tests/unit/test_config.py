@@ -9,8 +9,10 @@ import yaml
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
+from nngplab.kernels.polynomials import monomial
 from nngplab.pipeline.config import check_config, load_schema
 from tests.helpers.checkout import ROOT
+from workflow import closed_forms
 
 SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -61,6 +63,18 @@ def test_every_key_has_a_description_a_type_and_bounds(key, schema):
 def test_the_kernels_of_the_schema_are_those_of_the_library():
     allowed = SCHEMA["properties"]["kernel_regression"]["properties"]["kernels"]["items"]["enum"]
     assert set(allowed) == set(DUALS) - {"identity"} | {"laplace"}
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [(closed_forms.SCHEMA, closed_forms.with_names), (closed_forms.PAGE, closed_forms.with_table)],
+)
+def test_schema_and_docs_list_the_closed_forms(path, change, monkeypatch):
+    text = (ROOT / path).read_text()
+    assert change(text) == text, "run `make docs/configuration.md`"
+    monkeypatch.setitem(DUALS, "quintic", monomial(5))
+    monkeypatch.setattr(closed_forms, "NAMES", [*closed_forms.NAMES, "quintic"])
+    assert "quintic" in change(text)
 
 
 FAULTS = [
