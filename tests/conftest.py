@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import scipy.linalg  # noqa: F401 - so that its BLAS is loaded, and limited
+import torch
 from filelock import FileLock
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from tests.helpers.checkout import TINY, copy_checkout
 from tests.helpers.small_checkout import commit, make_small_checkout
@@ -18,9 +21,17 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+def pytest_configure() -> None:
+    """Share the cores among the workers of pytest-xdist: threads beyond the cores spin and slow each other down."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the runs of the pipeline: they take one worker each as long as all other tests take the rest."""
-    items.sort(key=lambda item: item.path.name not in ("test_pipeline.py", "test_staleness.py", "test_cluster.py"))
+    """Start with the tests that run the pipeline. They take long, and the short ones then fill the time of the workers."""
+    items.sort(key=lambda item: ("cluster", "pipeline", "faults", "unit").index(item.path.parent.name))
 
 
 @pytest.fixture
