@@ -1,7 +1,9 @@
 """The Python examples in README and docs run, and the headings, files and make targets that the pages name exist."""
 
+import doctest
 import re
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,18 @@ def test_the_python_examples_run(page, tmp_path, monkeypatch):
                 continue  # part of a module of the library; test_activations.py runs it there
             line = text[: block.start(1)].count("\n")
             exec(compile("\n" * line + block[1], page, "exec"), names)  # noqa: S102
+
+
+def modules_with_examples() -> list[str]:
+    sources = (path for path in sorted((ROOT / "src").rglob("*.py")) if ">>> " in path.read_text())
+    return [".".join(path.relative_to(ROOT / "src").with_suffix("").parts) for path in sources]
+
+
+@pytest.mark.parametrize("module", modules_with_examples())
+def test_the_examples_in_docstrings_run(module):
+    found = doctest.testmod(import_module(module))
+    assert found.attempted
+    assert not found.failed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

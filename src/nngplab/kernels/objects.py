@@ -101,8 +101,8 @@ class NNGP(_OfNetworks):
     >>> import numpy as np
     >>> X = np.array([[3.0, 4.0], [4.0, 3.0]])
     >>> NNGP("relu", depth=2)(X).round(4)
-    array([[1.    , 0.9653],
-           [0.9653, 1.    ]])
+    array([[1.    , 0.9646],
+           [0.9646, 1.    ]])
     """
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
