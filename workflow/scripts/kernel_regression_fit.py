@@ -1,4 +1,4 @@
-"""Solve Problem 11 with each kernel, on the headline data and on repeats of it, and with the sheet's misprint."""
+"""Solve Problem 11 with each kernel, on the headline data and on repeats of it, and with the misprint of the problem set."""
 
 import argparse
 import logging
@@ -119,5 +119,5 @@ if __name__ == "__main__":
     parser.add_argument("--repeats", type=int, required=True, help="number of further data sets")
     parser.add_argument("--threads", type=int, default=1, help="data sets solved at a time (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, help="the table of test errors, CSV")
-    parser.add_argument("--misprint", type=Path, required=True, help="the table of the sheet's misprint, CSV")
+    parser.add_argument("--misprint", type=Path, required=True, help="the table of the misprint in Problem 11, CSV")
     run(parser, main)
