@@ -121,27 +121,27 @@ class TestTracing:
 class TestWords:
     def test_the_network_beats_the_nngp(self, folder):
         text = words(folder)
-        assert "The network beats the ReLU NNGP: test R² 0.9000 against 0.7000, a difference of 0.2000" in text
+        assert "The network is better than the ReLU NNGP: test R² 0.9000 against 0.7000, a difference of 0.2000" in text
         assert "95% interval of the network's lead 0.190 to 0.210" in text
-        assert "this many samples it pays to train the other layers as well" in text
-        assert "Best of all on the test set is the recursive feature machine, with 0.9700" in text
+        assert "this many samples it helps to train the other layers as well" in text
+        assert "The best model on the test set is the recursive feature machine, with 0.9700" in text
 
     def test_the_nngp_beats_the_network(self, folder):
         text = words(folder)
-        assert "The ReLU NNGP beats the network: test accuracy 50.0% against 48.0%" in text
-        assert "this many samples it does not pay to train the other layers as well" in text
+        assert "The ReLU NNGP is better than the network: test accuracy 50.0% against 48.0%" in text
+        assert "this many samples it does not help to train the other layers as well" in text
         assert "a difference of 2.0 percentage points (95% interval of the network's lead −3.0 to −1.0)" in text
-        assert "Best of all is the ReLU NNGP; next comes the network, with 48.0%" in text
+        assert "The best model is the ReLU NNGP. The second best is the network, with 48.0%" in text
 
     def test_a_difference_within_chance(self, folder):
         text = words(folder, half_width=0.05)
-        assert "The network and the ReLU NNGP are level: test accuracy 48.0% and 50.0%" in text
-        assert "a difference within chance: −2.0 percentage points for the network" in text
+        assert "The network and the ReLU NNGP do not differ significantly: test accuracy 48.0% and 50.0%" in text
+        assert "a difference of −2.0 percentage points (95% interval of the network's lead" in text
 
     def test_the_stand_in_is_named_wherever_its_numbers_stand(self, folder):
         text = words(folder)
         assert text.count(STAND_IN) == 5
-        assert "nothing here is a result about the challenge" in text
+        assert "No result in this section is a result about the challenge" in text
         assert text.count("(stand-in data)") == 2
         assert "STAND-IN" not in words(folder, stand_in=False)
 
@@ -149,9 +149,9 @@ class TestWords:
         text = words(folder)
         assert "the leading direction u of the feature machine has 62.5% of the trace" in text
         assert "that of the network 37.5% of the trace of its average gradient outer product" in text
-        assert "The most weight in u is on features 2 and 1." in text
-        assert "With the true direction, u has the cosine 0.28000" in text
-        assert "brings the test error down to 0.100 of the NNGP's" in text
+        assert "The largest components of u are those of the features 2 and 1." in text
+        assert "The cosine of u with the true direction is 0.28000" in text
+        assert "Its test error is 0.100 times that of the NNGP" in text
         assert "true direction" not in words(folder, direction=False)
 
     def test_what_was_selected(self, folder):
@@ -164,8 +164,8 @@ class TestWords:
 
     def test_candidates_that_failed(self, folder):
         assert "candidates for the network" not in words(folder)
-        assert "Of 3 candidates for the network, 1 diverged: they are" in words(folder, diverged=1)
-        assert "Of 3 candidates for the network, 1 diverged, 2 died: they are" in words(folder, diverged=1, dead=2)
+        assert "Of 3 candidates for the network, 1 diverged. They are" in words(folder, diverged=1)
+        assert "Of 3 candidates for the network, 1 diverged, 2 died. They are" in words(folder, diverged=1, dead=2)
         assert "Of 3 candidates for the network, 1 had a singular Gram matrix" in words(folder, singular=1)
 
     def test_one_data_set_alone(self, folder):
@@ -177,11 +177,11 @@ class TestWords:
 
     def test_no_network_at_all(self, folder):
         text = words(folder, {"nngp": 0.7, "linear": 0.5}, {"nngp": 0.5, "linear": 0.3}, diverged=3)
-        assert text.count("No network could be trained: none of them ended well") == 2
+        assert text.count("No network could be trained: every training failed") == 2
         assert "Of 3 candidates for the network, 3 diverged" in text
 
     def test_without_a_feature_machine(self, folder):
         (folder / "challenge/direction.svg").unlink()
         text = words(folder, {"network": 0.9, "nngp": 0.7})
         assert "Which features matter" not in text
-        assert "Best of all is the network; next comes the ReLU NNGP, with 0.7000" in text
+        assert "The best model is the network. The second best is the ReLU NNGP, with 0.7000" in text

@@ -91,7 +91,7 @@ class TestWords:
         text = words(folder)
         assert "Test accuracy: 54.0% with cross-entropy (53.0% to 55.0% over 3 networks, standard deviation" in text
         assert "and 52.0% with squared error (51.5% to 52.5% over 3 networks" in text
-        assert "Naming the same class for every image is right for 50.0% of them" in text
+        assert "Predicting the same class for every image is right for 50.0% of them" in text
         assert "Trained on 50,000 images, tested on 2,000: CIFAR-10, a copy." in text
 
     def test_a_difference_beyond_the_spread(self, folder):
@@ -116,18 +116,18 @@ class TestWords:
 
     def test_the_best_and_worst_class_and_the_most_frequent_confusion(self, folder):
         text = words(folder)
-        assert "the class recognised best is dog (66% of its test images), and worst is cat (42%)" in text
-        assert "58% of the images of class cat are taken for class dog, and 34% the other way round" in text
+        assert "the accuracy is highest on the class dog (66% of its test images) and lowest on the class cat (42%)" in text
+        assert "58% of the images of class cat are classified as dog, and 34% the other way round" in text
 
     def test_overfitting(self, folder):
         text = words(folder)
-        assert "the networks overfit: 60.2% of the training images are recognised, 6.2 percentage points more" in text
+        assert "the networks overfit: 60.2% of the training images are classified correctly, 6.2 percentage points more" in text
         assert "Still, the loss on the test images is smallest after the last epoch" in text
         assert "do not overfit" not in text
 
     def test_no_overfitting(self, folder):
         text = words(folder, mean_train_accuracy=0.541)
-        assert "do not overfit: 54.1% of the training images are recognised" in text
+        assert "do not overfit: 54.1% of the training images are classified correctly" in text
         assert "The loss on the test images is smallest after the last epoch" in text
 
     def test_a_test_loss_that_rose_again(self, folder):
@@ -137,7 +137,7 @@ class TestWords:
     def test_how_they_were_trained(self, folder):
         text = words(folder)
         assert "Adam, step size 0.001 at its peak, over one cycle, 15 epochs, batches of 128" in text
-        assert "is mirrored at random, in half of the epochs on average; test images never are. The test images" in text
+        assert "is mirrored at random, in half of the epochs on average; test images are not mirrored. The test images" in text
         text = words(folder, schedule="constant", optimiser="sgd", mirror=False, standardise=False)
         assert "stochastic gradient descent without momentum, step size 0.001, constant" in text
         assert "Pixels are from 0 to 1." in text

@@ -119,24 +119,24 @@ class TestSideBySide:
         section = sentences(render(folder), "theory")
         assert "Each of the 2 numbered equations holds." in section
         assert "refused all 2." in section
-        assert "agree to 30 digits" in section
+        assert "by mpmath, to 30 digits" in section
 
     def test_a_failure_would_show(self, folder):
         write_theory(folder / "theory", passed=False, false_refused=False)
         page = render(folder)
         section = sentences(page, "theory")
         assert "Not each of the 2 numbered equations holds." in section
-        assert "and refused 1 of them." in section
+        assert "The checks refused 1 of them." in section
         assert "✗ does not hold" in proofs(page)[1]
         assert "✗ not refused" in proofs(page)[1]
         assert "✗" not in proofs(page)[0]
 
     def test_misprints(self, folder):
         page = render(folder)
-        table = page[page.index("What the sheet prints") :]
+        table = page[page.index("What the problem set prints") :]
         rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", table, re.DOTALL)]
-        assert rows[1] == "Problem 1B is dit is k(1.1)0.250"
-        assert rows[2] == "Problem 9“ReLU”sine–––"
+        assert rows[1] == "Problem 1B is d it is k(1.1) 0.25 0"
+        assert rows[2] == "Problem 9“ReLU” sine– – –"
 
 
 class TestPage:

@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from nngplab.errors import InputError
+from nngplab.kernels.duals import DUALS
 from nngplab.report.filters import as_yaml, digits, fixed, interval, join_and, percent, plain
 from nngplab.report.labels import kernel_label
 from nngplab.report.mathematics import MathematicsExtension, latex, markdown, markdown_line
@@ -33,7 +34,8 @@ class HTMLReport:
             extensions=["jinja2.ext.do", MathematicsExtension],
         )
         self._environment.filters.update({function.__name__: function for function in _FILTERS})
-        self._environment.globals.update(results=results, interval=interval, kernel_label=kernel_label, **context)
+        self._environment.globals.update(results=results, interval=interval, **context)
+        self._environment.globals.update(duals=DUALS, kernel_label=kernel_label)
 
     def render(self, sections: Iterable[str]) -> str:
         """Return the page with these sections.
