@@ -42,11 +42,6 @@ CHALLENGE_TESTS = {
 }
 
 
-def challenge_checkpoint(dataset, name):
-    """Return the option that makes an interrupted factorisation of a large Gram matrix resume."""
-    return option("--checkpoint", f".checkpoints/challenge/{dataset}_{name}" if dataset in CHALLENGE_LARGE else None)
-
-
 wildcard_constraints:
     dataset="course|cifar10",
     shard="k.+",
@@ -160,7 +155,7 @@ rule challenge_kernels:
         device=lambda wc: config["device"] if wc.dataset in CHALLENGE_LARGE else "cpu",
         choices=lambda wc: json.dumps(CHALLENGE_KERNELS[wc.kernel]),
         ridges=lookup(dpath="challenge/ridges", within=config),
-        checkpoint=lambda wc: challenge_checkpoint(wc.dataset, wc.kernel),
+        checkpoint=lambda wc: checkpoint_option(f"challenge/{wc.dataset}_{wc.kernel}", wc.dataset in CHALLENGE_LARGE),
     message:
         "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.kernel}"
     shell:
@@ -246,7 +241,9 @@ rule challenge_test:
     params:
         device=lambda wc: config["device"] if wc.model == "network" or wc.dataset in CHALLENGE_LARGE else "cpu",
         seed=lookup(dpath="seed", within=config),
-        checkpoint=lambda wc: challenge_checkpoint(wc.dataset, f"test_{wc.model}"),
+        checkpoint=lambda wc: checkpoint_option(
+            f"challenge/{wc.dataset}_test_{wc.model}", wc.dataset in CHALLENGE_LARGE
+        ),
     message:
         "Test the selected model of Problem 13 on {wildcards.dataset}: {wildcards.model}"
     shell:

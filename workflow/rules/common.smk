@@ -68,6 +68,11 @@ def option(flag, value):
     return [] if value is None else [flag, value]
 
 
+def checkpoint_option(path, long_job):
+    """Return the option that makes an interrupted job resume, or nothing for a short job."""
+    return ["--checkpoint", f".checkpoints/{path}"] if long_job else []
+
+
 def files_in(folder):
     """Return the files in a folder."""
     return sorted(str(path) for path in Path(folder).glob("*") if path.is_file())
