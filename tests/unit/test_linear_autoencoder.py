@@ -24,10 +24,10 @@ from nngplab.networks.training import full_batch, train
 from nngplab.pipeline.seeds import generator
 from nngplab.problems.linear_autoencoder import (
     CONVENTIONS,
-    FromZero,
-    curvature,
-    network_from_zero,
-    scale,
+    ReducedDynamics,
+    hessian_eigenvalue,
+    loss_factor,
+    network_with_zero_A,
     squared_error,
 )
 from nngplab.report.figures.linear_autoencoder import plot_losses, plot_step_sizes
@@ -36,12 +36,12 @@ from nngplab.report.results import Results
 from tests.helpers.checkout import ROOT, SCRIPTS
 
 
-def problem(d: int = 7, k: int = 3, seed: int = 0, c: float = 0.5) -> FromZero:
+def problem(d: int = 7, k: int = 3, seed: int = 0, c: float = 0.5) -> ReducedDynamics:
     generator = np.random.default_rng(seed)
-    return FromZero(generator.standard_normal(d), generator.standard_normal((k, d)) / np.sqrt(k), c)
+    return ReducedDynamics(generator.standard_normal(d), generator.standard_normal((k, d)) / np.sqrt(k), c)
 
 
-def by_update_rules(of: FromZero, steps: int, eta: float) -> tuple[np.ndarray, np.ndarray]:
+def by_update_rules(of: ReducedDynamics, steps: int, eta: float) -> tuple[np.ndarray, np.ndarray]:
     """A and B after the update rules of Problem 1, with 2c for the 1 of the problem set."""
     z = of.z[:, None]
     A, B = np.zeros_like(of.B.T), of.B.copy()
@@ -52,7 +52,7 @@ def by_update_rules(of: FromZero, steps: int, eta: float) -> tuple[np.ndarray, n
 
 
 def network_at(A: np.ndarray, B: np.ndarray) -> OneHiddenLayer:
-    network = network_from_zero(B)
+    network = network_with_zero_A(B)
     with torch.no_grad():
         network.A.copy_(torch.from_numpy(A))
     return network
@@ -82,9 +82,9 @@ class TestTwoNumbers:
 
     @pytest.mark.parametrize("convention", CONVENTIONS)
     def test_they_are_what_training_does(self, convention):
-        of = problem(c=scale(convention, 7))
+        of = problem(c=loss_factor(convention, 7))
         eta = 0.4 * of.largest_stable_step
-        network, loss, z = network_from_zero(of.B), squared_error(of.c), torch.from_numpy(of.z)[None]
+        network, loss, z = network_with_zero_A(of.B), squared_error(of.c), torch.from_numpy(of.z)[None]
         optimiser = torch.optim.SGD(network.parameters(), lr=eta)
         train(network, loss, full_batch(z, z), optimiser, 17, lambda: {"loss": loss(network(z), z).item()})
         alpha, gamma = of.after(17, eta)
@@ -109,7 +109,7 @@ class TestTwoNumbers:
 
     def test_from_zero_nothing_moves(self):
         of = problem()
-        A, B = by_update_rules(FromZero(of.z, np.zeros_like(of.B), 0.5), 10, 0.1)
+        A, B = by_update_rules(ReducedDynamics(of.z, np.zeros_like(of.B), 0.5), 10, 0.1)
         assert not A.any()
         assert not B.any()
 
@@ -121,13 +121,13 @@ class TestTwoNumbers:
 class TestConventions:
     def test_the_losses(self):
         outputs, targets = torch.tensor([[1.0, 2.0, 5.0]]), torch.tensor([[1.0, 4.0, 2.0]])
-        values = {name: squared_error(scale(name, 3))(outputs, targets).item() for name in CONVENTIONS}
+        values = {name: squared_error(loss_factor(name, 3))(outputs, targets).item() for name in CONVENTIONS}
         assert values == pytest.approx({"half": 6.5, "sum": 13, "mean": 13 / 3})
         assert values["mean"] == pytest.approx(torch.nn.functional.mse_loss(outputs, targets).item())
 
     def test_an_unknown_one_is_an_error(self):
         with pytest.raises(InputError, match="unknown convention 'third' of the loss: choose one of half, sum, mean"):
-            scale("third", 3)
+            loss_factor("third", 3)
 
     @given(st.floats(0.01, 10), st.floats(0.01, 0.9))
     def test_a_factor_of_the_loss_is_one_of_the_step(self, c, share):
@@ -165,13 +165,13 @@ class TestCurvature:
             ]
         )
         expected = np.linalg.eigvalsh(hessian)[0 if lowest else -1]
-        assert curvature(network, loss, x, x, lowest) == pytest.approx(expected, rel=1e-10)
+        assert hessian_eigenvalue(network, loss, x, x, lowest) == pytest.approx(expected, rel=1e-10)
 
     def test_at_zero_there_is_a_saddle(self):
         of = problem()
         z = torch.from_numpy(of.z)[None]
-        network, zz = network_from_zero(np.zeros_like(of.B)), of.z @ of.z
-        ends = [curvature(network, squared_error(0.5), z, z, lowest) for lowest in (True, False)]
+        network, zz = network_with_zero_A(np.zeros_like(of.B)), of.z @ of.z
+        ends = [hessian_eigenvalue(network, squared_error(0.5), z, z, lowest) for lowest in (True, False)]
         assert ends == pytest.approx([-zz, zz])
 
     def test_small_steps_end_in_the_minimum_foretold(self):
@@ -188,14 +188,14 @@ class TestCurvature:
         h = B @ z
         A = M + np.outer(z - M @ h, h) / (h @ h)
         largest = np.linalg.eigvalsh(whole_hessian(network_at(A, B), 0.5, torch.from_numpy(z)))[-1]
-        assert largest >= 2 / FromZero(z, B, 0.5).largest_stable_step * (1 - 1e-9)
+        assert largest >= 2 / ReducedDynamics(z, B, 0.5).largest_stable_step * (1 - 1e-9)
 
     def test_the_flattest_minimum_is_one(self):
         z = np.random.default_rng(0).standard_normal(4)
         B = np.outer([0.6, 0.8], z) / np.linalg.norm(z)
         A = np.outer(z, [0.6, 0.8]) / np.linalg.norm(z)
         largest = np.linalg.eigvalsh(whole_hessian(network_at(A, B), 0.5, torch.from_numpy(z)))[-1]
-        assert largest == pytest.approx(2 / FromZero(z, B, 0.5).largest_stable_step)
+        assert largest == pytest.approx(2 / ReducedDynamics(z, B, 0.5).largest_stable_step)
 
     @pytest.mark.parametrize("seed", range(5))
     def test_training_converges_up_to_the_edge_and_not_beyond(self, seed):
@@ -338,7 +338,7 @@ class TestRuns:
     def test_a_row_by_hand(self, results):
         row = read(results, "runs.csv").query("part == 'b' and convention == 'sum' and eta == 0.001").iloc[1]
         generator = np.random.default_rng(row["seed"])
-        of = FromZero(generator.standard_normal(10), generator.standard_normal((4, 10)) / 2, 1.0)
+        of = ReducedDynamics(generator.standard_normal(10), generator.standard_normal((4, 10)) / 2, 1.0)
         A, B = by_update_rules(of, 80, 0.001)
         residual = of.z - A @ B @ of.z
         expected = {"final_loss": residual @ residual, "norm_a": np.linalg.norm(A), "norm_b": np.linalg.norm(B)}
@@ -416,7 +416,7 @@ class TestSummary:
         functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_summary.py"))
         run = {"convention": "half", "k": 2, "on_sheet": True, "outcome": "diverged", "final_loss": np.nan}
         runs = pd.DataFrame([{**run, "eta": eta, "diverged_at": 3, "edge": np.nan} for eta in (1.0, 2.0)])
-        metrics = functions["metrics"](functions["summarise"](runs))
+        metrics = functions["metrics"](functions["summarise_part_b"](runs))
         assert (metrics["runs"], metrics["diverged"], metrics["converged"]) == (2, 2, 0)
         assert "smallest_loss" not in metrics
 
@@ -465,7 +465,7 @@ class TestImage:
         train_images = [pickle.loads((results.parents[1] / "data" / FOLDER / name).read_bytes()) for name in FILES[:6]]
         z = np.vstack([batch["data"] for batch in train_images[:5]])[index] / 255
         x = train_images[5]["data"][order[2]] / 255
-        of = FromZero(z, random.standard_normal((6, 3072)) / np.sqrt(6), 0.5)
+        of = ReducedDynamics(z, random.standard_normal((6, 3072)) / np.sqrt(6), 0.5)
         A, B = by_update_rules(of, 60, 0.5 * 2 / of.small_step_curvature)
         row, record = read(results, "constants.csv").iloc[2], json.loads((results / "image.json").read_text())
         assert row["image"] == order[2]
@@ -512,14 +512,14 @@ class TestWords:
 
     def test_as_it_is(self, results, tmp_path):
         text = self.section(results, tmp_path)
-        assert "After 5 steps the weights are what they were: exactly zero." in text
+        assert "After 5 steps the weights are still exactly zero." in text
         assert "stalled at a saddle" in text
         assert "Yes, in every run that did not diverge" in text
         assert "has rank 1, and its columns are multiples of" in text
-        assert "this agrees with what happened without exception" in text
+        assert "agrees with the outcome of every run" in text
         assert "1.0: all 3 diverge (at step" in text
         assert "The output for any image is the training image, brighter or darker." in text
-        assert "They are those that Problem 1 predicts" in text
+        assert "They are the constants that Problem 1 predicts" in text
 
     @pytest.mark.parametrize(
         ("name", "change", "expected"),
@@ -528,7 +528,7 @@ class TestWords:
             ("zero.csv", lambda table: table.__setitem__("largest_lowest_curvature", 0.1), "do not show a saddle"),
             ("runs.csv", lambda table: table.__setitem__("norm_a", 0.0), "Not in every run:"),
             ("runs.csv", lambda table: table.__setitem__("rank_a", 3), "goes from 3 to 3"),
-            ("edge.csv", lambda table: table.__setitem__("stable_minima", "none"), "this disagrees with what happened"),
+            ("edge.csv", lambda table: table.__setitem__("stable_minima", "none"), "disagrees with the outcome of some runs"),
             ("summary.csv", lambda table: table.__setitem__("smallest_loss", np.nan), "No run has a smallest"),
             ("image.json", {"largest_relative_distance": 0.2}, "The outputs are not exactly the training image."),
             ("image.json", {"largest_relative_difference": 0.3}, "Those that the recursion below predicts differ"),

@@ -1,4 +1,4 @@
-"""Draw the loss curves of Problem 3 b, and its final losses against step size with the edge of stability."""
+"""Draw the loss curves of Problem 3b, and the final losses against the step size with the edge of stability."""
 
 import argparse
 from pathlib import Path
@@ -19,9 +19,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, required=True, help="the table with a row for each training, CSV")
+    parser.add_argument("--runs", type=Path, required=True, help="the table with a row for each training run, CSV")
     parser.add_argument("--losses", type=Path, required=True, help="the table of loss curves, CSV")
-    parser.add_argument("--width", type=int, required=True, metavar="K", help="the width to show")
+    parser.add_argument("--width", type=int, required=True, metavar="K", help="width of the networks in the figures")
     parser.add_argument("--losses-figure", type=Path, required=True, help="the loss curves, SVG or PNG")
-    parser.add_argument("--step-sizes-figure", type=Path, required=True, help="the final losses, SVG or PNG")
+    parser.add_argument("--step-sizes-figure", type=Path, required=True, help="the final losses against the step size, SVG or PNG")
     run(parser, main)

@@ -1,4 +1,4 @@
-"""Train the linear autoencoder of Problem 3 a and b on one sample: every width, step size and seed."""
+"""Train the linear autoencoder of Problem 3a and 3b on one sample, for each width, step size and seed."""
 
 import argparse
 import logging
@@ -13,87 +13,77 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from nngplab.networks.training import TrainingOutcome, TrainingRun, full_batch, train
+from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import TrainingOutcome, TrainingRun
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.seeds import integer_seed
 from nngplab.problems.linear_autoencoder import (
     CONVENTIONS,
-    FromZero,
-    curvature,
-    network_from_zero,
-    scale,
+    ReducedDynamics,
+    hessian_eigenvalue,
+    loss_factor,
     squared_error,
+    train_autoencoder,
 )
 
 log = logging.getLogger("nngplab")
 
-# A loss at or below this share of that at the start counts as zero.
-CONVERGED = 1e-12
-LOSSES_KEPT = 40
+# A run has converged if its last loss is at most this times the initial loss.
+RELATIVE_TARGET = 1e-12
+# The number of losses of each run in the table of loss curves.
+CURVE_POINTS = 40
 
 
 def main(arguments: argparse.Namespace) -> None:
     rows, curves = [], []
     torch.set_num_threads(1)
     with threadpool_limits(1, "blas"):
-        for row, training in trainings(arguments):
+        for row, training in train_all(arguments):
             rows.append(row)
-            curves.append(thinned(training).assign(**{name: row[name] for name in ("part", "k", "eta", "seed")}))
+            curves.append(loss_curve(training).assign(**{name: row[name] for name in ("part", "k", "eta", "seed")}))
     losses = pd.concat(curves).assign(convention=arguments.convention)
-    # Whole numbers stay whole beside empty cells.
+    # With the type Int64, integers in a column with empty cells are written without a decimal point.
     write_csv(pd.DataFrame(rows).astype({"diverged_at": "Int64", "rank_a": "Int64"}), arguments.runs)
     write_csv(losses[["part", "convention", "k", "eta", "seed", "step", "loss"]], arguments.losses)
 
 
-def trainings(arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], TrainingRun]]:
-    """Yield a row of the table and the course of each training."""
-    asked, width = arguments.step_sizes, arguments.width
-    plan = [*product("b", [width], sorted(asked))]
-    if arguments.convention == "half":
-        others = sorted({*arguments.extra_widths} - {width})
-        every = sorted({*asked, *arguments.extra_step_sizes})
-        plan = [
-            *product("a", [width], sorted(asked)),
-            *product("b", [width], every),
-            *product("b", others, sorted(asked)),
-        ]
-    for part, k, eta in plan:
+def train_all(arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], TrainingRun]]:
+    """Yield each training run with its row of the table of runs."""
+    for part, k, eta in settings(arguments):
         outcomes = []
-        for repeat in range(arguments.seeds):
-            seed = integer_seed(arguments.seed, "linear_autoencoder", repeat)
-            row, training = one_training(part, k, eta, seed, arguments)
+        for draw in range(arguments.seeds):
+            seed = integer_seed(arguments.seed, "linear_autoencoder", draw)
+            row, training = train_one(part, k, eta, seed, arguments)
             outcomes.append(row["outcome"])
-            yield row | {"on_sheet": arguments.convention == "half" and eta in asked}, training
+            on_sheet = arguments.convention == "half" and eta in arguments.step_sizes
+            yield row | {"on_sheet": on_sheet}, training
         counts = ", ".join(f"{outcomes.count(name)} {name}" for name in sorted(set(outcomes)))
         log.info("%s: width %d, step size %g: %s", part, k, eta, counts)
 
 
-def one_training(
+def settings(arguments: argparse.Namespace) -> list[tuple[str, int, float]]:
+    """Return part, width and step size of all runs; the extra ones are for the loss of the problem set, "half"."""
+    step_sizes, width = sorted(arguments.step_sizes), arguments.width
+    if arguments.convention != "half":
+        return list(product("b", [width], step_sizes))
+    return [
+        *product("a", [width], step_sizes),
+        *product("b", [width], sorted({*step_sizes, *arguments.extra_step_sizes})),
+        *product("b", sorted({*arguments.extra_widths} - {width}), step_sizes),
+    ]
+
+
+def train_one(
     part: str, k: int, eta: float, seed: int, arguments: argparse.Namespace
 ) -> tuple[dict[str, Any], TrainingRun]:
-    c = scale(arguments.convention, arguments.d)
-    z, B = draw(arguments.d, k, seed)
-    problem = FromZero(z, B if part == "b" else np.zeros_like(B), c)
-    network, loss, sample = network_from_zero(problem.B), squared_error(c), torch.from_numpy(z)[None]
-
-    @torch.no_grad()
-    def measure() -> dict[str, float]:
-        return {"loss": loss(network(sample), sample).item()}
-
+    """Return the row of one run for the table, and the run."""
+    z, B = draw_sample_and_layer(arguments.d, k, seed)
+    c = loss_factor(arguments.convention, arguments.d)
+    dynamics = ReducedDynamics(z, B if part == "b" else np.zeros_like(B), c)
     steps = arguments.steps if part == "b" else arguments.zero_steps
-    training = train(
-        network,
-        loss,
-        full_batch(sample, sample),
-        torch.optim.SGD(network.parameters(), lr=eta),
-        steps,
-        measure,
-        target=CONVERGED * measure()["loss"],
-        stop_at_target=False,
-    )
+    network, training = train_autoencoder(dynamics, eta, steps, RELATIVE_TARGET)
     diverged = training.outcome == TrainingOutcome.DIVERGED
-    A, zz = network.A.detach(), float(z @ z)
     row = {
         "part": part,
         "init": "A = B = 0" if part == "a" else "A = 0",
@@ -103,47 +93,56 @@ def one_training(
         "steps": training.epochs,
         "final_loss": None if diverged else training.losses[-1],
         "diverged_at": training.epochs if diverged else None,
-        "norm_a": None if diverged else float(A.norm()),
+        "norm_a": None if diverged else float(network.A.detach().norm()),
         "norm_b": None if diverged else float(network.B.detach().norm()),
         "outcome": outcome(training),
         "convention": arguments.convention,
         "d": arguments.d,
         "initial_loss": training.losses[0],
-        "z_squared": zz,
-        "largest_stable_step": problem.largest_stable_step,
+        "z_squared": float(z @ z),
+        "largest_stable_step": dynamics.largest_stable_step,
     }
     if part == "b":
-        row["small_step_edge"] = 2 / problem.small_step_curvature
+        row["small_step_edge"] = 2 / dynamics.small_step_curvature
         row["stable_minima"] = (
             "small-step" if eta < row["small_step_edge"] else "flatter" if eta < row["largest_stable_step"] else "none"
         )
     if not diverged:
-        at_the_end = curvature(network, loss, sample, sample)
-        predicted = problem.curvature(*problem.after(steps, eta))
-        rank = int(torch.linalg.matrix_rank(A))
-        across = A - torch.outer(sample[0], sample[0] @ A) / zz
-        row |= {
-            "rank_a": rank,
-            "off_direction": float(across.norm() / A.norm()) if rank else None,
-            "curvature": at_the_end,
-            "edge": 2 / at_the_end if part == "b" else None,
-            "predicted_curvature": predicted,
-            "curvature_difference": abs(at_the_end - predicted) / predicted,
-            "lowest_curvature": curvature(network, loss, sample, sample, lowest=True) if part == "a" else None,
-        }
+        row |= describe_end(dynamics, network, dynamics.curvature(*dynamics.after(steps, eta)), part)
     return row, training
 
 
-def draw(d: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sample z (d,) and the first layer B (k, d); the sample of a seed is the same at every width."""
-    generator = np.random.default_rng(seed)
-    return generator.standard_normal(d), generator.standard_normal((k, d)) / math.sqrt(k)
+def describe_end(dynamics: ReducedDynamics, network: OneHiddenLayer, predicted: float, part: str) -> dict[str, Any]:
+    """Return rank and direction of A, and the curvature of the loss, at the end of a run that did not diverge.
+
+    `off_direction` is the share of the norm of A in columns orthogonal to z.
+    """
+    A, loss, sample = network.A.detach(), squared_error(dynamics.c), torch.from_numpy(dynamics.z)[None]
+    rank = int(torch.linalg.matrix_rank(A))
+    orthogonal = A - torch.outer(sample[0], sample[0] @ A) / float(dynamics.z @ dynamics.z)
+    curvature = hessian_eigenvalue(network, loss, sample, sample)
+    smallest = hessian_eigenvalue(network, loss, sample, sample, smallest=True) if part == "a" else None
+    return {
+        "rank_a": rank,
+        "off_direction": float(orthogonal.norm() / A.norm()) if rank else None,
+        "curvature": curvature,
+        "edge": 2 / curvature if part == "b" else None,
+        "predicted_curvature": predicted,
+        "curvature_difference": abs(curvature - predicted) / predicted,
+        "lowest_curvature": smallest,
+    }
+
+
+def draw_sample_and_layer(d: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sample z (d,) and the first layer B (k, d). For a given seed, z is the same at all widths."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal(d), rng.standard_normal((k, d)) / math.sqrt(k)
 
 
 def outcome(training: TrainingRun) -> str:
-    """Say what became of a training; "oscillating" if the loss, short of the target, still rose in the last tenth.
+    """Return the outcome of a run; "oscillating" if it missed the target and its loss rose in its last tenth.
 
-    Gradient descent with a step size below 2 / curvature never raises the loss.
+    Gradient descent with a step size below 2 / curvature never increases the loss.
     """
     assert training.outcome is not None  # noqa: S101
     if training.outcome in (TrainingOutcome.CONVERGED, TrainingOutcome.DIVERGED):
@@ -152,34 +151,38 @@ def outcome(training: TrainingRun) -> str:
     return "oscillating" if any(after > before for before, after in pairwise(last)) else str(training.outcome)
 
 
-def thinned(training: TrainingRun) -> pd.DataFrame:
-    """Return the finite losses after 0, 1, ... steps, ever fewer of them."""
-    steps = np.unique(np.r_[0, np.geomspace(1, max(1, training.epochs), LOSSES_KEPT).round()]).astype(int)
+def loss_curve(training: TrainingRun) -> pd.DataFrame:
+    """Return the finite losses after about `CURVE_POINTS` numbers of steps, which are spaced geometrically."""
+    steps = np.unique(np.r_[0, np.geomspace(1, max(1, training.epochs), CURVE_POINTS).round()]).astype(int)
     losses = [training.losses[step] for step in steps]
     return pd.DataFrame({"step": steps, "loss": losses})[np.isfinite(losses)]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--convention", choices=CONVENTIONS, required=True, help="of the loss; half is the sheet's")
-    parser.add_argument("--d", type=int, required=True, help="dimension of the sample")
-    parser.add_argument("--width", type=int, required=True, metavar="K", help="width k of the network")
     parser.add_argument(
-        "--extra-widths", type=int, nargs="*", default=[], metavar="K", help="further ones, for the loss of the sheet"
+        "--convention", choices=CONVENTIONS, required=True, help="convention of the loss; the problem set uses half"
     )
-    parser.add_argument("--zero-steps", type=int, required=True, help="steps from A = B = 0")
-    parser.add_argument("--steps", type=int, required=True, help="steps from A = 0")
-    parser.add_argument("--step-sizes", type=float, nargs="+", required=True, metavar="ETA", help="those of the sheet")
+    parser.add_argument("--d", type=int, required=True, help="dimension of the sample")
+    parser.add_argument("--width", type=int, required=True, metavar="K", help="number k of hidden units")
+    parser.add_argument(
+        "--extra-widths", type=int, nargs="*", default=[], metavar="K", help="further widths, for the convention half"
+    )
+    parser.add_argument("--zero-steps", type=int, required=True, help="number of steps from A = B = 0")
+    parser.add_argument("--steps", type=int, required=True, help="number of steps from A = 0")
+    parser.add_argument(
+        "--step-sizes", type=float, nargs="+", required=True, metavar="ETA", help="step sizes of the problem set"
+    )
     parser.add_argument(
         "--extra-step-sizes",
         type=float,
         nargs="*",
         default=[],
         metavar="ETA",
-        help="further ones, for the loss of the sheet and --width",
+        help="further step sizes, for the convention half and --width",
     )
-    parser.add_argument("--seeds", type=int, required=True, help="draws of the sample and the network")
-    parser.add_argument("--seed", type=int, required=True, help="root seed of the draws")
+    parser.add_argument("--seeds", type=int, required=True, help="number of draws of the sample and the network")
+    parser.add_argument("--seed", type=int, required=True, help="root seed")
     parser.add_argument("--runs", type=Path, required=True, help="the table with a row for each training, CSV")
     parser.add_argument("--losses", type=Path, required=True, help="the table of loss curves, CSV")
     run(parser, main)

@@ -1,4 +1,4 @@
-"""Summarise the trainings of Problem 3 a and b: what became of them, by step size and by which minima are stable."""
+"""Summarise the training runs of Problem 3a and 3b: their outcomes by step size, and by which minima are stable."""
 
 import argparse
 from pathlib import Path
@@ -14,24 +14,24 @@ OUTCOMES = ("converged", "oscillating", "diverged", "out of steps", "stalled")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    write_csv(gathered(arguments.runs), arguments.all_runs)
-    write_csv(gathered(arguments.losses), arguments.all_losses)
+    write_csv(concatenate(arguments.runs), arguments.all_runs)
+    write_csv(concatenate(arguments.losses), arguments.all_losses)
     runs = pd.concat([pd.read_csv(path) for path in arguments.runs], ignore_index=True)
-    half_zero = runs[runs["part"] == "b"]
-    write_csv(summarise_from_zero(runs[runs["part"] == "a"]), arguments.zero)
-    summary = summarise(half_zero)
+    part_b = runs[runs["part"] == "b"]
+    write_csv(summarise_part_a(runs[runs["part"] == "a"]), arguments.zero)
+    summary = summarise_part_b(part_b)
     write_csv(summary, arguments.summary)
-    write_csv(compare_with_edge(half_zero), arguments.edge)
+    write_csv(compare_with_edge(part_b), arguments.edge)
     write_json(metrics(summary), arguments.metrics)
 
 
-def gathered(paths: list[Path]) -> pd.DataFrame:
-    """Return tables one below the other, each cell as it was written."""
+def concatenate(paths: list[Path]) -> pd.DataFrame:
+    """Return the rows of all tables, with unchanged text in all cells."""
     return pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths])
 
 
-def summarise_from_zero(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each width and step size from A = B = 0."""
+def summarise_part_a(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each width and step size, of the runs from A = B = 0."""
     groups = runs.groupby(["k", "eta", "steps", "d"], sort=False)
     return groups.agg(
         runs=("seed", "size"),
@@ -45,10 +45,10 @@ def summarise_from_zero(runs: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def summarise(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each convention of the loss, width and step size.
+def summarise_part_b(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each convention of the loss, width and step size, of the runs from A = 0.
 
-    The median counts a diverged run as larger than any other, and is empty where that is what it comes to.
+    For the median, the loss of a diverged run is infinite. A median that is not finite is left empty.
     """
     rows = []
     for (convention, k, eta), group in runs.groupby(["convention", "k", "eta"], sort=False):
@@ -71,15 +71,14 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
                 "largest_edge": group["edge"].max(),
             }
         )
-    whole = {"first_diverged_at": "Int64", "last_diverged_at": "Int64"}
-    return pd.DataFrame(rows).astype(whole)
+    return pd.DataFrame(rows).astype({"first_diverged_at": "Int64", "last_diverged_at": "Int64"})
 
 
 def compare_with_edge(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each convention of the loss, which minima are stable, and outcome.
+    """Return a row for each convention of the loss, kind of stable minima, and outcome.
 
-    `of` counts the runs with that convention and those minima, whatever their outcome. Step sizes are given as shares
-    of the largest at which any minimum is stable.
+    The column `of` is the number of runs with this convention and these minima, with any outcome. Step sizes are given
+    as shares of the largest one at which any minimum is stable.
     """
     runs = runs.assign(share=runs["eta"] / runs["largest_stable_step"])
     total = runs.groupby(["convention", "stable_minima"])["share"].transform("size")
@@ -93,23 +92,23 @@ def compare_with_edge(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def metrics(summary: pd.DataFrame) -> dict[str, Any]:
-    """Return the smallest loss with the convention and step sizes of the sheet, where it is, and the outcomes."""
-    sheet = summary[(summary["convention"] == "half") & summary["on_sheet"]]
-    outcomes = {name: int(sheet[name].sum()) for name in ("runs", *(name.replace(" ", "_") for name in OUTCOMES))}
-    if sheet["smallest_loss"].isna().all():
+    """Return the smallest loss for the convention and step sizes of the problem set, its setting, and the outcomes."""
+    assigned = summary[(summary["convention"] == "half") & summary["on_sheet"]]
+    outcomes = {name: int(assigned[name].sum()) for name in ("runs", *(name.replace(" ", "_") for name in OUTCOMES))}
+    if assigned["smallest_loss"].isna().all():
         return outcomes
-    (best,) = sheet.nsmallest(1, "smallest_loss").to_dict("records")
+    (best,) = assigned.nsmallest(1, "smallest_loss").to_dict("records")
     return {**{column: best[column] for column in ("smallest_loss", "k", "eta")}, **outcomes}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="tables with a row for each training, CSV")
+    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="tables with a row for each training run, CSV")
     parser.add_argument("--losses", type=Path, nargs="+", required=True, help="tables of loss curves, CSV")
-    parser.add_argument("--all-runs", type=Path, required=True, help="all trainings in one table, CSV")
+    parser.add_argument("--all-runs", type=Path, required=True, help="all training runs in one table, CSV")
     parser.add_argument("--all-losses", type=Path, required=True, help="all loss curves in one table, CSV")
-    parser.add_argument("--zero", type=Path, required=True, help="the table by step size from A = B = 0, CSV")
-    parser.add_argument("--summary", type=Path, required=True, help="the table by step size from A = 0, CSV")
-    parser.add_argument("--edge", type=Path, required=True, help="the table by which minima are stable, CSV")
+    parser.add_argument("--zero", type=Path, required=True, help="a row for each step size from A = B = 0, CSV")
+    parser.add_argument("--summary", type=Path, required=True, help="a row for each step size from A = 0, CSV")
+    parser.add_argument("--edge", type=Path, required=True, help="a row for each kind of stable minima, CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="the smallest loss and the outcomes, JSON")
     run(parser, main)
