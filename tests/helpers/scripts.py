@@ -11,17 +11,32 @@ import torch
 from tests.helpers.checkout import SCRIPTS
 
 
-def script(name: str, *options: object) -> tuple[int, str]:
-    """Run a script in this process, which has PyTorch loaded already; return its exit status and what it said."""
-    said, threads, log = io.StringIO(), torch.get_num_threads(), logging.getLogger("nngplab")
-    before = sys.argv, log.level, log.handlers[:]
-    sys.argv = [name, *map(str, options)]
+def run_script(name: str, *options: object, status: int = 0) -> str:
+    """Run a script in this process, which has imported PyTorch already, and return what it wrote to standard error.
+
+    Args:
+        name: the name of the script, without `.py`.
+        options: its command line; lists are taken apart.
+        status: the exit status that it must have.
+    """
+    output, threads, log = io.StringIO(), torch.get_num_threads(), logging.getLogger("nngplab")
+    before, ended = (sys.argv, log.level, log.handlers[:]), 0
+    sys.argv = [name, *(str(word) for option in options for word in (option if isinstance(option, list) else [option]))]
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(output):
             runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
-    except SystemExit as ended:
-        return int(ended.code or 0), said.getvalue()
+    except SystemExit as error:
+        ended = int(error.code or 0)
     finally:
         torch.set_num_threads(threads)
         sys.argv, log.level, log.handlers[:] = before
-    return 0, said.getvalue()
+    assert ended == status, output.getvalue()
+    return output.getvalue()
+
+
+def options_of(**values: object) -> list[object]:
+    """Return a command line: `--some-name value` for each argument, with all values of a list."""
+    words: list[object] = []
+    for name, value in values.items():
+        words += [f"--{name.replace('_', '-')}", *(value if isinstance(value, list) else [value])]
+    return words

@@ -16,13 +16,13 @@ import torch
 from torchvision import transforms
 
 from nngplab.datasets.cifar10 import FOLDER
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, standardise, channel_statistics, to_tensors
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, channel_statistics, standardise, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
 from nngplab.report.figures.images import plot_weights
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.cifar10_images import CLASSES, LABEL, write_images
-from tests.helpers.scripts import script
+from tests.helpers.scripts import run_script
 
 PARAMETERS = {
     "root_seed": 88,
@@ -54,8 +54,7 @@ def training_options(data: Path, folder: Path, loss: str = "mse", seed: int = 0,
 
 
 def train(data: Path, folder: Path, loss: str = "mse", seed: int = 0, **changes: object) -> None:
-    status, said = script("fc_net_train", *training_options(data, folder, loss, seed, **changes))
-    assert status == 0, said
+    run_script("fc_net_train", *training_options(data, folder, loss, seed, **changes))
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -171,9 +170,8 @@ class TestTraining:
         assert stepped.param_groups[0]["lr"] < 1e-5
 
     def test_more_images_than_there_are(self, data, tmp_path):
-        status, said = script("fc_net_train", *training_options(data, tmp_path, n_train=301))
-        assert status == 1
-        assert said == "error: fc_net.n_train is 301, but there are 300 training images: lower it, or null\n"
+        output = run_script("fc_net_train", *training_options(data, tmp_path, n_train=301), status=1)
+        assert output == "error: fc_net.n_train is 301, but there are 300 training images: lower it, or null\n"
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize(("outcome", "rate", "standardise"), [("diverged", 1e5, "true"), ("dead", 3.0, "false")])
@@ -181,11 +179,10 @@ class TestTraining:
         """Where no pixel is negative, one step can switch every unit off for every image."""
         plain = {"optimiser": "sgd", "schedule": "constant", "standardise": standardise, "learning_rate": rate}
         options = training_options(data, tmp_path, **plain)
-        status, said = script("fc_net_train", *options)
-        assert status == 1
+        output = run_script("fc_net_train", *options, status=1)
         line = f"error: fc_net: training 0 with mse ended {outcome} after epoch "
-        assert next(words for words in said.splitlines() if words.startswith("error")).startswith(line), said
-        assert said.endswith(f"lower fc_net.learning_rate, which is {rate}\n")
+        assert next(words for words in output.splitlines() if words.startswith("error")).startswith(line), output
+        assert output.endswith(f"lower fc_net.learning_rate, which is {rate}\n")
         assert results(tmp_path) == {}
         assert not list((tmp_path / "state").iterdir())
 
@@ -216,13 +213,11 @@ class TestKilled:
         """Interrupted by a full disk when the results are written, then started with another step size."""
         blocked = tmp_path / "mse_0.csv"
         blocked.mkdir()
-        status, _ = script("fc_net_train", *training_options(data, tmp_path, learning_rate=0.001))
-        assert status == 1
+        run_script("fc_net_train", *training_options(data, tmp_path, learning_rate=0.001), status=1)
         assert (tmp_path / "state/mse_0").exists()
         blocked.rmdir()
-        status, said = script("fc_net_train", *training_options(data, tmp_path))
-        assert status == 0
-        assert "belongs to a run with other settings: training starts again" in said
+        output = run_script("fc_net_train", *training_options(data, tmp_path))
+        assert "belongs to a run with other settings: training starts again" in output
         assert results(tmp_path) == {name: content for name, content in results(runs).items() if "mse_0" in name}
 
 
@@ -230,7 +225,7 @@ class TestKilled:
 def summarised(data, runs, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("summarised")
     names = [f"{loss}_{seed}" for loss in ("mse", "cross_entropy") for seed in range(2)]
-    status, said = script(
+    run_script(
         "fc_net_summary",
         *["--tables", *(runs / f"{name}.csv" for name in names)],
         *["--outputs", *(runs / f"{name}.npz" for name in names), "--counts", data / "counts.csv"],
@@ -239,7 +234,6 @@ def summarised(data, runs, tmp_path_factory) -> Path:
         *["--per-class", folder / "per_class.csv", "--confusion", folder / "confusion.csv"],
         *["--metrics", folder / "metrics.json"],
     )
-    assert status == 0, said
     return folder
 
 
@@ -380,7 +374,7 @@ class TestFigures:
     def test_the_script_draws_all_with_the_mark_of_the_stand_in(self, data, runs, summarised, tmp_path):
         for folder in (tmp_path / "one", tmp_path / "two"):
             losses = ("mse", "cross_entropy")
-            status, said = script(
+            run_script(
                 "fc_net_figures",
                 *["--folder", data / FOLDER, "--files", data / "files.csv", "--provenance", data / "provenance.json"],
                 *["--metrics", summarised / "metrics.csv", "--confusion", summarised / "confusion.csv", "--seed", 88],
@@ -390,6 +384,5 @@ class TestFigures:
                 *["--first-layers", *(folder / f"first_{loss}.png" for loss in losses)],
                 *["--predictions", *(folder / f"predictions_{loss}.png" for loss in losses)],
             )
-            assert status == 0, said
         assert len(results(tmp_path / "one")) == 6
         assert results(tmp_path / "one") == results(tmp_path / "two")

@@ -1,9 +1,6 @@
 """Problem 12: networks with a random first layer, against one net at a time and against their limit."""
 
 import json
-import os
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +17,7 @@ from nngplab.kernels.tabulated import dual_by_quadrature
 from nngplab.networks.random_features import draw_batches, hidden_features, minimum_norm_fit, random_feature_errors
 from nngplab.pipeline.seeds import generator
 from nngplab.regression.estimator import KernelRegression
-from tests.helpers.checkout import SCRIPTS
+from tests.helpers.scripts import run_script
 
 DATA = sine_target(10, 8, 60, seed=4)
 
@@ -125,30 +122,23 @@ def data(tmp_path_factory) -> Path:
     return path
 
 
-def script(name: str, *options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, SCRIPTS / f"{name}.py", *options]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=os.environ)
-
-
 def shard(data: Path, folder: Path, k: int, first=0, last=5, activation="relu") -> Path:
     output = folder / f"{activation}_k{k}_draws{first}-{last}.csv"
-    ended = script(
+    run_script(
         "width_sweep_fit",
         *["--data", data, "--activation", activation, "--width", k, "--first", first, "--last", last],
         *["--seed", 88, "--output", output],
     )
-    assert ended.returncode == 0, ended.stderr
     return output
 
 
 def summarise(data: Path, folder: Path, shards: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table of all errors, and that with a row for each width."""
-    ended = script(
+    run_script(
         "width_sweep_summary",
         *["--shards", *shards, "--widths", 1, 5, 40, "--data", data, "--test-mse", folder / "errors.csv"],
         *["--output", folder / "summary.csv", "--metrics", folder / "metrics.json"],
     )
-    assert ended.returncode == 0, ended.stderr
     return read(folder / "errors.csv"), read(folder / "summary.csv")
 
 
@@ -179,14 +169,14 @@ class TestFit:
         assert row["test_mse"] == pytest.approx(expected, rel=1e-9)
 
     def test_an_unknown_activation_is_one_line(self, data, tmp_path):
-        ended = script(
+        output = run_script(
             "width_sweep_fit",
             *["--data", data, "--activation", "swisch", "--width", 1, "--first", 0, "--last", 1, "--seed", 1],
             *["--output", tmp_path / "a.csv"],
+            status=1,
         )
-        assert ended.returncode == 1
-        assert ended.stderr.startswith("error: unknown activation 'swisch': choose one of identity, relu")
-        assert ended.stderr.count("\n") == 1
+        assert output.startswith("error: unknown activation 'swisch': choose one of identity, relu")
+        assert output.count("\n") == 1
 
     @pytest.mark.parametrize("k", [5, 40, 300])
     def test_a_draw_does_not_depend_on_the_others_of_its_job(self, data, tmp_path, k):
