@@ -1,4 +1,4 @@
-"""Solve Problem 11 with each kernel, on the headline data and on repeats of it, and with the misprint of the problem set."""
+"""Solve Problem 11 with each kernel, on the headline data and on repeats of it, and with its misprint."""
 
 import argparse
 import logging

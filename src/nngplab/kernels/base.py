@@ -25,14 +25,14 @@ class Rows:
         parts: the same samples as the terms of a sum or product take them.
     """
 
-    values: Array
-    scales: Array | None = None
-    variances: Array | None = None
+    values: Any
+    scales: Any = None
+    variances: Any = None
     parts: tuple["Rows", ...] = ()
 
     def __getitem__(self, part: slice) -> "Rows":
-        arrays = (None if array is None else array[part] for array in (self.scales, self.variances))
-        return Rows(self.values[part], *arrays, tuple(rows[part] for rows in self.parts))
+        scales, variances = (None if array is None else array[part] for array in (self.scales, self.variances))
+        return Rows(self.values[part], scales, variances, tuple(rows[part] for rows in self.parts))
 
     def __len__(self) -> int:
         return len(self.values)

@@ -169,9 +169,16 @@ def exponential(C: float = 1.0) -> Dual:
         InputError: if C is not finite.
     """
     _check_finite("exponential: C", C)
-    parts = (partial(part, C=C) for part in (_exponential_moment, _exponential_derivative))
     exponent = r"\xi - 1" if C == 1 else rf"{C * C:g} (\xi - 1)"
-    return Dual("exponential", partial(_exponential, C=C), 1.0, *parts, formula=f"e^{{{exponent}}}", colour="#ca9161")
+    return Dual(
+        "exponential",
+        partial(_exponential, C=C),
+        1.0,
+        partial(_exponential_moment, C=C),
+        partial(_exponential_derivative, C=C),
+        formula=f"e^{{{exponent}}}",
+        colour="#ca9161",
+    )
 
 
 def _gaussian(x: Array) -> Array:

@@ -4,6 +4,7 @@ Each is an object with its parameters. `as_kernel` resolves the short names.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -177,8 +178,10 @@ class Laplace(Kernel):
             return super().tile(A, B, out, offset)
         # From differences, since little is left of products where samples are close.
         D = namespace(A.values).cdist(A.values, B.values, compute_mode="donot_use_mm_for_euclid_dist")
-        K: Array = D.mul_(-self._rate()).exp_()
-        return K if out is None else out.copy_(K)  # type: ignore[attr-defined]
+        K: Any = D.mul_(-self._rate()).exp_()
+        if out is not None:
+            out[:] = K
+        return K if out is None else out
 
     def _rate(self) -> float:
         if not 0 < self.bandwidth < np.inf:

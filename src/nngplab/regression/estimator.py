@@ -159,14 +159,14 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise InputError(f"the ridge is {self.ridge!r}: it must be a finite number, 0 or above")
         kernel, gpu = as_kernel(self.kernel), gpu_of(self.device)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
-        dtype = PRECISIONS[self.precision]
+        dtype, (n, d) = PRECISIONS[self.precision], X.shape
         self.X_fit_ = X
         if gpu is None:
-            memory.check_memory(*X.shape, self.precision, self.loo, X.dtype.itemsize)
+            memory.check_memory(n, d, self.precision, self.loo, X.dtype.itemsize)
         else:
             from nngplab.regression.gpu import GpuLinearSystem, check_memory
 
-            check_memory(*X.shape, dtype, gpu)
+            check_memory(n, d, dtype, gpu)
         rows = kernel.rows(X.astype(dtype, copy=False))
         targets = y.astype(np.float64, copy=False).reshape(len(y), -1)
         if gpu is None:
