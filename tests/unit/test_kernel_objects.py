@@ -52,8 +52,9 @@ def test_the_gram_matrix_is_symmetric_positive_semi_definite_and_has_this_diagon
     close(K, K.T)
     assert np.linalg.eigvalsh(K)[0] >= -1e-10 * np.abs(K).max()
     close(kernel.diag(X), np.diagonal(K))
-    # Without knowing that rows are the same, a cosine of 1 is off by rounding, and arccos by the root of that.
-    np.testing.assert_allclose(kernel(X, X.copy()), K, rtol=0, atol=1e-7 * np.abs(K).max())
+    # On the diagonal, where the rows are not known to be the same, a cosine of 1 is off by rounding. The step makes an
+    # error of its root of this.
+    close(np.tril(kernel(X, X.copy()), -1), np.tril(K, -1))
 
 
 @given(kernels, st.integers(0, 11), st.integers(1, 12), st.integers(0, 7), st.integers(1, 8))
