@@ -16,7 +16,7 @@ import pytest
 import requests
 from PIL import Image
 
-from nngplab.report import visdom as live
+from nngplab.report import visdom
 from nngplab.report.visdom import ENVIRONMENT, MAGNIFICATION, show
 from tests.helpers.checkout import ROOT
 
@@ -111,12 +111,12 @@ class TestRealServer:
     def test_no_server_costs_one_warning(self, port, caplog):
         show({"one": picture(1)}, LOCAL, port)
         (line,) = warnings(caplog)
-        assert line.startswith(f"the pictures are not shown in visdom at {LOCAL}:{port}: ")
+        assert line.startswith(f"no images are shown in visdom at {LOCAL}:{port}: ")
         assert line.endswith("(ConnectionError)")
         assert "\n" not in line
 
     def test_a_server_that_is_silent_costs_one_warning(self, port, caplog, monkeypatch):
-        monkeypatch.setattr(live, "PATIENCE", 0.2)
+        monkeypatch.setattr(visdom, "TIMEOUT", 0.2)
         with socket.create_server(("127.0.0.1", port)):
             show({"one": picture(1)}, LOCAL, port)
         (line,) = warnings(caplog)
@@ -144,7 +144,7 @@ def listening(port: int) -> bool:
 def test_without_visdom_one_warning_says_what_to_install(caplog, monkeypatch, port):
     monkeypatch.setitem(sys.modules, "visdom", None)
     show({"one": picture(1)}, LOCAL, port)
-    assert warnings(caplog) == ["the pictures are not shown in visdom: it is not installed (make visdom)"]
+    assert warnings(caplog) == ["no images are shown in visdom: it is not installed; run `make visdom`"]
 
 
 class TestPins:

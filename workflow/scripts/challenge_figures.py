@@ -1,4 +1,4 @@
-"""Draw the models of Problem 13 beside each other, and how the kernels depend on the ridge."""
+"""Draw the scores of the models of Problem 13, and those of the kernels against the ridge."""
 
 import argparse
 import json
@@ -25,7 +25,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--benchmark", type=Path, required=True, help="errors of the selected models, CSV")
     parser.add_argument("--validation", type=Path, required=True, help="errors of all candidates, CSV")
-    parser.add_argument("--records", type=Path, nargs="+", required=True, help="what each data set is, JSON")
-    parser.add_argument("--benchmark-figure", type=Path, required=True, help="the models, SVG or PNG")
-    parser.add_argument("--ridges", type=Path, required=True, help="the kernels against the ridge, SVG or PNG")
+    parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the data sets, JSON")
+    parser.add_argument("--benchmark-figure", type=Path, required=True, help="the scores of the models, SVG or PNG")
+    parser.add_argument(
+        "--ridges", type=Path, required=True, help="the scores of the kernels against the ridge, SVG or PNG"
+    )
     run(parser, main)

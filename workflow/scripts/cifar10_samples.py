@@ -1,4 +1,4 @@
-"""Show sample images with their class names, read through torchvision and a DataLoader."""
+"""Draw sample images with their class names, read through torchvision and a DataLoader."""
 
 import argparse
 import json
@@ -35,7 +35,7 @@ if __name__ == "__main__":
     parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
     parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--split", choices=("train", "test"), required=True)
-    parser.add_argument("--images", type=int, required=True, help="how many")
-    parser.add_argument("--seed", type=int, required=True, help="of the choice")
-    parser.add_argument("--output", type=Path, required=True, help="PNG")
+    parser.add_argument("--images", type=int, required=True, help="the number of images")
+    parser.add_argument("--seed", type=int, required=True, help="root seed of the random choice")
+    parser.add_argument("--output", type=Path, required=True, help="the figure, PNG")
     run(parser, main)

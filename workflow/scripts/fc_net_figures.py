@@ -1,4 +1,4 @@
-"""Draw the networks of Problem 2b: how they learn, what they confuse, their first layers, some of their predictions."""
+"""Draw learning curves, confusion matrices, first-layer weights and predictions of the networks of Problem 2b."""
 
 import argparse
 import json
@@ -18,7 +18,8 @@ from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
 from nngplab.report.figures.images import plot_image_grid, plot_weights
 from nngplab.report.figures.style import save
 
-SHOWN = 10  # right predictions, and as many wrong ones
+# The number of correct predictions that are shown, and of wrong ones.
+SHOWN = 10
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -36,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def first_layer(path: Path) -> npt.NDArray[np.float32]:
-    """Return the rows of B as images (k, 3, 32, 32), those first that weigh most in the outputs."""
+    """Return the rows of B as images (k, 3, 32, 32), those with the largest weights in the outputs first."""
     weights = torch.load(path, weights_only=True)["network"]
     B, A = weights["first.weight"], weights["last.weight"]
     order = (B.norm(dim=1) * A.norm(dim=0)).argsort(descending=True, stable=True)
@@ -45,7 +46,7 @@ def first_layer(path: Path) -> npt.NDArray[np.float32]:
 
 
 def predictions(path: Path, images: npt.NDArray[np.uint8], classes: list[str], seed: int) -> Figure:
-    """Return test images drawn at random, first ones that the network classifies rightly, then others."""
+    """Draw random test images: first some that the network classifies correctly, then some that it does not."""
     with np.load(path) as file:
         labels, predicted, loss = file["labels"], file["outputs"].argmax(axis=1), str(file["loss"])
     random = generator(seed, "fc_net_figures", loss)
@@ -66,11 +67,13 @@ if __name__ == "__main__":
     parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--metrics", type=Path, required=True, help="errors and accuracy after each epoch, CSV")
     parser.add_argument("--confusion", type=Path, required=True, help="a row for each loss and pair of classes, CSV")
-    parser.add_argument("--models", type=Path, nargs="+", required=True, help="weights of a network of each loss")
+    parser.add_argument(
+        "--models", type=Path, nargs="+", required=True, help="weights of one network for each loss, PT"
+    )
     parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs of the same networks, NPZ")
-    parser.add_argument("--seed", type=int, required=True, help="of the choice of images")
+    parser.add_argument("--seed", type=int, required=True, help="root seed of the random choice of images")
     parser.add_argument("--learning-curves", type=Path, required=True, help="SVG")
     parser.add_argument("--confusion-matrix", type=Path, required=True, help="SVG")
-    parser.add_argument("--first-layers", type=Path, nargs="+", required=True, help="PNG, one a network")
-    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="PNG, one a network")
+    parser.add_argument("--first-layers", type=Path, nargs="+", required=True, help="PNG, one for each network")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="PNG, one for each network")
     run(parser, main)

@@ -1,4 +1,4 @@
-"""Draw the test errors of Problem 11: each kernel over the repeats."""
+"""Draw the test MSE of each kernel of Problem 11 over the repeats."""
 
 import argparse
 from pathlib import Path

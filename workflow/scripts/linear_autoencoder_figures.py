@@ -23,5 +23,7 @@ if __name__ == "__main__":
     parser.add_argument("--losses", type=Path, required=True, help="the table of loss curves, CSV")
     parser.add_argument("--width", type=int, required=True, metavar="K", help="width of the networks in the figures")
     parser.add_argument("--losses-figure", type=Path, required=True, help="the loss curves, SVG or PNG")
-    parser.add_argument("--step-sizes-figure", type=Path, required=True, help="the final losses against the step size, SVG or PNG")
+    parser.add_argument(
+        "--step-sizes-figure", type=Path, required=True, help="the final losses against the step size, SVG or PNG"
+    )
     run(parser, main)

@@ -1,4 +1,4 @@
-"""Draw test error against width for Problem 12."""
+"""Draw the test MSE against the width for Problem 12."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pictures shown live in a visdom server, as the sheet suggests for Problem 4; visdom is optional."""
+"""Show images in a visdom server, as the problem set suggests for Problem 4; visdom is an optional dependency."""
 
 import logging
 
@@ -8,53 +8,53 @@ import requests
 
 log = logging.getLogger("nngplab.report.visdom")
 
-# The name of a picture -> the name of a row -> its images (n, 3, h, w); all rows of a picture of equal length.
-Pictures = dict[str, dict[str, npt.NDArray[np.uint8]]]
+# Title of a window -> label of a row -> its images (n, 3, h, w). All rows of a window have the same n.
+Windows = dict[str, dict[str, npt.NDArray[np.uint8]]]
 
-# Environment of the server in which the pictures stand.
+# The visdom environment of the windows.
 ENVIRONMENT = "nngp-lab"
-# Each pixel is shown as a square of this many.
+# The side of the square that shows a pixel.
 MAGNIFICATION = 4
-# Seconds to wait for an answer of the server.
-PATIENCE = 10
+# Seconds to wait for a reply of the server.
+TIMEOUT = 10
 
 
-def show(pictures: Pictures, server: str, port: int) -> None:
-    """Send pictures to a visdom server, each into the window of its name, which it replaces.
+def show(windows: Windows, server: str, port: int) -> None:
+    """Show images in windows of a visdom server. A window replaces an earlier one of the same title.
 
-    Whatever goes wrong with visdom or its server costs one warning in the log, and nothing else.
+    If visdom is not installed or fails, log one warning and do not raise an error.
 
     Args:
-        pictures: what to show.
-        server: as http://localhost.
-        port: its port.
+        windows: the images of each window.
+        server: the address, for example http://localhost.
+        port: the port of the server.
     """
     try:
-        _send(pictures, server, port)
+        _send(windows, server, port)
     except ImportError:
-        log.warning("the pictures are not shown in visdom: it is not installed (make visdom)")
+        log.warning("no images are shown in visdom: it is not installed; run `make visdom`")
     except Exception as error:
         cause = type(error.__context__ or error).__name__
-        log.warning("the pictures are not shown in visdom at %s:%d: %s (%s)", server, port, error, cause)
+        log.warning("no images are shown in visdom at %s:%d: %s (%s)", server, port, error, cause)
     else:
-        log.info("%d pictures are shown in visdom at %s:%d, environment %s", len(pictures), server, port, ENVIRONMENT)
+        log.info("%d windows are shown in visdom at %s:%d, environment %s", len(windows), server, port, ENVIRONMENT)
 
 
-def _send(pictures: Pictures, server: str, port: int) -> None:
+def _send(windows: Windows, server: str, port: int) -> None:
     import visdom
 
     class Client(visdom.Visdom):
-        """A client that does not wait for ever for a silent server, nor take a refusal for a yes."""
+        """A client with a timeout that raises an error if the server replies with an HTTP error."""
 
         def _handle_post(self, url: str, data: str | None = None) -> str:
-            reply = requests.post(url, data=data, timeout=PATIENCE)
+            reply = requests.post(url, data=data, timeout=TIMEOUT)
             reply.raise_for_status()
             return str(reply.text)
 
-    # It warns that without a socket the server cannot call back.
+    # visdom warns that without a socket the server cannot send events, which are not used.
     logging.getLogger("visdom").setLevel(logging.ERROR)
     client = Client(server=server, port=port, env=ENVIRONMENT, raise_exceptions=True, use_incoming_socket=False)
-    for name, rows in pictures.items():
+    for title, rows in windows.items():
         images = np.concatenate(list(rows.values())).repeat(MAGNIFICATION, axis=2).repeat(MAGNIFICATION, axis=3)
-        words = {"title": name, "caption": "rows: " + ", ".join(rows)}
-        client.images(images, nrow=len(images) // len(rows), win=name, opts=words)
+        options = {"title": title, "caption": "rows: " + ", ".join(rows)}
+        client.images(images, nrow=len(images) // len(rows), win=title, opts=options)
