@@ -11,7 +11,7 @@ import pytest
 from nngplab.report.mathematics import latex, markdown, markdown_line
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
-from nngplab.theory.derivations import steps
+from nngplab.theory.derivations import split_at_equations
 from nngplab.theory.pages import PAGES
 from tests.helpers.checkout import ROOT
 from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
@@ -102,9 +102,9 @@ class TestSideBySide:
     def test_each_equation_has_its_own_check(self, folder):
         first, second = proofs(render(folder))
         assert "(1.1) ✓ holds (sympy): error 0 " in words(first)
-        assert "✓ refused, a false variant: error 0.25 " in words(first)
+        assert "✓ rejected, a false variant: error 0.25 " in words(first)
         assert "(8.10) ✓ holds (mpmath, 30 digits): error 3.4 × 10⁻⁴², at most 1 × 10⁻³⁰ " in words(second)
-        assert "✓ refused, a false variant: error ∞, the shapes differ " in words(second)
+        assert "✓ rejected, a false variant: error ∞, the shapes differ " in words(second)
 
     def test_the_equation_the_false_variant_and_the_text_are_there(self, folder):
         first, second = proofs(render(folder))
@@ -118,7 +118,7 @@ class TestSideBySide:
     def test_the_answer_counts(self, folder):
         section = sentences(render(folder), "theory")
         assert "Each of the 2 numbered equations holds." in section
-        assert "refused all 2." in section
+        assert "rejected all 2." in section
         assert "by mpmath, to 30 digits" in section
 
     def test_a_failure_would_show(self, folder):
@@ -126,9 +126,9 @@ class TestSideBySide:
         page = render(folder)
         section = sentences(page, "theory")
         assert "Not each of the 2 numbered equations holds." in section
-        assert "The checks refused 1 of them." in section
+        assert "The checks rejected 1 of them." in section
         assert "✗ does not hold" in proofs(page)[1]
-        assert "✗ not refused" in proofs(page)[1]
+        assert "✗ not rejected" in proofs(page)[1]
         assert "✗" not in proofs(page)[0]
 
     def test_misprints(self, folder):
@@ -171,7 +171,7 @@ class TestPage:
 class TestMathematics:
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
     def test_every_formula_of_the_pages_becomes_mathml(self, page):
-        parts = steps((ROOT / f"docs/theory/{page.name}.md").read_text())
+        parts = split_at_equations((ROOT / f"docs/theory/{page.name}.md").read_text())
         rendered = [markdown(step["text"]) for step in parts]
         rendered += [latex(step["latex"], display=True) for step in parts if step["latex"]]
         rendered += [latex(identity.false_statement) for identity in page.identities]

@@ -509,8 +509,8 @@ class TestScripts:
         words = sentences(TestReport.page(tmp_path / "results"), "attractors")
         assert "On 1 image: dead after" in words
         assert "On 2 images: diverged after" in words
-        assert "What follows shows networks that did not fit their images." in words
-        assert "no attractors" in words
+        assert "The results below are those of networks that did not fit their images." in words
+        assert "are not attractors" in words
 
     def test_stand_in_figures_carry_the_mark(self, home):
         assert "STAND-IN IMAGES, NOT CIFAR-10" in (home / "results/attractors/basins.svg").read_text()
@@ -523,7 +523,7 @@ class TestScripts:
             port = free.getsockname()[1]
         ended = done(draw(data, folder, home, "--visdom", "http://127.0.0.1", port))
         (line,) = ended.stderr.splitlines()
-        assert line.startswith("the pictures are not shown in visdom")
+        assert line.startswith("no images are shown in visdom")
         for name in ("by_n_images/outputs_1.png", "by_n_images/outputs_2.png", "iterates.png", "noisy.png"):
             assert (folder / name).read_bytes() == (home / "results/attractors" / name).read_bytes()
 
@@ -596,10 +596,10 @@ class TestReport:
         words = self.words(results)
         assert "On 1 image: trained, to a mean squared error of" in words
         assert "On 2 images: trained, to a mean squared error of" in words
-        assert "Here no first attempt failed." in words
+        assert "No first attempt failed." in words
         assert "(0.001, tried on 1 image) makes the network dead" in words
         assert "Zeros come out as zeros" in words
-        assert "How does the output look when a test image goes in? It looks as" in words
+        assert "What does the output look like when the input is a test image? The test image comes out as" in words
         assert "Of 10 test images, after 1 iteration:" in words
 
     def test_no_number_is_typed_in(self, results):
@@ -626,29 +626,29 @@ class TestReport:
         assert "that did not fit" not in self.words(results)
         self.change(results, "attempts", "purpose == 'fit' and n_images == 2", outcome=outcome)
         assert words in self.words(results)
-        assert "What follows shows a network that did not fit its images." in self.words(results)
+        assert "The results below are those of a network that did not fit its images." in self.words(results)
 
     def test_failed_attempts_are_told(self, results):
         path = results / "attractors/attempts.csv"
         table = pd.read_csv(path)
         pd.concat([table.head(1).assign(outcome="dead", step_size=1.0), table]).to_csv(path, index=False)
-        assert "Here no first attempt failed." not in self.words(results)
+        assert "No first attempt failed." not in self.words(results)
         assert "The table shows which attempts failed." in self.words(results)
         assert "On 1 image: trained" in self.words(results)
 
     def test_a_step_size_of_ones_own(self, results):
         self.change(results, "attempts", "seed == 88", rule="given")
         words = self.words(results)
-        assert "The step size. It was given in the configuration." in words
+        assert "The step size. It is set in the configuration." in words
         assert "three quarters" not in words
 
     def test_what_a_test_image_looks_like(self, results):
         after_one = "n_images == 2 and input == 'test' and iterations == 1"
         for cosine, words in (
-            (0.999, "It looks as a training image or a mixture of them."),
-            (0.95, "It looks as a training image or a mixture of them under some noise."),
-            (0.8, "It looks closer to the training images than it went in, but far from them."),
-            (0.1, "It looks no closer to the training images than it went in."),
+            (0.999, "The test image comes out as a training image or a mixture of them."),
+            (0.95, "The test image comes out as a training image or a mixture of them with some noise."),
+            (0.8, "The test image comes out closer to the training images than the input, but far from them."),
+            (0.1, "The test image comes out no closer to the training images than the input."),
         ):
             self.change(results, "summary", after_one, median_span_cosine=cosine)
             self.change(
@@ -671,17 +671,17 @@ class TestReport:
 
     def test_noise_that_does_not_go_away(self, results):
         self.change(results, "noisy", "n_images == 2", cosine=0.999)
-        assert "Each noisy image stays at its training image" in self.words(results)
+        assert "Every noisy image stays at its training image" in self.words(results)
         self.change(results, "noisy", "n_images == 2 and image == 2", cosine=0.5)
-        assert "Not each noisy image stays at its training image" in self.words(results)
+        assert "Not every noisy image stays at its training image" in self.words(results)
         self.change(results, "noisy", "n_images == 2 and iterations == 10", noise_left=3.0)
         assert "300% and 300% after 10 iterations" in self.words(results)
-        assert "What iterating does not take away" not in self.words(results)
+        assert "The part of the noise along the training images" not in self.words(results)
 
     def test_images_that_do_not_attract(self, results):
         self.change(results, "jacobian", "rank == 1", alignment=0.999)
         assert "All training images are attractors" in self.words(results)
         self.change(results, "jacobian", "rank == 2 and n_images == 2 and image == 1", modulus=1.5)
-        assert "1 of 3 training images are no attractors" in self.words(results)
+        assert "1 of 3 training images are not attractors" in self.words(results)
         self.change(results, "jacobian", "rank == 1 and n_images == 1", alignment=0.5)
-        assert "2 of 3 training images are no attractors" in self.words(results)
+        assert "2 of 3 training images are not attractors" in self.words(results)
