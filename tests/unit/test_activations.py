@@ -1,23 +1,12 @@
-"""Activations by name, and the page on adding one's own: its lines are run as they stand."""
-
-import re
-import subprocess
-import sys
+"""Activations by name."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from nngplab.errors import InputError
 from nngplab.kernels.activations import activation, check_activation, dual_named
 from nngplab.kernels.duals import DUALS
 from nngplab.kernels.tabulated import dual_by_quadrature
-from tests.helpers.checkout import ROOT
-
-PAGE = (ROOT / "docs/activations.md").read_text()
-FUNCTION, LIBRARY = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
-(LINE,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
-STAGES = ("kernel_regression", "width_sweep")
 
 
 def test_a_name_is_a_closed_form_or_an_added_function():
@@ -43,48 +32,3 @@ def test_a_name_that_is_taken(name):
     function.__name__ = name
     with pytest.raises(InputError, match=f"there is an activation {name} already"):
         activation(function)
-
-
-def test_the_page_names_the_closed_forms():
-    named = set(re.findall(r"`(\w+)`", PAGE.partition("## Activations with a closed form")[2].partition("##")[0]))
-    assert set(DUALS) - {"identity", "relu", "sine", "erf"} <= named
-
-
-def test_the_library_on_the_page_runs(tmp_path):
-    subprocess.run([sys.executable, "-W", "error", "-c", LIBRARY], check=True, cwd=tmp_path)
-
-
-def test_five_lines_take_an_activation_through_problems_11_and_12(run, checkout, monkeypatch):
-    # As in the checkout that a user installed.
-    monkeypatch.setenv("PYTHONPATH", str(checkout / "src"))
-    assert len((FUNCTION + LINE).strip().splitlines()) == 5
-    with (checkout / "src/nngplab/kernels/activations.py").open("a") as module:
-        module.write(f"\n\n{FUNCTION}")
-    config = checkout / "config/config.yaml"
-    config.write_text(config.read_text().replace("extra_activations: []\n", LINE))
-    ended = run(checkout, "snakemake", "--cores", "2", "--configfile", "config/tiny.yaml", "--", *STAGES)
-    assert ended.returncode == 0, ended.stdout
-
-    results = checkout / "results"
-    kernels = pd.read_csv(results / "kernel_regression/summary.csv")
-    assert list(kernels["kernel"]) == ["relu", "sine", "erf", "laplace", "swish", "linear", "zero"]
-    widths = pd.read_csv(results / "width_sweep/summary.csv").groupby("activation", sort=False)
-    limits = widths["nngp_test_mse"].unique()
-    assert list(limits.index) == ["relu", "swish"]
-    # The same data, hence the same kernel, in both problems.
-    assert limits["swish"] == kernels.set_index("kernel").loc[["swish"], "headline_test_mse"].to_list()
-    for name in ("kernel_regression/repeats.svg", "width_sweep/curve.svg"):
-        assert "swish" in (results / name).read_text()
-
-    ended = run(checkout, "snakemake", "--dry-run", "--cores", "2", "--configfile", "config/tiny.yaml", "--", *STAGES)
-    assert "Nothing to be done" in ended.stdout
-
-
-def test_an_unknown_activation_stops_the_run_before_any_job(run, checkout):
-    config = checkout / "config/config.yaml"
-    config.write_text(config.read_text().replace("extra_activations: []", "extra_activations: [swisch]"))
-    ended = run(checkout, "snakemake", "--cores", "1", "--", "width_sweep")
-    assert ended.returncode != 0
-    assert "unknown activation 'swisch': choose one of identity, relu" in ended.stdout
-    assert "Traceback" not in ended.stdout
-    assert not (checkout / "results").exists()

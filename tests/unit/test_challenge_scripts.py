@@ -1,0 +1,355 @@
+"""Problem 13: the scripts on small data, from the samples to the submission."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nngplab.datasets.challenge import COURSE_SHAPES, draw_stand_in
+from nngplab.datasets.cifar10 import FOLDER
+from nngplab.problems import challenge
+from nngplab.regression import memory, singular
+from tests.helpers.checkout import ROOT
+from tests.helpers.cifar10_images import write_images
+from tests.helpers.scripts import run_script
+
+NETWORK = {"k": 12, "depth": 2, "weight_decay": 0.0, "learning_rate": 0.01, "batch_size": 16, "epochs": 6}
+SIZES = {"train": 80, "val": 40, "test": 50}
+ALONG = {"direction_L": 1.0, "direction_ridge": 0.01}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return write_images(tmp_path_factory.mktemp("data"))
+
+
+def course(folder: Path, n_train: object = None, source: Path | None = None, status: int = 0) -> str:
+    options = ["--folder", source or folder / "none", "--seed", 88, *(["--n-train", n_train] if n_train else [])]
+    options += ["--selection", folder / "selection.npz", "--test", folder / "test.npz"]
+    return run_script("challenge_course_data", *options, "--record", folder / "course.json", status=status)
+
+
+class TestCourseData:
+    def test_the_files_of_the_course(self, tmp_path):
+        arrays = {}
+        for split, n in SIZES.items():
+            arrays[f"X_{split}"] = np.random.default_rng(n).normal(size=(n, 4))
+            arrays[f"y_{split}"] = arrays[f"X_{split}"][:, 0]
+        for name, array in arrays.items():
+            np.savetxt(tmp_path / f"{name}.csv", array, delimiter=",", fmt="%.17g")
+        assert course(tmp_path, 70, source=tmp_path) == ""
+        selection = challenge.read_selection(tmp_path / "selection.npz")
+        np.testing.assert_array_equal(selection.train.X, arrays["X_train"][:70])
+        np.testing.assert_array_equal(selection.val.y, arrays["y_val"][:, np.newaxis])
+        test = challenge.read_test(tmp_path / "test.npz", tmp_path / "selection.npz")
+        np.testing.assert_array_equal(test.X, arrays["X_test"])
+        record = json.loads((tmp_path / "course.json").read_text())
+        assert (record["stand_in"], record["direction"], record["label"]) == (False, None, "the course's data")
+        assert (record["n_train"], record["n_val"], record["n_test"], record["d"]) == (70, 40, 50, 4)
+        assert len(record["files"]) == 6
+
+    def test_without_files_the_stand_in_is_named(self, tmp_path):
+        assert course(tmp_path) == ""
+        record = json.loads((tmp_path / "course.json").read_text())
+        assert record["stand_in"]
+        assert record["label"] == "STAND-IN DATA, NOT THE COURSE'S"
+        drawn, direction = draw_stand_in(88)
+        assert record["direction"] == direction.tolist()
+        selection = challenge.read_selection(tmp_path / "selection.npz")
+        assert selection.train.X.shape == COURSE_SHAPES["train"]
+        np.testing.assert_array_equal(selection.train.X, drawn.X_train)
+
+    def test_the_file_for_selection_holds_no_test_samples(self, tmp_path):
+        course(tmp_path, 100)
+        with np.load(tmp_path / "selection.npz") as file:
+            assert not [name for name in file.files if "test" in name]
+            rows = {row.tobytes() for name in ("X_train", "X_val") for row in file[name]}
+        with np.load(tmp_path / "test.npz") as file:
+            assert set(file.files) == {"X_test", "y_test"}
+            assert not rows & {row.tobytes() for row in file["X_test"]}
+
+    def test_some_of_the_six_are_one_line(self, tmp_path):
+        (tmp_path / "X_train.csv").write_text("1,2\n")
+        output = course(tmp_path, source=tmp_path, status=1)
+        assert output.startswith("error: ")
+        assert "lacks y_train.csv" in output
+        assert output.count("\n") == 1
+
+    def test_too_many_rows_asked_for_are_one_line(self, tmp_path):
+        line = "error: challenge.course_train is 6,000, but there are 5,000 training rows: lower it, or null\n"
+        assert course(tmp_path, 6000, status=1) == line
+
+
+def cifar10(data: Path, folder: Path, n_train: object, n_val: int, status: int = 0) -> str:
+    options = ["--folder", data / FOLDER, "--files", data / "files.csv", "--provenance", data / "provenance.json"]
+    options += [*(["--n-train", n_train] if n_train else []), "--n-val", n_val, "--seed", 88]
+    options += ["--selection", folder / "selection.npz", "--test", folder / "test.npz"]
+    return run_script("challenge_cifar10_data", *options, "--record", folder / "cifar10.json", status=status)
+
+
+class TestCifar10Data:
+    def test_a_split_of_the_training_images_alone(self, data, tmp_path):
+        assert cifar10(data, tmp_path, 200, 50) == ""
+        with np.load(tmp_path / "selection.npz") as file:
+            train, val = ({image.tobytes() for image in file[name]} for name in ("X_train", "X_val"))
+        with np.load(tmp_path / "test.npz") as file:
+            test = {image.tobytes() for image in file["X_test"]}
+        assert (len(train), len(val), len(test)) == (200, 50, 60)
+        assert not train & val
+        assert not (train | val) & test
+
+    def test_null_takes_all_but_those_for_validation(self, data, tmp_path):
+        cifar10(data, tmp_path, None, 50)
+        assert len(challenge.read_selection(tmp_path / "selection.npz").train.X) == 250
+
+    def test_each_channel_is_standardised_by_the_training_part(self, data, tmp_path):
+        cifar10(data, tmp_path, 200, 50)
+        train = challenge.read_selection(tmp_path / "selection.npz").train
+        channels = train.X.reshape(200, 3, 1024)
+        np.testing.assert_allclose(channels.mean(axis=(0, 2)), 0, atol=1e-5)
+        np.testing.assert_allclose(channels.std(axis=(0, 2)), 1, atol=1e-5)
+        assert train.classes
+        np.testing.assert_array_equal(train.y.sum(axis=1), 1)
+
+    def test_too_many_images_asked_for_are_one_line(self, data, tmp_path):
+        output = cifar10(data, tmp_path, 280, 50, status=1)
+        assert "ask for 280 + 50 images, but there are 300 training images: lower one of them\n" in output
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """The results of all scripts on small data of one direction: the path of each result is its name."""
+    folder = tmp_path_factory.mktemp("results")
+    random = np.random.default_rng(0)
+    arrays = {f"X_{split}": random.normal(size=(n, 4)) for split, n in SIZES.items()}
+    arrays |= {f"y_{split}": np.sin(arrays[f"X_{split}"] @ [0.8, 0.6, 0, 0]) for split in SIZES}
+    selection = {name: array for name, array in arrays.items() if "test" not in name}
+    np.savez(folder / "selection.npz", **selection, shift=np.zeros(4), scale=np.ones(4), classes=0)
+    np.savez(folder / "test.npz", X_test=arrays["X_test"], y_test=arrays["y_test"])
+    record = {"label": "small data", "stand_in": True, "direction": [-0.8, -0.6, 0, 0], "score": "r2"}
+    (folder / "course.json").write_text(json.dumps(record | {"n_train": 80, "n_val": 40, "n_test": 50, "d": 4}))
+    networks = [
+        {name: NETWORK[name] for name in ("k", "depth", "weight_decay")} | {"learning_rate": rate}
+        for rate in (0.01, 1e9)
+    ]
+    common = ["--selection", folder / "selection.npz", "--dataset", "course"]
+    fit(folder, "networks", "network", *common, "--networks", json.dumps(networks), *OF_NETWORKS)
+    fit(folder, "kernels", "nngp", *common, "--kernel", "nngp", *NNGP)
+    machines = [{"bandwidth": 5.0, "iterations": 3, "ridge": 0.001}]
+    fit(folder, "rfm", "rfm", *common, "--candidates", json.dumps(machines), "--along", json.dumps([ALONG]))
+    select(folder)
+    for model in ("network", "nngp", "rfm"):
+        final(folder, model, folder / "test.npz", folder / "course")
+    summarise(folder)
+    return folder
+
+
+OF_NETWORKS = ["--epochs", NETWORK["epochs"], "--batch-size", NETWORK["batch_size"], "--seed", 88]
+NNGP = ["--choices", json.dumps([{"bias": False, "normalize": False}]), "--ridges", 0.0, 0.01, 10.0, "--threads", 2]
+
+
+def fit(folder: Path, name: str, model: str, *options: object) -> None:
+    outputs = ["--output", folder / f"{model}.csv", "--cost", folder / f"cost_{model}.csv"]
+    assert run_script(f"challenge_{name}", *options, *outputs) == ""
+
+
+def select(folder: Path) -> None:
+    tables = ["--tables", *(folder / f"{model}.csv" for model in ("network", "nngp", "rfm"))]
+    options = ["--validation", folder / "validation.csv", "--outcomes", folder / "outcomes.csv"]
+    options += ["--records", folder / "course.json", "--selected", folder / "selected.json"]
+    assert run_script("challenge_selection", *tables, *options) == ""
+
+
+def final(folder: Path, model: str, samples: Path, to: Path) -> None:
+    options = ["--selection", folder / "selection.npz", "--test", samples, "--selected", folder / "selected.json"]
+    options += ["--dataset", "course", "--model", model, "--seed", 88, "--threads", 1, "--table", to / f"{model}.csv"]
+    options += ["--outputs", to / f"{model}.npz", "--cost", folder / f"cost_test_{model}.csv"]
+    assert run_script("challenge_test", *options) == ""
+
+
+def summarise(folder: Path) -> None:
+    options = ["--validation", folder / "validation.csv", "--records", folder / "course.json"]
+    for flag, suffix in (("--tests", "csv"), ("--outputs", "npz")):
+        options += [flag, *(folder / f"course/{model}.{suffix}" for model in ("network", "nngp", "rfm"))]
+    for name in ("benchmark", "comparison", "directions"):
+        options += [f"--{name}", folder / f"{name}.csv"]
+    assert run_script("challenge_summary", *options, "--metrics", folder / "metrics.json") == ""
+
+
+class TestSelection:
+    def test_every_candidate_is_in_the_table(self, results):
+        validation = pd.read_csv(results / "validation.csv")
+        assert list(validation.columns) == [
+            *["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy", "outcome"]
+        ]
+        counts = validation.pivot_table(index="model", columns="split", values="outcome", aggfunc="count")
+        assert counts["train"].to_dict() == {"network": 2, "nngp": 3, "rfm": 3, "rfm_direction": 1}
+        assert (counts["train"] == counts["val"]).all()
+
+    def test_the_best_on_the_validation_samples_is_selected(self, results):
+        validation = pd.read_csv(results / "validation.csv").query("split == 'val' and outcome == 'fitted'")
+        selected = json.loads((results / "selected.json").read_text())["course"]
+        assert set(selected) == {"network", "nngp", "rfm", "rfm_direction"}
+        for model, candidates in validation.groupby("model"):
+            best = candidates.sort_values("r2").iloc[-1]
+            assert selected[model] == json.loads(best["hyperparameters"])
+        assert selected["rfm_direction"] == selected["rfm"] | ALONG
+
+    def test_a_network_that_diverged_is_named_and_not_selected(self, results):
+        outcomes = pd.read_csv(results / "outcomes.csv").set_index("model")
+        assert outcomes.loc["network", ["candidates", "fitted", "diverged"]].tolist() == [2, 1, 1]
+        assert outcomes.loc["nngp", ["candidates", "fitted", "diverged"]].tolist() == [3, 3, 0]
+        assert json.loads((results / "selected.json").read_text())["course"]["network"]["learning_rate"] == 0.01
+
+    def test_a_singular_kernel_is_named_and_no_reason_to_stop(self, results, tmp_path, monkeypatch):
+        """More samples than features, and too many for the least-squares solution: ridge 0 cannot be had."""
+        monkeypatch.setattr(singular, "EIGENVECTORS_UP_TO", 10)
+        options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "linear"]
+        options += ["--choices", "[{}]", "--ridges", 0.5, 0.0, 1.0, "--threads", 1, "--output", tmp_path / "a.csv"]
+        assert "not positive definite" in run_script("challenge_kernels", *options, "--cost", tmp_path / "c.csv")
+        table = pd.read_csv(tmp_path / "a.csv")
+        assert table["outcome"].tolist() == ["fitted", "fitted", "singular", "singular", "fitted", "fitted"]
+        assert table["r2"].notna().tolist() == [True, True, False, False, True, True]
+
+    def test_a_lack_of_memory_is_a_reason_to_stop(self, results, tmp_path, monkeypatch):
+        monkeypatch.setattr(memory, "available_memory", lambda: 1)
+        options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "nngp", *NNGP]
+        options += ["--output", tmp_path / "a.csv", "--cost", tmp_path / "c"]
+        output = run_script("challenge_kernels", *options, status=1)
+        assert output.startswith("error: ")
+        assert "memory" in output
+
+    def test_a_model_that_never_fitted_is_not_selected(self, results, tmp_path):
+        for name in ("network", "nngp", "rfm"):
+            table = pd.read_csv(results / f"{name}.csv")
+            table.assign(outcome="diverged" if name == "network" else "fitted").to_csv(tmp_path / f"{name}.csv")
+        (tmp_path / "course.json").write_text((results / "course.json").read_text())
+        select(tmp_path)
+        assert set(json.loads((tmp_path / "selected.json").read_text())["course"]) == {"nngp", "rfm", "rfm_direction"}
+
+    def test_the_same_bytes_again(self, results, tmp_path):
+        networks = [{"k": 5, "depth": 1, "weight_decay": 0.1, "learning_rate": 0.01}]
+        options = ["--selection", results / "selection.npz", "--dataset", "course", "--networks", json.dumps(networks)]
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            fit(tmp_path / name, "networks", "network", *options, *OF_NETWORKS)
+        assert (tmp_path / "a/network.csv").read_bytes() == (tmp_path / "b/network.csv").read_bytes()
+
+
+class TestTheTest:
+    @pytest.mark.parametrize("model", ["network", "nngp", "rfm"])
+    def test_what_is_tested_is_what_was_selected(self, results, tmp_path, model):
+        """With the validation samples for the test samples, the errors are those by which it was selected."""
+        with np.load(results / "selection.npz") as file:
+            np.savez(tmp_path / "test.npz", X_test=file["X_val"], y_test=file["y_val"])
+        final(results, model, tmp_path / "test.npz", tmp_path)
+        validation = pd.read_csv(results / "validation.csv").query("split == 'val'")
+        for row in pd.read_csv(tmp_path / f"{model}.csv").itertuples():
+            chosen = validation.query("model == @row.model and hyperparameters == @row.hyperparameters").iloc[0]
+            assert (row.mse, row.r2) == pytest.approx((chosen["mse"], chosen["r2"]), rel=1e-12)
+
+    def test_the_benchmark(self, results):
+        benchmark = pd.read_csv(results / "benchmark.csv")
+        assert benchmark.groupby("model")["split"].apply(list).to_dict() == {
+            model: ["train", "val", "test"] for model in ("network", "nngp", "rfm", "rfm_direction")
+        }
+        with np.load(results / "course/nngp.npz") as file:
+            mse = np.mean((file["nngp"] - file["y_test"]) ** 2)
+        assert benchmark.query("model == 'nngp' and split == 'test'")["mse"].item() == pytest.approx(mse, rel=1e-12)
+        metrics = json.loads((results / "metrics.json").read_text())["course"]
+        assert metrics["nngp"]["test"] == benchmark.query("model == 'nngp' and split == 'test'")["r2"].item()
+
+    def test_the_comparison_is_that_of_the_scores(self, results):
+        comparison = pd.read_csv(results / "comparison.csv").set_index("other")
+        r2 = pd.read_csv(results / "benchmark.csv").query("split == 'test'").set_index("model")["r2"]
+        assert set(comparison.index) == {"nngp", "rfm", "rfm_direction"}
+        for other, row in comparison.iterrows():
+            assert row["difference"] == pytest.approx(r2["network"] - r2[other])
+            assert row["low"] < row["difference"] < row["high"]
+
+    def test_the_directions(self, results):
+        directions = pd.read_csv(results / "directions.csv")
+        for model, some in directions.groupby("model"):
+            assert sorted(some["feature"]) == [1, 2, 3, 4]
+            assert some["component"].abs().is_monotonic_decreasing
+            assert np.linalg.norm(some["component"]) == pytest.approx(1)
+            assert some["cosine"].iloc[0] == pytest.approx(some["truth"] @ some["component"])
+            assert some["cosine"].iloc[0] > 0.9, model
+            assert 0.25 < some["share"].iloc[0] <= 1
+        machine = directions.query("model == 'rfm'").sort_values("feature")
+        np.testing.assert_allclose(machine["truth"], [0.8, 0.6, 0, 0])
+
+
+@pytest.fixture(scope="module")
+def handed_in(results) -> Path:
+    costs = [results / f"cost_{name}.csv" for name in ("network", "nngp", "rfm", "test_network", "test_nngp")]
+    costs.append(results / "cost_test_rfm.csv")
+    assert run_script("challenge_cost", "--costs", *costs, "--output", results / "cost.csv") == ""
+    options = ["--template", ROOT / "workflow/report/challenge_submission.md.jinja"]
+    options += ["--record", results / "course.json", "--predictions", results / "submission/predictions.csv"]
+    for name in ("benchmark", "directions", "cost"):
+        options += [f"--{name}", results / f"{name}.csv"]
+    outputs = [results / f"course/{model}.npz" for model in ("network", "nngp", "rfm")]
+    options += ["--outputs", *outputs, "--readme", results / "submission/README.md"]
+    assert run_script("challenge_submission", *options) == ""
+    return results / "submission"
+
+
+class TestSubmission:
+    def best(self, results) -> pd.DataFrame:
+        benchmark = pd.read_csv(results / "benchmark.csv")
+        val = benchmark.query("split == 'val'").sort_values("r2")
+        return benchmark[benchmark["model"] == val["model"].iloc[-1]].set_index("split")
+
+    def test_the_predictions_are_those_of_the_model_best_on_validation(self, results, handed_in):
+        predictions = np.loadtxt(handed_in / "predictions.csv", ndmin=2)
+        assert predictions.shape == (50, 1)
+        with np.load(results / "test.npz") as file:
+            mse = np.mean((predictions[:, 0] - file["y_test"]) ** 2)
+        assert mse == pytest.approx(self.best(results).loc["test", "mse"], rel=1e-12)
+
+    def test_the_page_says_what_the_rules_ask(self, results, handed_in):
+        page = (handed_in / "README.md").read_text()
+        best = self.best(results)
+        for split, words in (("train", "training"), ("val", "validation"), ("test", "test")):
+            assert f"| {words} | {best.loc[split, 'mse']:.6g} | {best.loc[split, 'r2']:.4f} |" in page
+        for name, value in json.loads(best["hyperparameters"].iloc[0]).items():
+            assert f"- {name}: {value}" in page
+        assert "**small data**: there were no files of the course" in page
+        assert "| 1 | " in page
+        assert " cores), " in page
+        assert "| selection | " in page
+        assert "| test | " in page
+
+    def test_the_cost_adds_up(self, results, handed_in):
+        cost = pd.read_csv(results / "cost.csv").set_index(["model", "step"])
+        fits = {("network", "selection"): 2, ("nngp", "selection"): 3, ("rfm", "selection"): 4, ("rfm", "test"): 2}
+        assert {key: cost.loc[key, "fits"] for key in fits} == fits
+        assert (cost[["seconds", "cpu_seconds", "peak_memory_mib"]] > 0).all(axis=None)
+
+
+class TestFigures:
+    def draw(self, results: Path, folder: Path) -> dict[str, str]:
+        folder.mkdir()
+        options = ["--benchmark", results / "benchmark.csv", "--validation", results / "validation.csv"]
+        options += ["--records", results / "course.json", "--benchmark-figure", folder / "benchmark.svg"]
+        assert run_script("challenge_figures", *options, "--ridges", folder / "ridges.svg") == ""
+        options = ["--directions", results / "directions.csv", "--outputs", results / "course/rfm.npz"]
+        options += ["--record", results / "course.json", "--output", folder / "direction.svg"]
+        assert run_script("challenge_direction", *options) == ""
+        return {path.name: path.read_text() for path in folder.iterdir()}
+
+    def test_every_model_is_drawn_and_the_stand_in_is_marked(self, results, tmp_path):
+        drawn = self.draw(results, tmp_path / "a")
+        # Words are drawn as shapes, each after a comment that has them.
+        for words in ("network", "ReLU NNGP", "feature machine", "its direction alone", "course challenge: small data"):
+            assert f"<!-- {words} -->" in drawn["benchmark.svg"], words
+        for words in ("ReLU NNGP", "best network", "0.01", "validation R²"):
+            assert f"<!-- {words} -->" in drawn["ridges.svg"], words
+        for words in ("truth", "feature machine", "network", "small data"):
+            assert f"<!-- {words} -->" in drawn["direction.svg"], words
+
+    def test_the_same_bytes_again(self, results, tmp_path):
+        assert self.draw(results, tmp_path / "a") == self.draw(results, tmp_path / "b")
