@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 
 from nngplab.errors import InputError
 from nngplab.kernels.tabulated import dual_by_quadrature
-from nngplab.theory.derivations import one_line, steps, title
+from nngplab.theory.derivations import collapse_whitespace, page_title, split_at_equations
 from nngplab.theory.identity import (
-    BLOCK,
-    Effort,
+    BLOCK_SIZE,
+    CheckSettings,
     Identity,
     gaussian_mean,
     in_float64,
@@ -35,7 +35,7 @@ from nngplab.theory.identity import (
     symbolic,
 )
 from nngplab.theory.misprints import MISPRINTS
-from nngplab.theory.pages import PAGES, Page
+from nngplab.theory.pages import PAGES, DerivationPage
 from tests.helpers.checkout import ROOT, SCRIPTS
 
 FOLDER = ROOT / "docs/theory"
@@ -52,27 +52,29 @@ HERE = [
 ]
 
 
-def effort(digits: int = 20, samples: int = 20_000, seed: int = 5) -> Effort:
-    return Effort(digits, samples, np.random.default_rng(seed))
+def effort(digits: int = 20, samples: int = 20_000, seed: int = 5) -> CheckSettings:
+    return CheckSettings(digits, samples, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("identity", HERE, ids=lambda identity: identity.label)
 def test_an_equation_holds_and_its_false_variant_is_refused(identity):
     outcome = identity.check(effort(digits=15))
     assert outcome.passed, outcome
-    assert outcome.false_refused, outcome
+    assert outcome.false_rejected, outcome
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 class TestPages:
     def test_each_number_has_a_check_and_each_check_a_number(self, page):
-        printed = [(step["label"], step["latex"]) for step in steps((FOLDER / f"{page.name}.md").read_text())]
-        checked = [(identity.label, one_line(identity.statement)) for identity in page.identities]
+        printed = [
+            (step["label"], step["latex"]) for step in split_at_equations((FOLDER / f"{page.name}.md").read_text())
+        ]
+        checked = [(identity.label, collapse_whitespace(identity.statement)) for identity in page.identities]
         assert printed[:-1] == checked
 
     def test_a_false_variant_is_another_statement(self, page):
         for identity in page.identities:
-            assert one_line(identity.false_statement) != one_line(identity.statement)
+            assert collapse_whitespace(identity.false_statement) != collapse_whitespace(identity.statement)
 
     def test_an_equation_that_is_referred_to_exists(self, page):
         text = (FOLDER / f"{page.name}.md").read_text()
@@ -123,8 +125,8 @@ End.
 """
 
     def test_a_page_is_cut_at_its_numbers(self):
-        assert title(self.PAGE) == "A *page*"
-        assert steps(self.PAGE) == [
+        assert page_title(self.PAGE) == "A *page*"
+        assert split_at_equations(self.PAGE) == [
             {"text": "Text with $x$.", "label": "1.1", "latex": "a = b"},
             {"text": "$$\nc \\leq d\n$$", "label": "1.2", "latex": "e = f"},
             {"text": "End.", "label": None, "latex": None},
@@ -132,12 +134,12 @@ End.
 
     @pytest.mark.parametrize("stray", ["$$a = b \\tag{1.1}$$", "  $$\na = b \\tag{1.1}\n$$\n", "$a \\tag{1.1}$"])
     def test_a_number_that_would_be_lost_is_an_error(self, stray):
-        with pytest.raises(InputError, match=r"a number stands outside of an equation on lines of its own: .*\\tag"):
-            steps(f"# Title\n\ntext\n\n{stray}\n")
+        with pytest.raises(InputError, match=r"a number is not at the end of an equation on lines of its own: .*\\tag"):
+            split_at_equations(f"# Title\n\ntext\n\n{stray}\n")
 
     def test_a_page_without_heading(self):
         with pytest.raises(InputError, match="does not start with a heading"):
-            title("Text.\n")
+            page_title("Text.\n")
 
 
 class TestSymbolic:
@@ -151,10 +153,10 @@ class TestSymbolic:
         assert outcome[:3] == ("sympy", 0.0, 0.0)
         assert outcome.passed
         assert 0 < outcome.false_error < 2
-        assert outcome.false_refused
+        assert outcome.false_rejected
 
     def test_a_false_side_that_is_true_is_not_refused(self):
-        assert not self.run(self.X**2, self.X**2, self.X * self.X).false_refused
+        assert not self.run(self.X**2, self.X**2, self.X * self.X).false_rejected
 
     def test_what_sympy_cannot_reduce_is_neither_shown_nor_refuted(self, monkeypatch):
         monkeypatch.setattr(sympy, "simplify", lambda expression: expression)
@@ -162,7 +164,7 @@ class TestSymbolic:
         outcome = self.run(zero, sympy.Integer(1), sympy.Integer(1))
         assert math.isnan(outcome.error)
         assert not outcome.passed
-        assert not outcome.false_refused
+        assert not outcome.false_rejected
 
     def test_an_integral_of_the_density(self):
         u = sympy.Symbol("u", real=True)
@@ -208,7 +210,7 @@ class TestInFloat64:
     def test_another_shape_is_infinitely_far(self):
         outcome = in_float64("x", lambda _: (), lambda: np.zeros(3), lambda: np.zeros(3), lambda: 0.0)(effort())
         assert outcome.false_error == np.inf
-        assert outcome.false_refused
+        assert outcome.false_rejected
 
 
 class TestSampled:
@@ -220,14 +222,14 @@ class TestSampled:
         return check(effort(samples=samples, seed=seed))
 
     def test_the_tolerance_is_five_standard_errors(self):
-        outcome = self.run(offset=0.0, samples=BLOCK + 1)
-        assert outcome.method == f"sampling, {BLOCK + 1:,} draws, 5 standard errors"
-        assert outcome.tolerance == pytest.approx(5 * 3 / np.sqrt(BLOCK + 1), rel=0.02)
+        outcome = self.run(offset=0.0, samples=BLOCK_SIZE + 1)
+        assert outcome.method == f"sampling, {BLOCK_SIZE + 1:,} draws, 5 standard errors"
+        assert outcome.tolerance == pytest.approx(5 * 3 / np.sqrt(BLOCK_SIZE + 1), rel=0.02)
 
     def test_what_is_twice_as_far_off_is_refused_and_the_truth_is_not(self):
         offset = 2 * 5 * 3 / np.sqrt(50_001)
         outcomes = [self.run(offset, seed=seed) for seed in range(20)]
-        assert all(outcome.passed and outcome.false_refused for outcome in outcomes)
+        assert all(outcome.passed and outcome.false_rejected for outcome in outcomes)
 
     def test_the_draws_are_as_many_as_asked_for_in_blocks_that_fit_in_memory(self):
         sizes = []
@@ -236,8 +238,8 @@ class TestSampled:
             sizes.append(count)
             return np.zeros(count)
 
-        sampled(lambda _: (), draws, lambda: 0.0, lambda: 1.0)(effort(samples=2 * BLOCK + 7))
-        assert sizes == [BLOCK, BLOCK, 7]
+        sampled(lambda _: (), draws, lambda: 0.0, lambda: 1.0)(effort(samples=2 * BLOCK_SIZE + 7))
+        assert sizes == [BLOCK_SIZE, BLOCK_SIZE, 7]
 
 
 class TestGaussianMeans:
@@ -314,7 +316,7 @@ def library(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "src/nngplab", folder / "nngplab", ignore=shutil.ignore_patterns("__pycache__"))
     pages = folder / "nngplab/theory/pages.py"
     entries = re.sub(r"^PAGES = .*", "", pages.read_text(), flags=re.MULTILINE | re.DOTALL)
-    pages.write_text(f'{entries}PAGES = (Page("problem_10", "10", problem_10.IDENTITIES),)\n')
+    pages.write_text(f'{entries}PAGES = (DerivationPage("problem_10", "10", problem_10.IDENTITIES),)\n')
     misprints = folder / "nngplab/theory/misprints.py"
     misprints.write_text(f'{misprints.read_text()}\nMISPRINTS = [m for m in MISPRINTS if m.label in (None, "10.3")]\n')
     return folder
@@ -370,16 +372,16 @@ class TestChecks:
         assert ended.returncode == 1
         (line,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
         assert line == (
-            "error: theory: the two sides differ in (10.4): mend the equation or its check in src/nngplab/theory"
+            "error: theory: the two sides differ in (10.4): correct the equation or its check in src/nngplab/theory"
         )
         assert not (tmp_path / "checks.csv").exists()
 
     def test_a_false_variant_that_holds_is_told(self):
         true = lambda: sympy.Integer(1)  # noqa: E731
         identities = [Identity(label, "1", "2", symbolic(true, true, true)) for label in ("x.1", "x.2")]
-        checks = CHECKS["check"](Page("x", "x", identities), 15, 1000, 88)
-        with pytest.raises(InputError, match=r"^theory: the false variant is accepted in \(x\.1\), \(x\.2\): mend"):
-            CHECKS["refuse_failures"](checks)
+        checks = CHECKS["check"](DerivationPage("x", "x", identities), 15, 1000, 88)
+        with pytest.raises(InputError, match=r"^theory: the false variant is accepted in \(x\.1\), \(x\.2\): correct"):
+            CHECKS["raise_on_failures"](checks)
 
 
 class TestSummary:
@@ -412,9 +414,9 @@ class TestSummary:
     @pytest.mark.parametrize(
         ("old", "new", "fault"),
         [
-            (r"= \Lambda \tag{10.3}", r"= 2 \Lambda \tag{10.3}", r"equation \(10.3\) is not the one that"),
-            (r"\tag{10.3}", "", r"equation \(10.3\) is not the one that"),
-            (r"\tag{10.3}", r"\tag{10.7}", r"equation \(10.7\) is not the one that"),
+            (r"= \Lambda \tag{10.3}", r"= 2 \Lambda \tag{10.3}", r"equation \(10.3\) differs from that in"),
+            (r"\tag{10.3}", "", r"equation \(10.3\) differs from that in"),
+            (r"\tag{10.3}", r"\tag{10.7}", r"equation \(10.7\) differs from that in"),
             (" \\tag{10.3}\n$$", "\n$$ \\tag{10.3}", "a number stands outside of an equation"),
         ],
     )
@@ -424,11 +426,11 @@ class TestSummary:
         page = tmp_path / "problem_10.md"
         page.write_text(text.replace(old, new))
         with pytest.raises(InputError, match=f"^{page}: {fault}"):
-            SUMMARY["derivation"](PROBLEM_10, page)
+            SUMMARY["read_derivation"](PROBLEM_10, page)
 
     def test_a_page_without_checks(self, library, results, tmp_path):
         shutil.copy(results / "checks.csv", tmp_path)
         ended = summarise(library, tmp_path, FOLDER / "problem_10.md", FOLDER / "problem_01.md")
         assert ended.returncode == 1
-        assert "error: theory: page without checks or checks without page: problem_01" in ended.stderr
+        assert "error: theory: pages and checks do not match: problem_01" in ended.stderr
         assert not (tmp_path / "derivations.json").exists()

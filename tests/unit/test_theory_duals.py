@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nngplab.kernels.tabulated import dual_by_quadrature
 from nngplab.theory import arc_cosine, arcsine, problem_05, problem_06, problem_07, problem_09
 from nngplab.theory.gaussian_pair import XI, U, V, density, density_given_v, mean, mean_given_v, quadrant_mean
-from nngplab.theory.identity import Effort
+from nngplab.theory.identity import CheckSettings
 
 MODULES = (problem_05, problem_06, problem_07, problem_09, arc_cosine, arcsine)
 IDENTITIES = [identity for module in MODULES for identity in module.IDENTITIES]
@@ -22,9 +22,9 @@ numbers = st.floats(-3, 3)
 
 @pytest.mark.parametrize("identity", IDENTITIES, ids=lambda identity: identity.label)
 def test_an_equation_holds_and_its_false_variant_is_refused(identity):
-    outcome = identity.check(Effort(10, 20_000, np.random.default_rng(5)))
+    outcome = identity.check(CheckSettings(10, 20_000, np.random.default_rng(5)))
     assert outcome.passed, outcome
-    assert outcome.false_refused, outcome
+    assert outcome.false_rejected, outcome
 
 
 class TestDensities:

@@ -1,4 +1,4 @@
-"""Check every identity of the theory problems, and that each check refuses a false variant."""
+"""Check all identities of the theory problems, and that each check rejects a false variant."""
 
 import argparse
 import logging
@@ -12,8 +12,8 @@ from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.seeds import generator
-from nngplab.theory.identity import Effort
-from nngplab.theory.pages import PAGES, Page
+from nngplab.theory.identity import CheckSettings
+from nngplab.theory.pages import PAGES, DerivationPage
 
 log = logging.getLogger("nngplab")
 
@@ -24,28 +24,28 @@ def main(arguments: argparse.Namespace) -> None:
         checks = pd.concat(
             [check(page, arguments.digits, arguments.samples, arguments.seed) for page in PAGES], ignore_index=True
         )
-    refuse_failures(checks)
+    raise_on_failures(checks)
     write_csv(checks, arguments.output)
 
 
-def check(page: Page, digits: int, samples: int, seed: int) -> pd.DataFrame:
+def check(page: DerivationPage, digits: int, samples: int, seed: int) -> pd.DataFrame:
     """Return a row for each identity of a page."""
     rows = []
     for identity in page.identities:
-        outcome = identity.check(Effort(digits, samples, generator(seed, "theory", identity.label)))
+        result = identity.check(CheckSettings(digits, samples, generator(seed, "theory", identity.label)))
         rows.append(
             {
                 "problem": page.problem,
                 "statement": identity.statement,
-                "method": outcome.method,
-                "max_abs_error": outcome.error,
-                "tolerance": outcome.tolerance,
-                "passed": outcome.passed,
-                # In brackets, as it is cited: 8.1 and 8.10 are not one number.
+                "method": result.method,
+                "max_abs_error": result.error,
+                "tolerance": result.tolerance,
+                "passed": result.passed,
+                # In brackets, as in citations: without them, pandas would read 8.1 and 8.10 as the same number.
                 "label": f"({identity.label})",
                 "false_statement": identity.false_statement,
-                "false_error": outcome.false_error,
-                "false_refused": outcome.false_refused,
+                "false_error": result.false_error,
+                "false_refused": result.false_rejected,
                 "page": page.name,
                 "digits": digits,
                 "samples": samples,
@@ -57,23 +57,23 @@ def check(page: Page, digits: int, samples: int, seed: int) -> pd.DataFrame:
     return table
 
 
-def refuse_failures(checks: pd.DataFrame) -> None:
-    """Raise InputError, naming their numbers, if identities do not hold or false variants do."""
+def raise_on_failures(checks: pd.DataFrame) -> None:
+    """Raise InputError with the labels of identities that do not hold, and of false variants that do."""
     failed = checks.loc[~checks["passed"], "label"]
     accepted = checks.loc[~checks["false_refused"], "label"]
-    faults = []
+    errors = []
     if len(failed):
-        faults.append(f"the two sides differ in {', '.join(failed)}")
+        errors.append(f"the two sides differ in {', '.join(failed)}")
     if len(accepted):
-        faults.append(f"the false variant is accepted in {', '.join(accepted)}")
-    if faults:
-        raise InputError(f"theory: {'; '.join(faults)}: mend the equation or its check in src/nngplab/theory")
+        errors.append(f"the false variant is accepted in {', '.join(accepted)}")
+    if errors:
+        raise InputError(f"theory: {'; '.join(errors)}: correct the equation or its check in src/nngplab/theory")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--digits", type=int, required=True, help="digits after the point of checks by mpmath")
-    parser.add_argument("--samples", type=int, required=True, help="draws of checks by sampling")
-    parser.add_argument("--seed", type=int, required=True, help="root seed of the parameters and the draws")
-    parser.add_argument("--output", type=Path, required=True, help="the table with a row for each identity, CSV")
+    parser.add_argument("--digits", type=int, required=True, help="digits after the decimal point for checks by mpmath")
+    parser.add_argument("--samples", type=int, required=True, help="number of draws for checks by sampling")
+    parser.add_argument("--seed", type=int, required=True, help="root seed")
+    parser.add_argument("--output", type=Path, required=True, help="a row for each identity, CSV")
     run(parser, main)

@@ -1,4 +1,4 @@
-"""Tabulate and draw the dual activations with a closed form, their power series, and the spectra of their kernels."""
+"""Tabulate and draw the closed-form dual activations, their power series, and the spectra of their Gram matrices."""
 
 import argparse
 from pathlib import Path
@@ -22,19 +22,19 @@ LAST_DEGREE = 8
 
 
 def main(arguments: argparse.Namespace) -> None:
-    duals = tabulate_duals()
+    duals = duals_table()
     write_csv(duals, arguments.duals)
     save(plot_duals(duals), arguments.duals_figure)
 
     data = read_sine_target(arguments.data)
     with threadpool_limits(1, "blas"):
-        spectra = pd.concat([power_series(), gram_spectra(data.X)])
+        spectra = pd.concat([power_series_table(), eigenvalues_table(data.X)])
     spectra = spectra.assign(n=data.X.shape[0], d=data.X.shape[1], seed=data.seed)
     write_csv(spectra, arguments.spectra)
     save(plot_spectra(spectra), arguments.spectra_figure)
 
 
-def tabulate_duals() -> pd.DataFrame:
+def duals_table() -> pd.DataFrame:
     """Return a row for each activation and correlation."""
     xi = np.linspace(-1, 1, 201)
     return pd.concat(
@@ -43,22 +43,22 @@ def tabulate_duals() -> pd.DataFrame:
     )
 
 
-def power_series() -> pd.DataFrame:
-    """Return a row for each activation and degree: the squares of the Hermite coefficients."""
+def power_series_table() -> pd.DataFrame:
+    """Return a row for each activation and degree, with the squared Hermite coefficients."""
     return pd.concat(
-        numbered(name, "coefficient", hermite_coefficients(dual.activation, LAST_DEGREE + 1) ** 2, first=0)
+        spectrum_table(name, "coefficient", hermite_coefficients(dual.activation, LAST_DEGREE + 1) ** 2, first=0)
         for name, dual in DUALS.items()
     )
 
 
-def gram_spectra(X: npt.NDArray[Any]) -> pd.DataFrame:
-    """Return a row for each activation and eigenvalue of its NNGP Gram matrix of X, the largest first."""
+def eigenvalues_table(X: npt.NDArray[Any]) -> pd.DataFrame:
+    """Return a row for each activation and eigenvalue of its NNGP Gram matrix of X, in descending order."""
     return pd.concat(
-        numbered(name, "eigenvalue", np.linalg.eigvalsh(nngp(X, dual=name))[::-1], first=1) for name in DUALS
+        spectrum_table(name, "eigenvalue", np.linalg.eigvalsh(nngp(X, dual=name))[::-1], first=1) for name in DUALS
     )
 
 
-def numbered(name: str, quantity: str, values: npt.NDArray[Any], first: int) -> pd.DataFrame:
+def spectrum_table(name: str, quantity: str, values: npt.NDArray[Any], first: int) -> pd.DataFrame:
     index = range(first, first + len(values))
     return pd.DataFrame({"activation": name, "quantity": quantity, "index": index, "value": values})
 
@@ -69,5 +69,5 @@ if __name__ == "__main__":
     parser.add_argument("--duals", type=Path, required=True, help="the table of the duals, CSV")
     parser.add_argument("--duals-figure", type=Path, required=True, help="the figure of the duals, SVG or PNG")
     parser.add_argument("--spectra", type=Path, required=True, help="the table of power series and eigenvalues, CSV")
-    parser.add_argument("--spectra-figure", type=Path, required=True, help="the figure of these, SVG or PNG")
+    parser.add_argument("--spectra-figure", type=Path, required=True, help="the figure of the spectra, SVG or PNG")
     run(parser, main)

@@ -1,4 +1,4 @@
-"""Set the derivations beside their checks, and list the misprints of the sheet with the checks that found them."""
+"""Merge the derivations with their checks, and tabulate the misprints of the problem set with the checks of them."""
 
 import argparse
 from pathlib import Path
@@ -9,9 +9,9 @@ import pandas as pd
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
-from nngplab.theory.derivations import steps, title
+from nngplab.theory.derivations import page_title, split_at_equations
 from nngplab.theory.misprints import MISPRINTS
-from nngplab.theory.pages import PAGES, Page
+from nngplab.theory.pages import PAGES, DerivationPage
 
 METHODS = ("sympy", "mpmath", "float64", "sampling")
 
@@ -21,37 +21,45 @@ def main(arguments: argparse.Namespace) -> None:
     files = {path.stem: path for path in arguments.pages}
     if set(files) != {page.name for page in PAGES}:
         differing = ", ".join(sorted(set(files) ^ {page.name for page in PAGES}))
-        raise InputError(f"theory: page without checks or checks without page: {differing}")
-    write_json({"pages": [derivation(page, files[page.name]) for page in PAGES]}, arguments.derivations)
+        raise InputError(f"theory: pages and checks do not match: {differing}")
+    write_json({"pages": [read_derivation(page, files[page.name]) for page in PAGES]}, arguments.derivations)
     write_csv(summarise(checks), arguments.summary)
-    write_csv(misprints(checks), arguments.misprints)
+    write_csv(misprints_table(checks), arguments.misprints)
 
 
-def derivation(page: Page, path: Path) -> dict[str, Any]:
-    """Return a page cut at its equations, if these are its identities."""
+def read_derivation(page: DerivationPage, path: Path) -> dict[str, Any]:
+    """Return the steps of a page.
+
+    Raises:
+        InputError: if the equations of the page are not the identities that are checked.
+    """
     text = path.read_text(encoding="utf-8")
     try:
-        heading, parts = title(text), steps(text)
+        title, steps = page_title(text), split_at_equations(text)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    printed = {step["label"]: step["latex"] for step in parts if step["label"]}
+    printed = {step["label"]: step["latex"] for step in steps if step["label"]}
     checked = {identity.label: identity.statement for identity in page.identities}
     for label in dict.fromkeys([*printed, *checked]):
         if printed.get(label) != checked.get(label):
             raise InputError(
-                f"{path}: equation ({label}) is not the one that src/nngplab/theory/{page.name}.py checks; "
-                "make the two the same"
+                f"{path}: equation ({label}) differs from that in src/nngplab/theory/{page.name}.py; make them equal"
             )
-    return {"name": page.name, "problem": page.problem, "title": heading, "steps": [cited(step) for step in parts]}
+    return {
+        "name": page.name,
+        "problem": page.problem,
+        "title": title,
+        "steps": [with_brackets(step) for step in steps],
+    }
 
 
-def cited(step: dict[str, str | None]) -> dict[str, str | None]:
+def with_brackets(step: dict[str, str | None]) -> dict[str, str | None]:
     """Return the step with its label in brackets, as in the table of checks."""
     return {**step, "label": step["label"] and f"({step['label']})"}
 
 
 def summarise(checks: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each page, and one for all."""
+    """Return a row for all pages, then one for each page."""
     checks = checks.assign(**{name: checks["method"].str.contains(name) for name in METHODS})
     rows = []
     for page, group in [("all", checks), *checks.groupby("page", sort=False)]:
@@ -60,8 +68,8 @@ def summarise(checks: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def misprints(checks: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each misprint; where a check tells them apart, with the errors of the printed and the right."""
+def misprints_table(checks: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each misprint, with the errors of the printed and the right formula if there is a check."""
     table = pd.DataFrame([vars(misprint) for misprint in MISPRINTS])
     table["label"] = table["label"].map(lambda label: f"({label})", na_action="ignore")
     errors = checks[["false_error", "max_abs_error"]].reindex(table["label"]).to_numpy()
@@ -70,9 +78,9 @@ def misprints(checks: pd.DataFrame) -> pd.DataFrame:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checks", type=Path, required=True, help="the table with a row for each identity, CSV")
+    parser.add_argument("--checks", type=Path, required=True, help="a row for each identity, CSV")
     parser.add_argument("--pages", type=Path, nargs="+", required=True, help="the derivations, Markdown")
-    parser.add_argument("--derivations", type=Path, required=True, help="the derivations cut at their equations, JSON")
-    parser.add_argument("--summary", type=Path, required=True, help="the table with a row for each page, CSV")
-    parser.add_argument("--misprints", type=Path, required=True, help="the table of misprints, CSV")
+    parser.add_argument("--derivations", type=Path, required=True, help="the steps of the derivations, JSON")
+    parser.add_argument("--summary", type=Path, required=True, help="a row for each page, CSV")
+    parser.add_argument("--misprints", type=Path, required=True, help="a row for each misprint, CSV")
     run(parser, main)

@@ -1,1 +1,1 @@
-"""The theory problems of the sheet: every numbered equation of docs/theory as an identity that checks itself."""
+"""The theory problems: each numbered equation of docs/theory as an identity with a check."""

@@ -1,4 +1,4 @@
-"""The dual of ReLU, which Problems 11 and 12 take as given. The page is docs/theory/arc_cosine.md."""
+"""The dual activation of ReLU, which Problems 11 and 12 give without proof (docs/theory/arc_cosine.md)."""
 
 from typing import Any
 
@@ -25,19 +25,19 @@ def _by_angle(theta: sympy.Expr) -> sympy.Expr:
 
 
 def _relu_mean(xi: Any) -> Any:
-    """E[max(0, u) max(0, v)] by its definition."""
+    """Return E[max(0, u) max(0, v)] by its definition."""
     return quadrant_mean(lambda u, v: u * v, xi)
 
 
-def _inputs(random: np.random.Generator) -> tuple[Array, Array]:
-    """Two inputs in three dimensions, of different norms other than one, at a small angle: few products are zero."""
-    x, z = random.uniform(0.5, 1, (2, 3))
+def _inputs(rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draw two inputs in three dimensions with the norms 2 and 3, at a small angle: few of the products are zero."""
+    x, z = rng.uniform(0.5, 1, (2, 3))
     return 2 * x / np.linalg.norm(x), 3 * z / np.linalg.norm(z)
 
 
-def _features(random: np.random.Generator, samples: int, x: Array, z: Array) -> Array:
-    """Draws of max(0, w.x) max(0, w.z), (samples,)."""
-    w = random.standard_normal((samples, len(x)))
+def _features(rng: np.random.Generator, samples: int, x: Array, z: Array) -> Array:
+    """Draw values (samples,) of max(0, w.x) max(0, w.z)."""
+    w = rng.standard_normal((samples, len(x)))
     return np.maximum(0, w @ x) * np.maximum(0, w @ z)
 
 

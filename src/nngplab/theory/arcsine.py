@@ -1,4 +1,4 @@
-"""The dual of erf, which Problem 11 takes as given. The page is docs/theory/arcsine.md."""
+"""The dual activation of erf, which Problem 11 gives without proof (docs/theory/arcsine.md)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ _X, _Z = sympy.symbols("x z", real=True)
 _T = sympy.Symbol("t", positive=True)
 _LAMBDA = sympy.Matrix([[1, XI], [XI, 1]])
 _NOISE_DENSITY = sympy.exp(-(_Z**2)) / sympy.sqrt(sympy.pi)
-# Nodes of the Gauss-Hermite rule at which erf is integrated up to rounding, for variances up to two.
+# Number of nodes of the Gauss-Hermite rule, enough to integrate erf up to rounding for variances up to 2.
 _NODES = 120
 
 
@@ -24,22 +24,22 @@ def _dual(xi: Any) -> Any:
 
 
 def _mean_of_product(xi: Any) -> Any:
-    """E[erf(u) erf(v)]: erf(u) and the mean of erf(v) given u by (E.8), as v = xi u + sqrt(1 - xi^2) w."""
+    """Return E[erf(u) E[erf(v) | u]], with the inner mean by (E.8), for v = xi u + sqrt(1 - xi^2) w."""
     return gaussian_mean(lambda u: mpmath.erf(u) * mpmath.erf(xi * u / mpmath.sqrt(3 - 2 * xi**2)))
 
 
-def _products_of_signs(random: np.random.Generator, samples: int, rho: float) -> Array:
-    """Draws of sign(p) sign(q), (samples,)."""
-    return np.prod(np.sign(random.multivariate_normal([0, 0], [[1, rho], [rho, 1]], samples)), axis=1)
+def _products_of_signs(rng: np.random.Generator, samples: int, rho: float) -> Array:
+    """Draw values (samples,) of sign(p) sign(q)."""
+    return np.prod(np.sign(rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], samples)), axis=1)
 
 
-def _variances_and_covariance(random: np.random.Generator) -> tuple[float, float, float]:
-    a, b = random.uniform(0.5, 2, 2)
-    return a, b, random.uniform(-1, 1) * np.sqrt(a * b)
+def _variances_and_covariance(rng: np.random.Generator) -> tuple[float, float, float]:
+    a, b = rng.uniform(0.5, 2, 2)
+    return a, b, rng.uniform(-1, 1) * np.sqrt(a * b)
 
 
 def _mean_by_gauss_hermite(a: float, b: float, c: float) -> float:
-    """E[erf(p) erf(q)] by a product rule, from q = c / a p + an independent rest."""
+    """Return E[erf(p) erf(q)] by a product rule, where q is c / a p plus an independent Gaussian."""
     x, weight = np.polynomial.hermite_e.hermegauss(_NODES)
     weight /= weight.sum()
     p = np.sqrt(a) * x
@@ -150,7 +150,7 @@ IDENTITIES = [
         statement=r"\mathbb{E}[\mathrm{sign}(p) \mathrm{sign}(q)] = \frac{2}{\pi} \arcsin(\rho)",
         false_statement=r"\mathbb{E}[\mathrm{sign}(p) \mathrm{sign}(q)] = \frac{2}{\pi} \arccos(\rho)",
         check=sampled(
-            lambda random: (random.uniform(-0.9, -0.3),),
+            lambda rng: (rng.uniform(-0.9, -0.3),),
             _products_of_signs,
             lambda rho: 2 / np.pi * np.arcsin(rho),
             lambda rho: 2 / np.pi * np.arccos(rho),

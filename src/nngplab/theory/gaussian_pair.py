@@ -1,6 +1,6 @@
-"""Means over the Gaussian pair of the dual activation, where `identity.pair_mean` does not serve: symbols and kinks.
+"""Expectations over the Gaussian pair (u, v) ~ N(0, [[1, xi], [xi, 1]]) of the dual activation.
 
-The pair is (u, v) ~ N(0, [[1, xi], [xi, 1]]).
+They complement `identity.pair_mean`: for symbolic expressions, and for activations with kinks.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from nngplab.theory.identity import normal_density
 
 U, V = sympy.symbols("u v", real=True)
 XI = sympy.Symbol("xi", positive=True)
-# sympy does not see that 1 - xi^2 is positive: its root is a symbol of its own until the integrals are done.
+# sympy does not infer that 1 - xi^2 is positive. So its root is a symbol of its own, until the integrals are computed.
 _S = sympy.Symbol("s", positive=True)
 _ROOT = sympy.sqrt(1 - XI**2)
 
 
 def density() -> sympy.Expr:
-    """Return the density of (u, v) at (U, V), as the sheet prints it in Problem 6."""
+    """Return the density of (u, v) at (U, V), as Problem 6 gives it."""
     return sympy.exp(-(U**2 + V**2 - 2 * U * V * XI) / (2 * (1 - XI**2))) / (2 * sympy.pi * _ROOT)
 
 
 def density_given_v() -> sympy.Expr:
-    """Return the density of u at U, given v = V: that of N(xi V, 1 - xi^2)."""
+    """Return the density of u at U given v = V, which is that of N(xi V, 1 - xi^2)."""
     return _DENSITY_GIVEN_V.subs(_S, _ROOT)
 
 
@@ -39,14 +39,14 @@ def mean(f: sympy.Expr) -> sympy.Expr:
 
 
 def quadrant_mean(f: Callable[[Any, Any], Any], xi: Any) -> Any:
-    """Return E[f(u, v); u > 0, v > 0] for mpmath numbers: what an activation that is zero below zero needs.
+    """Return E[f(u, v); u > 0, v > 0] in mpmath, for activations that are zero on negative numbers.
 
-    Gauss-Legendre rules converge fast on the quadrant, where ReLU and the step have no kink. The integral ends where
-    the density is negligible at the present precision.
+    Gauss-Legendre rules converge fast on the quadrant, where ReLU and the step function are smooth. The integral ends
+    where the density is negligible at the working precision.
 
     Args:
         f: a smooth function of two positive numbers, of polynomial growth.
-        xi: a correlation with |xi| < 1. Near 1 the density is a ridge, and the rule needs ever more nodes.
+        xi: a correlation with |xi| < 1. Near 1 the density is a narrow ridge, and the rule needs many nodes.
     """
     variance = (1 - xi) * (1 + xi)
     reach = mpmath.sqrt(2 * mpmath.mp.dps * mpmath.log(10)) + 2

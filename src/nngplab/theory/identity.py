@@ -1,8 +1,8 @@
-"""An identity of the theory and the ways to check one.
+"""Identities of the theory, and how they are checked.
 
-The two sides of an identity are computed by different means: the left one from the definition, by integral, series,
-sampling or automatic differentiation, the right one from the formula. A deliberately false right side then goes
-through the very same check, which must refuse it: a check that accepts everything would show nothing.
+The two sides of an identity are computed by different means: the left side from the definition (integral, series,
+sampling or automatic differentiation), the right side from the formula. Then the same check is applied to a false right
+side, and must reject it. This shows that the check can fail.
 """
 
 import math
@@ -15,44 +15,45 @@ import mpmath
 import numpy as np
 import numpy.typing as npt
 import sympy
+from sklearn.utils import gen_batches
 
 Array = npt.NDArray[Any]
 
-# Digits carried beyond those that are asked for.
+# Digits of the working precision beyond those that are asked for.
 GUARD_DIGITS = 10
-# A correct sampled mean misses by more than this many standard errors once in 1.7 million times.
+# The error of a correct sampled mean exceeds this many standard errors once in 1.7 million cases.
 STANDARD_ERRORS = 5
-# Draws held in memory at a time.
-BLOCK = 100_000
-# Random shapes or parameters at which two sides in float64 are compared.
-FLOAT64_SETTINGS = 20
-# Random parameters at which two sides in mpmath are compared.
-MPMATH_SETTINGS = 2
+# Draws that are in memory at a time.
+BLOCK_SIZE = 100_000
+# Number of random arguments for which two sides in float64 are compared.
+FLOAT64_CASES = 20
+# Number of random arguments for which two sides in mpmath are compared.
+MPMATH_CASES = 2
 
 
 @dataclass(frozen=True)
-class Effort:
-    """How far a check goes.
+class CheckSettings:
+    """The settings of a check.
 
     Attributes:
-        digits: decimal digits after the point to which both sides must agree where mpmath computes them.
-        samples: number of draws of a sampled mean.
-        random: where parameters and samples are drawn from.
+        digits: for mpmath, the number of digits after the decimal point to which both sides must agree.
+        samples: for sampling, the number of draws.
+        rng: the generator of arguments and samples.
     """
 
     digits: int
     samples: int
-    random: np.random.Generator
+    rng: np.random.Generator
 
 
-class Outcome(NamedTuple):
-    """What a check found.
+class CheckResult(NamedTuple):
+    """The result of a check.
 
     Attributes:
         method: how the two sides were computed.
-        error: the largest absolute difference of the two sides; NaN where no difference was found nor excluded.
+        error: the largest absolute difference of the two sides; NaN if a difference is neither found nor excluded.
         tolerance: the largest error that passes.
-        false_error: the same difference for the false right side; infinite where it is not even defined.
+        false_error: the error of the false right side; infinite if it is not defined.
     """
 
     method: str
@@ -62,16 +63,16 @@ class Outcome(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """The identity holds within the tolerance."""
+        """Whether the identity holds within the tolerance."""
         return self.error <= self.tolerance
 
     @property
-    def false_refused(self) -> bool:
-        """The false variant does not."""
+    def false_rejected(self) -> bool:
+        """Whether the false variant does not hold within the tolerance."""
         return self.false_error > self.tolerance
 
 
-Check = Callable[[Effort], Outcome]
+Check = Callable[[CheckSettings], CheckResult]
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,11 @@ class Identity:
     r"""A numbered equation of a page of docs/theory.
 
     Attributes:
-        label: its number, as in `\tag{7.3}` on the page.
-        statement: its LaTeX, as on the page up to white space, without the tag.
-        false_statement: LaTeX of a variant with a likely mistake: a sign, a factor, a term left out, or a misprint
-            of the sheet.
-        check: compares both with the definition.
+        label: its number, such as 7.3 for `\tag{7.3}` on the page.
+        statement: its LaTeX without the tag, equal to that on the page up to white space.
+        false_statement: LaTeX of a variant with a likely mistake: a wrong sign or factor, a missing term, or a misprint
+            of the problem set.
+        check: the check of both.
     """
 
     label: str
@@ -95,139 +96,142 @@ class Identity:
 def symbolic(
     left: Callable[[], sympy.Expr], right: Callable[[], sympy.Expr], false_right: Callable[[], sympy.Expr]
 ) -> Check:
-    """Check by sympy, which must reduce the difference of the two sides to zero.
+    """Return a check by sympy, which must reduce the difference of the two sides to zero.
 
-    The sides may have free symbols, which stand for numbers between 0 and 1 at least. The error of a difference that
-    is not reduced to zero is its largest absolute value at some random rational numbers.
+    The sides may have free symbols. If the difference is not reduced to zero, the error is its largest absolute value
+    for random rational numbers between 0 and 1.
     """
 
-    def check(effort: Effort) -> Outcome:
+    def check(settings: CheckSettings) -> CheckResult:
         expected = left()
-        errors = [_symbolic_error(expected - side(), effort) for side in (right, false_right)]
-        return Outcome("sympy", errors[0], 0.0, errors[1])
+        errors = [_symbolic_error(expected - side(), settings) for side in (right, false_right)]
+        return CheckResult("sympy", errors[0], 0.0, errors[1])
 
     return check
 
 
-def _symbolic_error(difference: sympy.Expr, effort: Effort) -> float:
+def _symbolic_error(difference: sympy.Expr, settings: CheckSettings) -> float:
     reduced = sympy.simplify(difference.rewrite(sympy.erf))
     if reduced == 0:
         return 0.0
     symbols = sorted(reduced.free_symbols, key=str)
-    settings = [[sympy.Rational(*_ratio(effort.random)) for _ in symbols] for _ in range(MPMATH_SETTINGS)]
+    cases = [[sympy.Rational(*_ratio(settings.rng)) for _ in symbols] for _ in range(MPMATH_CASES)]
     values = [
-        abs(complex(reduced.evalf(effort.digits, subs=dict(zip(symbols, numbers, strict=True)))))
-        for numbers in settings
+        abs(complex(reduced.evalf(settings.digits, subs=dict(zip(symbols, numbers, strict=True))))) for numbers in cases
     ]
-    # A difference that is zero at these numbers but not reduced to zero is neither shown nor refuted.
-    return max(values) if max(values) > 10.0 ** (-effort.digits // 2) else math.nan
+    # If the values are zero but the expression is not, a difference is neither found nor excluded.
+    return max(values) if max(values) > 10.0 ** (-settings.digits // 2) else math.nan
 
 
 def numerical(
     left: Callable[..., Any], right: Callable[..., Any], false_right: Callable[..., Any], **ranges: tuple[float, float]
 ) -> Check:
-    """Check by mpmath: the two sides agree to the asked number of digits after the point, at random rational numbers.
+    """Return a check by mpmath: the two sides must agree to `settings.digits` digits after the decimal point.
 
-    The sides are functions of mpmath numbers by name, or of nothing, and return a number or a list of numbers. The
-    range of a name is the open interval that its number is drawn from, such as `xi=(-1, 1)`.
+    Args:
+        left: the left side, a function with the arguments named by `ranges`, which returns a number or a list.
+        right: the right side.
+        false_right: the false right side.
+        ranges: for each argument, the open interval of its random rational values, such as `xi=(-1, 1)`.
     """
 
-    def check(effort: Effort) -> Outcome:
+    def check(settings: CheckSettings) -> CheckResult:
         errors = []
-        with mpmath.workdps(effort.digits + GUARD_DIGITS):
-            for _ in range(MPMATH_SETTINGS if ranges else 1):
-                numbers = {name: _rational(effort.random, *bounds) for name, bounds in ranges.items()}
+        with mpmath.workdps(settings.digits + GUARD_DIGITS):
+            for _ in range(MPMATH_CASES if ranges else 1):
+                numbers = {name: _rational(settings.rng, *bounds) for name, bounds in ranges.items()}
                 expected = left(**numbers)
                 errors.append([_mpmath_distance(expected, side(**numbers)) for side in (right, false_right)])
         error, false_error = map(max, zip(*errors, strict=True))
-        return Outcome(f"mpmath, {effort.digits} digits", error, 10.0**-effort.digits, false_error)
+        return CheckResult(f"mpmath, {settings.digits} digits", error, 10.0**-settings.digits, false_error)
 
     return check
 
 
 def in_float64(
     method: str,
-    setting: Callable[[np.random.Generator], tuple[Any, ...]],
+    draw_arguments: Callable[[np.random.Generator], tuple[Any, ...]],
     left: Callable[..., npt.ArrayLike],
     right: Callable[..., npt.ArrayLike],
     false_right: Callable[..., npt.ArrayLike],
     tolerance: float = 1e-10,
 ) -> Check:
-    """Check in float64: the two sides, numbers or arrays, agree at random settings of their arguments.
+    """Return a check in float64: the two sides, numbers or arrays, must agree for random arguments.
 
-    Sides of different shapes differ by infinity.
+    The difference of sides of different shapes is infinite.
 
     Args:
         method: how the left side is computed.
-        setting: draws the arguments of the sides.
+        draw_arguments: a function that draws the arguments of the sides.
         left: the left side.
         right: the right side.
         false_right: the false right side.
-        tolerance: the largest absolute error that rounding explains, for numbers of the size of one.
+        tolerance: the largest absolute error due to rounding, for numbers of order 1.
     """
 
-    def check(effort: Effort) -> Outcome:
+    def check(settings: CheckSettings) -> CheckResult:
         errors = []
-        for _ in range(FLOAT64_SETTINGS):
-            arguments = setting(effort.random)
+        for _ in range(FLOAT64_CASES):
+            arguments = draw_arguments(settings.rng)
             expected = left(*arguments)
             errors.append([_distance(expected, side(*arguments)) for side in (right, false_right)])
         error, false_error = map(max, zip(*errors, strict=True))
-        return Outcome(f"{method}, float64", error, tolerance, false_error)
+        return CheckResult(f"{method}, float64", error, tolerance, false_error)
 
     return check
 
 
 def sampled(
-    setting: Callable[[np.random.Generator], tuple[Any, ...]],
-    draws: Callable[..., Array],
+    draw_arguments: Callable[[np.random.Generator], tuple[Any, ...]],
+    draw_samples: Callable[..., Array],
     right: Callable[..., npt.ArrayLike],
     false_right: Callable[..., npt.ArrayLike],
 ) -> Check:
-    """Check by sampling: the mean over independent draws is the right side, within five standard errors.
+    """Return a check by sampling: the mean of independent draws must equal the right side within 5 standard errors.
 
     Args:
-        setting: draws the arguments of the sides.
-        draws: draws(random, samples, *arguments) returns an array whose first axis counts the samples.
+        draw_arguments: a function that draws the arguments of the sides.
+        draw_samples: a function of (rng, samples, *arguments) that returns an array with the draws on its first axis.
         right: the expectation, of the shape of one draw.
-        false_right: a false one.
+        false_right: the false right side.
     """
 
-    def check(effort: Effort) -> Outcome:
-        arguments = setting(effort.random)
+    def check(settings: CheckSettings) -> CheckResult:
+        arguments = draw_arguments(settings.rng)
         total = squares = 0.0
-        for start in range(0, effort.samples, BLOCK):
-            values = draws(effort.random, min(BLOCK, effort.samples - start), *arguments)
+        for block in gen_batches(settings.samples, BLOCK_SIZE):
+            values = draw_samples(settings.rng, block.stop - block.start, *arguments)
             total, squares = total + values.sum(axis=0), squares + (values**2).sum(axis=0)
-        mean = total / effort.samples
-        standard_errors = np.sqrt((squares / effort.samples - mean**2) / effort.samples)
+        mean = total / settings.samples
+        standard_errors = np.sqrt((squares / settings.samples - mean**2) / settings.samples)
         errors = [_distance(mean, side(*arguments)) for side in (right, false_right)]
-        method = f"sampling, {effort.samples:,} draws, {STANDARD_ERRORS} standard errors"
-        return Outcome(method, errors[0], STANDARD_ERRORS * float(np.max(standard_errors)), errors[1])
+        method = f"sampling, {settings.samples:,} draws, {STANDARD_ERRORS} standard errors"
+        return CheckResult(method, errors[0], STANDARD_ERRORS * float(np.max(standard_errors)), errors[1])
 
     return check
 
 
 def gaussian_mean(f: Callable[[Any], Any]) -> Any:
-    """Return E[f(u)] for a standard normal u, to almost the precision of mpmath.
+    """Return E[f(u)] for a standard normal u, almost to the working precision of mpmath.
 
-    The trapezoidal rule converges faster than exponentially for an entire function (Trefethen and Weideman 2014, "The
-    exponentially convergent trapezoidal rule"). One with a kink or a pole near the real axis needs another rule.
+    For an entire function, the trapezoidal rule converges faster than exponentially (Trefethen and Weideman 2014, "The
+    exponentially convergent trapezoidal rule"). A function with a kink, or a pole near the real axis, needs another
+    rule.
 
     Args:
-        f: an entire function of an mpmath number, of exponential growth at most, like exp(5 |u|).
+        f: an entire function of an mpmath number, which grows at most exponentially, like exp(5 |u|).
 
     Raises:
-        ArithmeticError: if finer and finer steps do not agree.
+        ArithmeticError: if the results for ever smaller steps do not agree.
     """
-    return _refined(lambda nodes: mpmath.fsum(weight * f(u) for u, weight in nodes))
+    return _refine(lambda nodes: mpmath.fsum(weight * f(u) for u, weight in nodes))
 
 
 def pair_mean(phi: Callable[[Any], Any], psi: Callable[[Any], Any], xi: Any) -> Any:
     """Return E[phi(u) psi(v)] for (u, v) ~ N(0, [[1, xi], [xi, 1]]): with psi = phi, the dual activation by definition.
 
-    Of v = xi u + sqrt(1 - xi^2) w with independent standard normals u and w; see `gaussian_mean` for the functions
-    that it takes and for what it raises.
+    It uses v = xi u + sqrt(1 - xi^2) w with independent standard normal u and w. See `gaussian_mean` for the conditions
+    on phi and psi, and for errors.
     """
     s = mpmath.sqrt((1 - xi) * (1 + xi))
 
@@ -236,14 +240,14 @@ def pair_mean(phi: Callable[[Any], Any], psi: Callable[[Any], Any], xi: Any) -> 
             weight * phi(u) * mpmath.fsum(inner * psi(xi * u + s * w) for w, inner in nodes) for u, weight in nodes
         )
 
-    return _refined(product_rule)
+    return _refine(product_rule)
 
 
-def _refined(rule: Callable[[list[tuple[Any, Any]]], Any]) -> Any:
-    """Return what a rule gives on finer and finer nodes, each with its weight, once two results agree.
+def _refine(rule: Callable[[list[tuple[Any, Any]]], Any]) -> Any:
+    """Apply a rule to lists of nodes and weights with ever smaller steps, until two results agree; return the last.
 
-    The error of the trapezoidal rule with the step 1 / m is about exp(-c m^2): if m - 1 to m changes the result by
-    delta, the error left is about delta to the power (m / (m - 1))^2.
+    The error of the trapezoidal rule with step 1 / m is about exp(-c m^2). So if the results for m - 1 and m differ by
+    delta, the error for m is about delta to the power (m / (m - 1))^2.
     """
     digits = mpmath.mp.dps
     reach = math.sqrt(2 * digits * math.log(10)) + 5
@@ -258,7 +262,7 @@ def _refined(rule: Callable[[list[tuple[Any, Any]]], Any]) -> Any:
 
 @cache
 def _nodes(digits: int, count: int, parts: int) -> list[tuple[Any, Any]]:  # noqa: ARG001
-    """Return the nodes index / parts with their weights; `digits`, the present precision, tells them apart."""
+    """Return the nodes index / parts with their weights; `digits`, the working precision, is a key of the cache."""
     points = [mpmath.mpf(index) / parts for index in range(-count, count + 1)]
     return [(point, mpmath.npdf(point) / parts) for point in points]
 
@@ -280,11 +284,11 @@ def _mpmath_distance(a: Any, b: Any) -> float:
     return float(abs(a - b))
 
 
-def _ratio(random: np.random.Generator) -> tuple[int, int]:
+def _ratio(rng: np.random.Generator) -> tuple[int, int]:
     """Return numerator and denominator of a rational number between 0 and 1."""
-    return int(random.integers(1, 97)), 97
+    return int(rng.integers(1, 97)), 97
 
 
-def _rational(random: np.random.Generator, low: float, high: float) -> Any:
-    numerator, denominator = _ratio(random)
+def _rational(rng: np.random.Generator, low: float, high: float) -> Any:
+    numerator, denominator = _ratio(rng)
     return low + (high - low) * mpmath.mpf(numerator) / denominator

@@ -1,4 +1,4 @@
-"""Why random features of growing width tend to the NNGP. The page is docs/theory/minimum_norm.md."""
+"""Minimum-norm regression on random features, and its limit, the NNGP (docs/theory/minimum_norm.md)."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ _STEPS = 20
 _WIDTH = 3
 
 
-class _Problem(NamedTuple):
+class _RandomFeatureModel(NamedTuple):
     """Training inputs X (n, d), labels y (n,), a test input x (d,), and a first layer B (k, d)."""
 
     X: Array
@@ -47,69 +47,69 @@ class _Problem(NamedTuple):
 
     @property
     def step_size(self) -> float:
-        """Half of the largest at which gradient descent is sure to converge."""
+        """Half of the largest step size for which convergence of gradient descent is guaranteed."""
         return 1 / float(np.trace(self.K_k))
 
 
-def _problem(random: np.random.Generator) -> tuple[_Problem]:
-    inputs = _on_sphere(random.standard_normal((5, 4)))
-    return (_Problem(inputs[1:], random.standard_normal(4), inputs[0], random.standard_normal((50, 4))),)
+def _draw_model(rng: np.random.Generator) -> tuple[_RandomFeatureModel]:
+    inputs = _unit_rows(rng.standard_normal((5, 4)))
+    return (_RandomFeatureModel(inputs[1:], rng.standard_normal(4), inputs[0], rng.standard_normal((50, 4))),)
 
 
-def _on_sphere(X: Array) -> Array:
+def _unit_rows(X: Array) -> Array:
     return X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
-def _gradient_descent(problem: _Problem) -> Array:
-    a = np.zeros(len(problem.B))
+def _gradient_descent(model: _RandomFeatureModel) -> Array:
+    a = np.zeros(len(model.B))
     for _ in range(_STEPS):
-        a = a + problem.step_size * problem.F @ (problem.y - problem.F.T @ a)
+        a = a + model.step_size * model.F @ (model.y - model.F.T @ a)
     return a
 
 
-def _gradient_descent_solved(problem: _Problem, steps: int) -> Array:
-    power = np.linalg.matrix_power(np.eye(len(problem.y)) - problem.step_size * problem.K_k, steps)
-    return problem.F @ (np.eye(len(problem.y)) - power) @ np.linalg.solve(problem.K_k, problem.y)
+def _gradient_descent_solved(model: _RandomFeatureModel, steps: int) -> Array:
+    power = np.linalg.matrix_power(np.eye(len(model.y)) - model.step_size * model.K_k, steps)
+    return model.F @ (np.eye(len(model.y)) - power) @ np.linalg.solve(model.K_k, model.y)
 
 
-def _minimum_norm(problem: _Problem) -> Array:
-    return minimum_norm_fit(problem.F[np.newaxis], problem.y)[0]
+def _minimum_norm(model: _RandomFeatureModel) -> Array:
+    return minimum_norm_fit(model.F[np.newaxis], model.y)[0]
 
 
-def _net(problem: _Problem) -> float:
-    """The output at x of the net whose last layer is the exact fit of least norm."""
-    features = hidden_features(problem.x[np.newaxis], problem.B[np.newaxis])[0, :, 0]
-    return float(features @ _minimum_norm(problem))
+def _network_output(model: _RandomFeatureModel) -> float:
+    """Return the output at x of the network whose last layer is the minimum-norm solution."""
+    features = hidden_features(model.x[np.newaxis], model.B[np.newaxis])[0, :, 0]
+    return float(features @ _minimum_norm(model))
 
 
-def _excess(problem: _Problem, sign: int) -> float:
-    Delta, delta = problem.K_k - problem.K, problem.kappa_k - problem.kappa
-    left = delta - sign * Delta @ np.linalg.solve(problem.K, problem.kappa)
-    return float(left @ np.linalg.solve(problem.K_k, problem.y))
+def _difference_to_limit(model: _RandomFeatureModel, sign: int) -> float:
+    Delta, delta = model.K_k - model.K, model.kappa_k - model.kappa
+    left = delta - sign * Delta @ np.linalg.solve(model.K, model.kappa)
+    return float(left @ np.linalg.solve(model.K_k, model.y))
 
 
-def _two_inputs(random: np.random.Generator) -> tuple[Array]:
-    return (_on_sphere(random.standard_normal((2, 3))),)
+def _two_inputs(rng: np.random.Generator) -> tuple[Array]:
+    return (_unit_rows(rng.standard_normal((2, 3))),)
 
 
-def _kernels(random: np.random.Generator, samples: int, X: Array) -> Array:
-    """Draws of kappa_k(x, z) for the two rows of X and a narrow net, (samples,)."""
-    features = hidden_features(X, random.standard_normal((samples, _WIDTH, X.shape[1])))
+def _kernels(rng: np.random.Generator, samples: int, X: Array) -> Array:
+    """Draw values (samples,) of kappa_k(x, z) for the two rows of X and a narrow network."""
+    features = hidden_features(X, rng.standard_normal((samples, _WIDTH, X.shape[1])))
     return np.sum(features[:, :, 0] * features[:, :, 1], axis=1)
 
 
-def _squared_deviations(random: np.random.Generator, samples: int, X: Array) -> Array:
-    return (_kernels(random, samples, X) - _nngp(X)) ** 2
+def _squared_deviations(rng: np.random.Generator, samples: int, X: Array) -> Array:
+    return (_kernels(rng, samples, X) - _nngp(X)) ** 2
 
 
 def _nngp(X: Array) -> Array:
-    """kappa(x, z) of (M.4) for the two rows of X, as written there."""
+    """Return kappa(x, z) of (M.4) for the two rows of X, by the formula given there."""
     xi = X[0] @ X[1]
     return (xi * (np.pi - np.arccos(xi)) + np.sqrt(1 - xi**2)) / np.pi
 
 
 def _variance_of_a_term(X: Array) -> Array:
-    """The large bracket of (M.5)."""
+    """Return the bracket of (M.5)."""
     theta = np.arccos(X[0] @ X[1])
     second_degree = 3 * np.sin(theta) * np.cos(theta) + (np.pi - theta) * (1 + 2 * np.cos(theta) ** 2)
     return 2 / np.pi * second_degree - _nngp(X) ** 2
@@ -122,10 +122,10 @@ IDENTITIES = [
         false_statement=r"a^{(t)} = F \left( I - (I - \eta K_k)^{t+1} \right) K_k^{-1} y",
         check=in_float64(
             "iteration",
-            _problem,
+            _draw_model,
             _gradient_descent,
-            lambda problem: _gradient_descent_solved(problem, _STEPS),
-            lambda problem: _gradient_descent_solved(problem, _STEPS + 1),
+            lambda model: _gradient_descent_solved(model, _STEPS),
+            lambda model: _gradient_descent_solved(model, _STEPS + 1),
         ),
     ),
     Identity(
@@ -134,10 +134,10 @@ IDENTITIES = [
         false_statement=r"\underset{F^{\mathsf T} a = y}{\mathrm{arg\,min}} \; \lVert a \rVert = F (K_k + I)^{-1} y",
         check=in_float64(
             "singular values",
-            _problem,
+            _draw_model,
             _minimum_norm,
-            lambda problem: problem.F @ np.linalg.solve(problem.K_k, problem.y),
-            lambda problem: problem.F @ np.linalg.solve(problem.K_k + np.eye(len(problem.y)), problem.y),
+            lambda model: model.F @ np.linalg.solve(model.K_k, model.y),
+            lambda model: model.F @ np.linalg.solve(model.K_k + np.eye(len(model.y)), model.y),
         ),
     ),
     Identity(
@@ -146,10 +146,10 @@ IDENTITIES = [
         false_statement=r"f_k(x) = \kappa_k(x)^{\mathsf T} y",
         check=in_float64(
             "singular values",
-            _problem,
-            _net,
-            lambda problem: problem.kappa_k @ np.linalg.solve(problem.K_k, problem.y),
-            lambda problem: problem.kappa_k @ problem.y,
+            _draw_model,
+            _network_output,
+            lambda model: model.kappa_k @ np.linalg.solve(model.K_k, model.y),
+            lambda model: model.kappa_k @ model.y,
         ),
     ),
     Identity(
@@ -179,10 +179,10 @@ IDENTITIES = [
         false_statement=r"f_k(x) - f(x) = \left( \delta + \Delta K^{-1} \kappa(x) \right)^{\mathsf T} K_k^{-1} y",
         check=in_float64(
             "singular values",
-            _problem,
-            lambda problem: _net(problem) - problem.kappa @ np.linalg.solve(problem.K, problem.y),
-            lambda problem: _excess(problem, sign=1),
-            lambda problem: _excess(problem, sign=-1),
+            _draw_model,
+            lambda model: _network_output(model) - model.kappa @ np.linalg.solve(model.K, model.y),
+            lambda model: _difference_to_limit(model, sign=1),
+            lambda model: _difference_to_limit(model, sign=-1),
         ),
     ),
 ]

@@ -1,18 +1,17 @@
-"""The misprints of the sheet that touch its mathematics."""
+"""The misprints in the mathematics of the problem set."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Misprint:
-    """A place where the sheet prints what it cannot mean; words with LaTeX between dollar signs.
+    """A misprint, described in words with LaTeX between dollar signs.
 
     Attributes:
-        where: the place on the sheet.
-        printed: what is printed.
-        right: what is right.
-        label: the identity whose false variant is what is printed, so that its check tells the two apart; None where
-            the misprint is one of words alone.
+        where: the place in the problem set.
+        printed: the printed text.
+        right: the correct text.
+        label: the label of the identity whose false variant is the printed formula; None for a misprint in words.
     """
 
     where: str

@@ -1,4 +1,4 @@
-"""The pages of docs/theory and the identities on each, in the order of the sheet."""
+"""The pages of docs/theory and their identities, in the order of the problem set."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,13 @@ from nngplab.theory.identity import Identity
 
 
 @dataclass(frozen=True)
-class Page:
+class DerivationPage:
     """A page of docs/theory.
 
     Attributes:
-        name: its file, without the suffix .md.
-        problem: the problem that it answers, by its number, or the subject of a page beyond the sheet.
-        identities: one for each numbered equation, in their order on the page.
+        name: the name of its file, without the suffix .md.
+        problem: the number of the problem that it answers, or the subject of a page beyond the problem set.
+        identities: one identity for each numbered equation, in their order on the page.
     """
 
     name: str
@@ -33,14 +33,14 @@ class Page:
 
 
 PAGES = (
-    Page("problem_01", "1", problem_01.IDENTITIES),
-    Page("problem_05", "5", problem_05.IDENTITIES),
-    Page("problem_06", "6", problem_06.IDENTITIES),
-    Page("problem_07", "7", problem_07.IDENTITIES),
-    Page("problem_08", "8", problem_08.IDENTITIES),
-    Page("problem_09", "9", problem_09.IDENTITIES),
-    Page("problem_10", "10", problem_10.IDENTITIES),
-    Page("arc_cosine", "arc-cosine", arc_cosine.IDENTITIES),
-    Page("arcsine", "arcsine", arcsine.IDENTITIES),
-    Page("minimum_norm", "minimum norm", minimum_norm.IDENTITIES),
+    DerivationPage("problem_01", "1", problem_01.IDENTITIES),
+    DerivationPage("problem_05", "5", problem_05.IDENTITIES),
+    DerivationPage("problem_06", "6", problem_06.IDENTITIES),
+    DerivationPage("problem_07", "7", problem_07.IDENTITIES),
+    DerivationPage("problem_08", "8", problem_08.IDENTITIES),
+    DerivationPage("problem_09", "9", problem_09.IDENTITIES),
+    DerivationPage("problem_10", "10", problem_10.IDENTITIES),
+    DerivationPage("arc_cosine", "arc-cosine", arc_cosine.IDENTITIES),
+    DerivationPage("arcsine", "arcsine", arcsine.IDENTITIES),
+    DerivationPage("minimum_norm", "minimum norm", minimum_norm.IDENTITIES),
 )

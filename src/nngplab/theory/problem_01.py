@@ -1,4 +1,4 @@
-"""Problem 1: gradient descent on f(x) = A B x. The page is docs/theory/problem_01.md."""
+"""Problem 1: gradient descent on f(x) = A B x (docs/theory/problem_01.md)."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -27,10 +27,10 @@ class _Net(NamedTuple):
         return self.y - self.A @ self.B @ self.X
 
 
-def _net(random: np.random.Generator) -> tuple[_Net]:
-    """Draw a network of three different sizes: factors in a wrong order do not fit."""
-    k, d, n = random.permutation(np.arange(2, 8))[:3]
-    return (_Net(*(random.standard_normal(shape) for shape in ((1, k), (k, d), (d, n), (1, n)))),)
+def _net(rng: np.random.Generator) -> tuple[_Net]:
+    """Draw a network with three different sizes, so that products of matrices in a wrong order do not exist."""
+    k, d, n = rng.permutation(np.arange(2, 8))[:3]
+    return (_Net(*(rng.standard_normal(shape) for shape in ((1, k), (k, d), (d, n), (1, n)))),)
 
 
 def _outputs_by_index(net: _Net) -> Array:
@@ -44,14 +44,14 @@ def _loss(A: Tensor, B: Tensor, net: _Net) -> Tensor:
 
 
 def _gradients(net: _Net) -> tuple[Array, Array]:
-    """The gradients of the loss with respect to A and B, by reverse automatic differentiation."""
+    """Return the gradients of the loss with respect to A and B, by reverse-mode automatic differentiation."""
     A, B = (torch.tensor(weight, requires_grad=True) for weight in (net.A, net.B))
     gradients = torch.autograd.grad(_loss(A, B, net), [A, B])
     return gradients[0].numpy(), gradients[1].numpy()
 
 
 def _stepped(net: _Net) -> tuple[Array, Array]:
-    """The weights after a step of PyTorch's gradient descent."""
+    """Return the weights after a step of gradient descent by PyTorch."""
     A, B = (torch.tensor(weight, requires_grad=True) for weight in (net.A, net.B))
     optimiser = torch.optim.SGD([A, B], lr=_ETA)
     _loss(A, B, net).backward()
@@ -60,20 +60,20 @@ def _stepped(net: _Net) -> tuple[Array, Array]:
 
 
 def _stepped_in_turn(net: _Net) -> Array:
-    """B after a step, with the residual and the A that the step has already changed."""
+    """Return B after a wrong step, which uses the updated A and its residual."""
     A = net.A + _ETA * net.R @ net.X.T @ net.B.T
     return net.B + _ETA * A.T @ net._replace(A=A).R @ net.X.T
 
 
 def _differential(net: _Net) -> Array:
-    """The differential of the loss for dA = sin(A) and dB = cos(B), by automatic differentiation in that direction."""
+    """Return the differential of the loss for dA = sin(A) and dB = cos(B), by automatic differentiation."""
     weights = torch.tensor(net.A), torch.tensor(net.B)
     changes = torch.tensor(np.sin(net.A)), torch.tensor(np.cos(net.B))
     return jvp(lambda A, B: _loss(A, B, net), weights, changes)[1].numpy()
 
 
 def _or_undefined(side: Callable[[_Net], Array]) -> Callable[[_Net], Array]:
-    """The side, or infinity where its matrices do not fit."""
+    """Return the side, with infinity for products of matrices that do not exist."""
 
     def evaluate(net: _Net) -> Array:
         try:

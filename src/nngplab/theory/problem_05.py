@@ -1,4 +1,4 @@
-"""Problem 5: the dual of the identity. The page is docs/theory/problem_05.md."""
+"""Problem 5: the dual activation of the identity (docs/theory/problem_05.md)."""
 
 import sympy
 

@@ -1,4 +1,4 @@
-"""Problem 6: the dual of an exponential. The page is docs/theory/problem_06.md."""
+"""Problem 6: the dual activation of an exponential (docs/theory/problem_06.md)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ def _phi(x: Any, C: Any) -> Any:
     return mpmath.exp(-(C**2) + C * x)
 
 
-# Not written down by hand: sympy differentiates the activation as the sheet prints it.
+# By sympy, from the activation as the problem set gives it.
 _derivative_of_phi = sympy.lambdify((V, _C), _PHI_OF_V.diff(V), "mpmath")
 
 
@@ -30,7 +30,7 @@ def _mean_of_product(phi: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
 
 
 def _polynomial(x: sympy.Expr) -> sympy.Expr:
-    """An activation for the rule of differentiation, neither odd nor even."""
+    """Return an activation that is neither odd nor even, for the rule of differentiation."""
     return x + x**2
 
 

@@ -1,4 +1,4 @@
-"""Problem 7: the dual of the sine. The page is docs/theory/problem_07.md."""
+"""Problem 7: the dual activation of the sine (docs/theory/problem_07.md)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def _mean_of_exponentials(xi: Any, re1: Any, im1: Any, re2: Any, im2: Any) -> An
 
 
 def _exponential_of_form(cross: int) -> Callable[..., Any]:
-    """exp((C_1^2 + C_2^2 + cross C_1 C_2 xi) / 2)."""
+    """Return the function exp((C_1^2 + C_2^2 + cross C_1 C_2 xi) / 2)."""
 
     def function(xi: Any, re1: Any, im1: Any, re2: Any, im2: Any) -> Any:
         C1, C2 = mpmath.mpc(re1, im1), mpmath.mpc(re2, im2)
@@ -38,7 +38,7 @@ def _exponential_of_form(cross: int) -> Callable[..., Any]:
 
 
 def _mean_of_phase(sign: int) -> Callable[[Any], Any]:
-    """E[exp(i (u + sign v))]. That with -i is its conjugate, and the same, as the value is real."""
+    """Return the function E[exp(i (u + sign v))]. It is real, and so equals its conjugate, that with -i."""
     return lambda xi: pair_mean(mpmath.expj, lambda v: mpmath.expj(sign * v), xi)
 
 

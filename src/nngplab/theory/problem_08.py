@@ -1,4 +1,4 @@
-"""Problem 8: scaling and convexity of dual activations. The page is docs/theory/problem_08.md."""
+"""Problem 8: scaling and convexity of dual activations (docs/theory/problem_08.md)."""
 
 import math
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from nngplab.theory.identity import Identity, gaussian_mean, numerical, pair_mea
 
 _U, _W = sympy.symbols("u w", real=True)
 _XI, _S, _T = sympy.symbols("xi s t", positive=True)
-# The coefficients of any cubic activation.
+# The coefficients of a general cubic activation.
 _C = sympy.symbols("c0:4", real=True)
 _CUBIC = sum(c * _U**n for n, c in enumerate(_C))
 
 
 def _hermite(u: Any, count: int, sqrt: Callable[[Any], Any]) -> list[Any]:
-    """The first `count` Hermite polynomials at u, by their recurrence, normalised at the end."""
+    """Return the first `count` normalised Hermite polynomials at u, by their recurrence."""
     unscaled = [u**0, u]
     for n in range(1, count - 1):
         unscaled.append(u * unscaled[n] - n * unscaled[n - 1])
@@ -26,7 +26,7 @@ def _hermite(u: Any, count: int, sqrt: Callable[[Any], Any]) -> list[Any]:
 
 
 def _terms(power: int) -> int:
-    """How many terms of a series with coefficients n!^(-power / 2) count at the present precision of mpmath."""
+    """Return the number of terms of a series with coefficients n!^(-power / 2) for the working precision of mpmath."""
     return next(n for n in range(1000) if power * math.lgamma(n + 1) > 2 * mpmath.mp.dps * math.log(10))
 
 
@@ -38,30 +38,30 @@ def _generating_series(factorial: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 def _shifted_sine(c: Any) -> Callable[[Any], Any]:
-    """An activation that is neither even nor odd, so that all of its Hermite coefficients count."""
+    """Return an activation that is neither even nor odd, so that all Hermite coefficients are nonzero."""
     return lambda x: mpmath.sin(x + c)
 
 
 def _dual_of_shifted_sine(xi: Any, c: Any) -> Any:
-    """By the duals of sine and cosine (Problems 7 and 9)."""
+    """Return the dual of the shifted sine, from those of sine and cosine (Problems 7 and 9)."""
     return (mpmath.cos(c) ** 2 * mpmath.sinh(xi) + mpmath.sin(c) ** 2 * mpmath.cosh(xi)) / mpmath.e
 
 
 @cache
 def _coefficients(c: Any, count: int) -> list[Any]:
-    """The first Hermite coefficients a_n of the shifted sine, by an integral each."""
+    """Return the first Hermite coefficients a_n of the shifted sine, each by an integral."""
     phi = _shifted_sine(c)
     products = cache(lambda u: [phi(u) * h for h in _hermite(u, count, mpmath.sqrt)])
     return [gaussian_mean(lambda u, n=n: products(u)[n]) for n in range(count)]  # type: ignore[misc]
 
 
 def _dual_by_series(power: int) -> Callable[..., Any]:
-    """The sum of a_n^power xi^n, for the shifted sine, whose a_n are at most 1 / sqrt(n!)."""
+    """Return the sum of a_n^power xi^n for the shifted sine, where |a_n| <= 1 / sqrt(n!)."""
     return lambda xi, c: mpmath.polyval([a**power for a in reversed(_coefficients(c, _terms(power=2)))], xi)
 
 
 def _mean(polynomial: sympy.Expr, *variables: sympy.Symbol) -> sympy.Expr:
-    """E[polynomial] over independent standard normals, by E[u^p] = (p - 1)!! for even p and 0 for odd p."""
+    """Return E[polynomial] for independent standard normals, by E[u^p] = (p - 1)!! for even p and 0 for odd p."""
     terms = sympy.Poly(polynomial, *variables).terms()
     return sum(
         coefficient * math.prod(sympy.factorial2(power - 1) for power in powers)
@@ -71,23 +71,23 @@ def _mean(polynomial: sympy.Expr, *variables: sympy.Symbol) -> sympy.Expr:
 
 
 def _pair_mean(phi: sympy.Expr, psi: sympy.Expr) -> sympy.Expr:
-    """E[phi(u) psi(v)] of polynomials in u, with v = xi u + sqrt(1 - xi^2) w."""
+    """Return E[phi(u) psi(v)] for polynomials in u, with v = xi u + sqrt(1 - xi^2) w."""
     return _mean(phi * psi.subs(_U, _XI * _U + sympy.sqrt(1 - _XI**2) * _W), _U, _W)
 
 
 def _mean_of_square(root: Callable[[sympy.Expr], sympy.Expr]) -> sympy.Expr:
-    """E_c[(E_p[phi(root(xi) c + root(1 - xi) p)])^2] for the cubic, with u for c and w for p."""
+    """Return E_c[(E_p[phi(root(xi) c + root(1 - xi) p)])^2] for the cubic, with u for c and w for p."""
     return _mean(_mean(_CUBIC.subs(_U, root(_XI) * _U + root(1 - _XI) * _W), _W) ** 2, _U)
 
 
 def _products_of_hermite() -> sympy.Expr:
-    """The sum of E[h_m(u) h_n(v)] s^m t^n over m and n up to 4: as many equations in one."""
+    """Return the sum of E[h_m(u) h_n(v)] s^m t^n over m, n <= 4, which combines 25 equations in one."""
     h = _hermite(_U, 5, sympy.sqrt)
     return _pair_mean(sum(h[m] * _S**m for m in range(5)), sum(h[n] * _T**n for n in range(5)))
 
 
 def _cubic_series(derivative: Callable[[int], sympy.Expr]) -> sympy.Expr:
-    """The sum of a_n^2 derivative(n), for the cubic."""
+    """Return the sum of a_n^2 derivative(n) for the cubic."""
     h = _hermite(_U, 4, sympy.sqrt)
     return sum(_mean(_CUBIC * h[n], _U) ** 2 * derivative(n) for n in range(4))
 

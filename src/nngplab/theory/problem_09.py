@@ -1,4 +1,4 @@
-"""Problem 9: the dual of the cosine from that of the sine. The page is docs/theory/problem_09.md."""
+"""Problem 9: the dual activation of the cosine, from that of the sine (docs/theory/problem_09.md)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import sympy
 from nngplab.theory.gaussian_pair import XI, quadrant_mean
 from nngplab.theory.identity import Identity, gaussian_mean, numerical, pair_mean, symbolic
 
-# Up to this degree the Hermite coefficients of the page are checked.
+# The degrees of the Hermite coefficients that are checked.
 _DEGREES = range(9)
 
 
@@ -26,12 +26,12 @@ def _mean_of_cosines(xi: Any) -> Any:
 
 
 def _mean_of_cosine_of_difference(xi: Any) -> Any:
-    """E[cos(u - v)], where u - v is a Gaussian with the variance 2 - 2 xi."""
+    """Return E[cos(u - v)], where u - v is Gaussian with variance 2 - 2 xi."""
     return gaussian_mean(lambda g: mpmath.cos(mpmath.sqrt(2 - 2 * xi) * g))
 
 
 def _hermite_coefficient(n: int) -> Any:
-    """E[exp(i u) h_n(u)]; mpmath's polynomials are the physicists' ones, H_n(x) = sqrt(2^n n!) h_n(sqrt(2) x)."""
+    """Return E[exp(i u) h_n(u)]; mpmath has the physicists' polynomials, H_n(x) = sqrt(2^n n!) h_n(sqrt(2) x)."""
 
     def h(u: Any) -> Any:
         return mpmath.hermite(n, u / mpmath.sqrt(2)) / mpmath.sqrt(2**n * mpmath.factorial(n))
@@ -40,12 +40,12 @@ def _hermite_coefficient(n: int) -> Any:
 
 
 def _coefficients(weight: Callable[[int], Any]) -> Callable[[], list[Any]]:
-    """The right side for each degree n: exp(-1/2) i^n over a weight."""
+    """Return the right sides exp(-1/2) i^n / weight(n) for all degrees n."""
     return lambda: [mpmath.exp(-0.5) * mpmath.mpc(0, 1) ** n / weight(n) for n in _DEGREES]
 
 
 def _series(first: int) -> sympy.Expr:
-    """The sum of every second term of exp(-1) exp(xi), from the first one on."""
+    """Return the sum of every second term of exp(-1) exp(xi), starting with the degree `first`."""
     k = sympy.Symbol("k", integer=True, nonnegative=True)
     n = 2 * k + first
     return sympy.exp(-1) * sympy.summation(XI**n / sympy.factorial(n), (k, 0, sympy.oo))

@@ -1,4 +1,4 @@
-"""Problem 10: mean and covariance of (w.x, w.z) for a Gaussian w. The page is docs/theory/problem_10.md."""
+"""Problem 10: mean and covariance of (w.x, w.z) for a Gaussian w (docs/theory/problem_10.md)."""
 
 from collections.abc import Callable
 from itertools import combinations, product
@@ -13,26 +13,26 @@ from nngplab.theory.identity import Array, Identity, gaussian_mean, normal_densi
 _X, _Z, _W = (sympy.symbols(f"{name}1:4", real=True) for name in "xzw")
 
 
-def _inputs(random: np.random.Generator) -> tuple[Array, Array]:
-    """Two inputs of one random dimension and of different norms."""
-    d = int(random.integers(2, 6))
-    return random.standard_normal(d), 1.5 * random.standard_normal(d)
+def _inputs(rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draw two inputs with the same random dimension and different norms."""
+    d = int(rng.integers(2, 6))
+    return rng.standard_normal(d), 1.5 * rng.standard_normal(d)
 
 
-def _unit_inputs(random: np.random.Generator) -> tuple[Array, Array]:
-    x, z = _inputs(random)
+def _unit_inputs(rng: np.random.Generator) -> tuple[Array, Array]:
+    x, z = _inputs(rng)
     return x / np.linalg.norm(x), z / np.linalg.norm(z)
 
 
-def _pairs(random: np.random.Generator, samples: int, x: Array, z: Array) -> Array:
-    """Draws of (u, v), (samples, 2)."""
-    w = random.standard_normal((samples, len(x)))
+def _pairs(rng: np.random.Generator, samples: int, x: Array, z: Array) -> Array:
+    """Draw values (samples, 2) of (u, v)."""
+    w = rng.standard_normal((samples, len(x)))
     return np.stack([w @ x, w @ z], axis=1)
 
 
-def _products(random: np.random.Generator, samples: int, x: Array, z: Array) -> Array:
-    """Draws of the matrix (u, v)(u, v)^T, (samples, 2, 2)."""
-    pairs = _pairs(random, samples, x, z)
+def _products(rng: np.random.Generator, samples: int, x: Array, z: Array) -> Array:
+    """Draw values (samples, 2, 2) of the matrix (u, v)(u, v)^T."""
+    pairs = _pairs(rng, samples, x, z)
     return pairs[:, :, np.newaxis] * pairs[:, np.newaxis, :]
 
 
@@ -45,7 +45,7 @@ def _dot(a: Any, b: Any) -> Any:
 
 
 def _mean_of_product() -> sympy.Expr:
-    """E[uv] in three dimensions, term by term, each E[w_i w_j] by integrals of the density."""
+    """Return E[uv] in three dimensions, with each E[w_i w_j] by integrals of the density."""
 
     def moment(i: int, j: int) -> sympy.Expr:
         factors = [sympy.integrate(w * normal_density(w), (w, -sympy.oo, sympy.oo)) for w in (_W[i], _W[j])]
@@ -56,13 +56,13 @@ def _mean_of_product() -> sympy.Expr:
 
 
 def _characteristic_function(s: Any, t: Any, x1: Any, x2: Any, z1: Any, z2: Any) -> Any:
-    """E[exp(i(su + tv))] in two dimensions, by an integral over each coordinate of w."""
+    """Return E[exp(i(su + tv))] in two dimensions, by an integral over each coordinate of w."""
     c = [s * x1 + t * z1, s * x2 + t * z2]
     return mpmath.fprod(gaussian_mean(lambda w, c_j=c_j: mpmath.expj(c_j * w)) for c_j in c)  # type: ignore[misc]
 
 
 def _gaussian(cross: int) -> Callable[..., Any]:
-    """exp(-(s^2 x.x + cross * s t x.z + t^2 z.z) / 2), of the coordinates of x and z."""
+    """Return the function exp(-(s^2 x.x + cross * s t x.z + t^2 z.z) / 2) of the coordinates of x and z."""
 
     def function(s: Any, t: Any, x1: Any, x2: Any, z1: Any, z2: Any) -> Any:
         form = s**2 * (x1**2 + x2**2) + cross * s * t * (x1 * z1 + x2 * z2) + t**2 * (z1**2 + z2**2)
