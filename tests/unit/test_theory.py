@@ -417,7 +417,7 @@ class TestSummary:
             (r"= \Lambda \tag{10.3}", r"= 2 \Lambda \tag{10.3}", r"equation \(10.3\) differs from that in"),
             (r"\tag{10.3}", "", r"equation \(10.3\) differs from that in"),
             (r"\tag{10.3}", r"\tag{10.7}", r"equation \(10.7\) differs from that in"),
-            (" \\tag{10.3}\n$$", "\n$$ \\tag{10.3}", "a number stands outside of an equation"),
+            (" \\tag{10.3}\n$$", "\n$$ \\tag{10.3}", "a number is not at the end of an equation"),
         ],
     )
     def test_a_page_that_differs_from_its_checks(self, tmp_path, old, new, fault):
