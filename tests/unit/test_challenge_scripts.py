@@ -17,6 +17,7 @@ from tests.helpers.scripts import run_script
 
 NETWORK = {"k": 12, "depth": 2, "weight_decay": 0.0, "learning_rate": 0.01, "batch_size": 16, "epochs": 6}
 SIZES = {"train": 80, "val": 40, "test": 50}
+MODELS = ("network", "nngp", "rfm")
 ALONG = {"direction_L": 1.0, "direction_ridge": 0.01}
 
 
@@ -53,8 +54,7 @@ class TestCourseData:
     def test_without_files_the_stand_in_is_named(self, tmp_path):
         assert course(tmp_path) == ""
         record = json.loads((tmp_path / "course.json").read_text())
-        assert record["stand_in"]
-        assert record["label"] == "STAND-IN DATA, NOT THE COURSE'S"
+        assert (record["stand_in"], record["label"]) == (True, "STAND-IN DATA, NOT THE COURSE'S")
         drawn, direction = draw_stand_in(88)
         assert record["direction"] == direction.tolist()
         selection = challenge.read_selection(tmp_path / "selection.npz")
@@ -114,13 +114,13 @@ class TestCifar10Data:
         np.testing.assert_array_equal(train.y.sum(axis=1), 1)
 
     def test_too_many_images_asked_for_are_one_line(self, data, tmp_path):
-        output = cifar10(data, tmp_path, 280, 50, status=1)
-        assert "ask for 280 + 50 images, but there are 300 training images: lower one of them\n" in output
+        line = "ask for 280 + 50 images, but there are 300 training images: lower one of them\n"
+        assert line in cifar10(data, tmp_path, 280, 50, status=1)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
-    """The results of all scripts on small data of one direction: the path of each result is its name."""
+    """The results of all scripts on small data of one direction."""
     folder = tmp_path_factory.mktemp("results")
     random = np.random.default_rng(0)
     arrays = {f"X_{split}": random.normal(size=(n, 4)) for split, n in SIZES.items()}
@@ -130,17 +130,15 @@ def results(tmp_path_factory) -> Path:
     np.savez(folder / "test.npz", X_test=arrays["X_test"], y_test=arrays["y_test"])
     record = {"label": "small data", "stand_in": True, "direction": [-0.8, -0.6, 0, 0], "score": "r2"}
     (folder / "course.json").write_text(json.dumps(record | {"n_train": 80, "n_val": 40, "n_test": 50, "d": 4}))
-    networks = [
-        {name: NETWORK[name] for name in ("k", "depth", "weight_decay")} | {"learning_rate": rate}
-        for rate in (0.01, 1e9)
-    ]
+    network = {name: NETWORK[name] for name in ("k", "depth", "weight_decay")}
+    networks = [network | {"learning_rate": rate} for rate in (0.01, 1e9)]
     common = ["--selection", folder / "selection.npz", "--dataset", "course"]
     fit(folder, "networks", "network", *common, "--networks", json.dumps(networks), *OF_NETWORKS)
     fit(folder, "kernels", "nngp", *common, "--kernel", "nngp", *NNGP)
     machines = [{"bandwidth": 5.0, "iterations": 3, "ridge": 0.001}]
     fit(folder, "rfm", "rfm", *common, "--candidates", json.dumps(machines), "--along", json.dumps([ALONG]))
     select(folder)
-    for model in ("network", "nngp", "rfm"):
+    for model in MODELS:
         final(folder, model, folder / "test.npz", folder / "course")
     summarise(folder)
     return folder
@@ -156,7 +154,7 @@ def fit(folder: Path, name: str, model: str, *options: object) -> None:
 
 
 def select(folder: Path) -> None:
-    tables = ["--tables", *(folder / f"{model}.csv" for model in ("network", "nngp", "rfm"))]
+    tables = ["--tables", *(folder / f"{model}.csv" for model in MODELS)]
     options = ["--validation", folder / "validation.csv", "--outcomes", folder / "outcomes.csv"]
     options += ["--records", folder / "course.json", "--selected", folder / "selected.json"]
     assert run_script("challenge_selection", *tables, *options) == ""
@@ -172,7 +170,7 @@ def final(folder: Path, model: str, samples: Path, to: Path) -> None:
 def summarise(folder: Path) -> None:
     options = ["--validation", folder / "validation.csv", "--records", folder / "course.json"]
     for flag, suffix in (("--tests", "csv"), ("--outputs", "npz")):
-        options += [flag, *(folder / f"course/{model}.{suffix}" for model in ("network", "nngp", "rfm"))]
+        options += [flag, *(folder / f"course/{model}.{suffix}" for model in MODELS)]
     for name in ("benchmark", "comparison", "directions"):
         options += [f"--{name}", folder / f"{name}.csv"]
     assert run_script("challenge_summary", *options, "--metrics", folder / "metrics.json") == ""
@@ -222,7 +220,7 @@ class TestSelection:
         assert "memory" in output
 
     def test_a_model_that_never_fitted_is_not_selected(self, results, tmp_path):
-        for name in ("network", "nngp", "rfm"):
+        for name in MODELS:
             table = pd.read_csv(results / f"{name}.csv")
             table.assign(outcome="diverged" if name == "network" else "fitted").to_csv(tmp_path / f"{name}.csv")
         (tmp_path / "course.json").write_text((results / "course.json").read_text())
@@ -284,14 +282,13 @@ class TestTheTest:
 
 @pytest.fixture(scope="module")
 def handed_in(results) -> Path:
-    costs = [results / f"cost_{name}.csv" for name in ("network", "nngp", "rfm", "test_network", "test_nngp")]
-    costs.append(results / "cost_test_rfm.csv")
+    costs = [results / f"cost_{step}{model}.csv" for step in ("", "test_") for model in MODELS]
     assert run_script("challenge_cost", "--costs", *costs, "--output", results / "cost.csv") == ""
     options = ["--template", ROOT / "workflow/report/challenge_submission.md.jinja"]
     options += ["--record", results / "course.json", "--predictions", results / "submission/predictions.csv"]
     for name in ("benchmark", "directions", "cost"):
         options += [f"--{name}", results / f"{name}.csv"]
-    outputs = [results / f"course/{model}.npz" for model in ("network", "nngp", "rfm")]
+    outputs = [results / f"course/{model}.npz" for model in MODELS]
     options += ["--outputs", *outputs, "--readme", results / "submission/README.md"]
     assert run_script("challenge_submission", *options) == ""
     return results / "submission"
@@ -300,8 +297,8 @@ def handed_in(results) -> Path:
 class TestSubmission:
     def best(self, results) -> pd.DataFrame:
         benchmark = pd.read_csv(results / "benchmark.csv")
-        val = benchmark.query("split == 'val'").sort_values("r2")
-        return benchmark[benchmark["model"] == val["model"].iloc[-1]].set_index("split")
+        model = benchmark.query("split == 'val'").sort_values("r2")["model"].iloc[-1]
+        return benchmark[benchmark["model"] == model].set_index("split")
 
     def test_the_predictions_are_those_of_the_model_best_on_validation(self, results, handed_in):
         predictions = np.loadtxt(handed_in / "predictions.csv", ndmin=2)
@@ -318,10 +315,7 @@ class TestSubmission:
         for name, value in json.loads(best["hyperparameters"].iloc[0]).items():
             assert f"- {name}: {value}" in page
         assert "**small data**: there were no files of the course" in page
-        assert "| 1 | " in page
-        assert " cores), " in page
-        assert "| selection | " in page
-        assert "| test | " in page
+        assert [words for words in ("| 1 | ", " cores), ", "| selection | ", "| test | ") if words not in page] == []
 
     def test_the_cost_adds_up(self, results, handed_in):
         cost = pd.read_csv(results / "cost.csv").set_index(["model", "step"])
