@@ -1,0 +1,207 @@
+"""Problem 4: the scripts on small images, and their figures."""
+
+import json
+import pickle
+import shutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from nngplab.datasets.cifar10 import FILES, FOLDER
+from nngplab.problems.attractors import (
+    iterate,
+    load_network,
+    shuffled_indices,
+)
+from nngplab.report.figures.attractors import plot_basins
+from nngplab.report.figures.images import plot_image_rows, to_images
+from tests.helpers.attractors import draw, make_results, render, train, write_provenance, write_tables
+from tests.helpers.report_page import sentences
+
+
+@pytest.fixture(scope="module")
+def home(make_once) -> Path:
+    return make_once("attractors", make_results)
+
+
+@pytest.fixture(scope="module")
+def data(home) -> list[object]:
+    """The options that name the images."""
+    return ["--folder", home / "data" / FOLDER, "--files", home / "data/files.csv"]
+
+
+class TestScripts:
+    def test_the_attempts(self, home):
+        table = pd.read_csv(home / "results/attractors/attempts.csv")
+        assert list(table.columns[:7]) == [
+            *["n_images", "on_sheet", "purpose", "step_size", "outcome", "steps", "final_mse"]
+        ]
+        fits = table[table["purpose"] == "fit"]
+        assert fits["n_images"].tolist() == [1, 2]
+        assert fits["outcome"].tolist() == ["converged", "converged"]
+        assert (fits["final_mse"] <= 0.01).all()
+        np.testing.assert_allclose(fits["step_size"], 0.75 * fits["step_size_limit"])
+        trials = table[table["purpose"] == "trial"]
+        assert trials[["n_images", "step_size", "outcome"]].to_numpy().tolist() == [
+            [1, 1e-3, "dead"],
+            [1, 1.0, "diverged"],
+        ]
+        assert np.isfinite(table["final_mse"]).all()
+        assert trials["final_mse"].iloc[0] == pytest.approx(trials["zero_mse"].iloc[0])
+
+    def test_the_outcomes_follow_from_the_networks(self, home, data):
+        table = pd.read_csv(home / "results/attractors/outcomes.csv")
+        assert {"n_images", "input", "iterations", "nearest", "cosine"} <= set(table.columns)
+        counts = table.groupby(["n_images", "input", "iterations"]).size()
+        assert counts.loc[1, "test"].to_dict() == dict.fromkeys([0, 1, 2, 20, 100], 10)
+        assert counts.loc[2, "training"].to_dict() == dict.fromkeys([0, 1, 2, 20, 100], 2)
+        assert counts.loc[2, "noise"].sum() == 50
+        assert counts.loc[2, "zeros"].sum() == 5
+        net, numbers = load_network(home / "network_2.pt")
+        batches = [pickle.loads((Path(str(data[1])) / name).read_bytes())["data"] for name in FILES[:6]]
+        train_images, test_images = np.concatenate(batches[:5]) / 255, batches[5] / 255
+        assert numbers == shuffled_indices(88, "training", 60)[:2].tolist()
+        row = table.query("n_images == 2 and input == 'test' and iterations == 20").iloc[3]
+        x = torch.from_numpy(test_images[row["index"]])[None]
+        y = iterate(net.double(), x, 20).detach().numpy()[0]
+        cosines = [y @ z / np.linalg.norm(y) / np.linalg.norm(z) for z in train_images[numbers]]
+        assert row["nearest"] == np.argmax(cosines) + 1
+        assert row["cosine"] == pytest.approx(max(cosines), abs=1e-5)
+        assert row["index"] == shuffled_indices(88, "test", 12)[3]
+
+    def test_the_shares_are_those_of_the_outcomes(self, home):
+        folder = home / "results/attractors"
+        outcomes, summary, basins = (pd.read_csv(folder / f"{name}.csv") for name in ("outcomes", "summary", "basins"))
+        for row in summary.itertuples():
+            mine = outcomes.query(f"n_images == {row.n_images} and input == '{row.input}'")
+            start = mine[mine["iterations"] == 0]["nearest"].to_numpy()
+            mine = mine[mine["iterations"] == row.iterations]
+            assert row.inputs == len(mine)
+            for outcome in ("image", "mixture", "elsewhere", "zero"):
+                assert getattr(row, f"{outcome}_share") == (mine["outcome"] == outcome).mean()
+            assert row.nearest_as_at_start == (mine["nearest"].to_numpy() == start).mean()
+            assert row.median_cosine == pytest.approx(mine["cosine"].median())
+            assert row.smallest_cosine == mine["cosine"].min()
+            for image in range(1, row.n_images + 1):
+                keys = f"n_images == {row.n_images} and input == '{row.input}' and iterations == {row.iterations}"
+                (basin,) = basins.query(f"{keys} and image == {image}").itertuples()
+                assert basin.share == (mine["nearest"] == image).mean()
+                assert basin.image_share == ((mine["nearest"] == image) & (mine["outcome"] == "image")).mean()
+                parts = basin.image_share + basin.mixture_share + basin.elsewhere_share
+                assert parts == pytest.approx(basin.share)
+
+    def test_the_metrics_tell_where_test_images_end(self, home):
+        folder = home / "results/attractors"
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert metrics["images"] == "STAND-IN IMAGES, NOT CIFAR-10"
+        outcomes, attempts = pd.read_csv(folder / "outcomes.csv"), pd.read_csv(folder / "attempts.csv")
+        assert list(metrics["n_images"]) == ["1", "2"]
+        for n, found in metrics["n_images"].items():
+            network = attempts.query(f"n_images == {n} and purpose == 'fit'").iloc[-1]
+            assert (found["steps"], found["step_size"]) == (network["steps"], network["step_size"])
+            ends = outcomes.query(f"n_images == {n} and input == 'test' and iterations == 100")
+            assert found["iterations"] == 100
+            assert found["median_cosine"] == pytest.approx(ends["cosine"].median())
+            for outcome in ("image", "mixture", "elsewhere", "zero"):
+                assert found[f"{outcome}_share"] == (ends["outcome"] == outcome).mean()
+
+    def test_the_images_the_jacobians_and_the_noise(self, home):
+        folder = home / "results/attractors"
+        images, jacobian, noisy = (pd.read_csv(folder / f"{name}.csv") for name in ("images", "jacobian", "noisy"))
+        assert images[["n_images", "image"]].to_numpy().tolist() == [[1, 1], [2, 1], [2, 2]]
+        assert (images["homogeneity_error"] < 1e-12).all()
+        assert images["closest_cosine"].isna().tolist() == [True, False, False]
+        assert (images["units_shared"] <= images["units_on"]).all()
+        assert images["index"].iloc[0] == images["index"].iloc[1]
+        firsts = jacobian[jacobian["rank"] == 1]
+        assert len(firsts) == 3
+        assert (np.abs(firsts["modulus"] - 1) < 0.1).all()
+        np.testing.assert_allclose(jacobian["modulus"], np.hypot(jacobian["real"], jacobian["imaginary"]))
+        start = noisy[noisy["iterations"] == 0]
+        np.testing.assert_allclose(start["noise_left"], 1)
+        assert noisy["iterations"].unique().tolist() == [0, 1, 10]
+        ten = noisy[noisy["iterations"] == 10]
+        assert (ten["noise_left"].to_numpy() < start["noise_left"].to_numpy()).all()
+
+    def test_networks_that_died_or_diverged_are_followed_and_named(self, home, data, tmp_path):
+        write_provenance(tmp_path / "results")
+        train(data, tmp_path, 1, step_size=1e-3)
+        train(data, tmp_path, 2, step_size=1.0)
+        folder = tmp_path / "results/attractors"
+        write_tables(data, folder, tmp_path)
+        tables = [pd.read_csv(path) for path in folder.glob("*.csv")]
+        assert len(tables) == 7
+        assert all(
+            np.isfinite(table.select_dtypes("number").drop(columns="closest_cosine", errors="ignore")).all(axis=None)
+            for table in tables
+        )
+        outcomes = pd.read_csv(folder / "outcomes.csv").query("n_images == 1 and input == 'training'")
+        assert outcomes["outcome"].tolist() == ["image", *["zero"] * 4]
+        for name in ("by_n_images/outputs_1.png", "by_n_images/outputs_2.png", "iterates.png", "noisy.png"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copy(home / "results/attractors" / name, folder / name)
+        words = sentences(render(tmp_path / "results"), "attractors")
+        assert "On 1 image: dead after" in words
+        assert "On 2 images: diverged after" in words
+        assert "The results below are those of networks that did not fit their images." in words
+        assert "are not attractors" in words
+
+    def test_stand_in_figures_carry_the_mark(self, home):
+        assert "STAND-IN IMAGES, NOT CIFAR-10" in (home / "results/attractors/basins.svg").read_text()
+
+    def test_a_visdom_server_that_is_not_there_costs_a_warning_and_no_picture(self, home, data, tmp_path):
+        write_provenance(tmp_path / "results")
+        folder = tmp_path / "results/attractors"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        (line,) = draw(data, folder, home, "--visdom", "http://127.0.0.1", port).splitlines()
+        assert line.startswith("no images are shown in visdom")
+        for name in ("by_n_images/outputs_1.png", "by_n_images/outputs_2.png", "iterates.png", "noisy.png"):
+            assert (folder / name).read_bytes() == (home / "results/attractors" / name).read_bytes()
+
+    def test_more_images_than_there_are(self, data, tmp_path):
+        assert train(data, tmp_path, 60, status=1).splitlines() == [
+            "error: a network on 60 images needs more than the 60 training images: lower attractors.n_images"
+        ]
+
+
+class TestFigures:
+    def test_values_outside_the_range_are_clipped(self):
+        values = np.full((1, 3072), 0.5)
+        values[0, :4] = [-1, 0, 1, 7]
+        image = to_images(values)
+        assert (image.shape, image.dtype) == ((1, 3, 32, 32), np.uint8)
+        assert image.ravel()[:5].tolist() == [0, 0, 255, 255, 128]
+
+    def test_full_contrast_spans_the_range_of_each_image(self):
+        ramp = np.linspace(-2, 6, 3072)
+        stretched = to_images(np.stack([ramp, 0.01 * ramp + 3, np.zeros(3072)]), full_contrast=True)
+        np.testing.assert_array_equal(stretched[0], stretched[1])
+        assert (stretched[0].min(), stretched[0].max()) == (0, 255)
+        assert not stretched[2].any()
+
+    def test_rows_of_images(self):
+        rows = {name: np.full((3, 3, 32, 32), value, np.uint8) for name, value in (("x", 10), ("f(x)", 200))}
+        figure = plot_image_rows(rows, ["a", "b", "c"], "title")
+        assert len(figure.axes) == 6
+        assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", "", "", ""]
+        assert [axes.get_ylabel() for axes in figure.axes] == ["x", "", "", "f(x)", "", ""]
+        assert [int(axes.images[0].get_array().max()) for axes in figure.axes] == [10] * 3 + [200] * 3
+
+    def test_bars_are_the_shares_in_the_colour_of_their_image(self, home):
+        basins = pd.read_csv(home / "results/attractors/basins.csv")
+        figure = plot_basins(basins)
+        on_two = figure.axes[1]
+        assert [axes.get_title() for axes in figure.axes[:2]] == ["trained on 1 image", "trained on 2 images"]
+        assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["0", "1", "2", "20", "100"]
+        bars = [bar for bar in on_two.patches if round(bar.get_y() + bar.get_height() / 2) == 3]
+        rows = basins.query("n_images == 2 and input == 'test' and iterations == 20").sort_values("image")
+        shares = rows[["image_share", "mixture_share", "elsewhere_share"]].to_numpy().ravel()
+        np.testing.assert_allclose([bar.get_width() for bar in bars], shares)
+        assert len({bar.get_facecolor()[:3] for bar in bars}) == 2
+        assert len({bar.get_facecolor() for bar in bars}) == 6
