@@ -116,12 +116,18 @@ class TestWords:
 
     def test_the_best_and_worst_class_and_the_most_frequent_confusion(self, folder):
         text = words(folder)
-        assert "the accuracy is highest on the class dog (66% of its test images) and lowest on the class cat (42%)" in text
+        assert (
+            "the accuracy is highest on the class dog (66% of its test images) and lowest on the class cat (42%)"
+            in text
+        )
         assert "58% of the images of class cat are classified as dog, and 34% the other way round" in text
 
     def test_overfitting(self, folder):
         text = words(folder)
-        assert "the networks overfit: 60.2% of the training images are classified correctly, 6.2 percentage points more" in text
+        assert (
+            "the networks overfit: 60.2% of the training images are classified correctly, 6.2 percentage points more"
+            in text
+        )
         assert "Still, the loss on the test images is smallest after the last epoch" in text
         assert "do not overfit" not in text
 
@@ -137,7 +143,10 @@ class TestWords:
     def test_how_they_were_trained(self, folder):
         text = words(folder)
         assert "Adam, step size 0.001 at its peak, over one cycle, 15 epochs, batches of 128" in text
-        assert "is mirrored at random, in half of the epochs on average; test images are not mirrored. The test images" in text
+        assert (
+            "is mirrored at random, in half of the epochs on average; test images are not mirrored. The test images"
+            in text
+        )
         text = words(folder, schedule="constant", optimiser="sgd", mirror=False, standardise=False)
         assert "stochastic gradient descent without momentum, step size 0.001, constant" in text
         assert "Pixels are from 0 to 1." in text

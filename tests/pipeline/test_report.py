@@ -255,11 +255,15 @@ class TestWordsOnImages:
         ) in text
 
     def test_classes_out_of_balance_are_told(self, folder):
-        assert "The classes are balanced: 25,000 training and 5,000 test images of each" in sentences(render(folder), "cifar10")
+        assert "The classes are balanced: 25,000 training and 5,000 test images of each" in sentences(
+            render(folder), "cifar10"
+        )
         path = folder / "cifar10/counts.csv"
         path.write_text(path.read_text().replace("test,dog,1,5000", "test,dog,1,4999"))
         text = sentences(render(folder), "cifar10")
-        assert "The classes are not balanced: they have 25,000 to 25,000 training and 4,999 to 5,000 test images" in text
+        assert (
+            "The classes are not balanced: they have 25,000 to 25,000 training and 4,999 to 5,000 test images" in text
+        )
 
     def test_a_failed_check_is_told(self, folder):
         path = folder / "cifar10/checks.csv"
@@ -313,7 +317,11 @@ class TestWordsOnKernels:
         [
             (1.6e-5, 0.001, "each NNGP kernel is better."),
             (0.8e-5, 0.001, "each NNGP kernel is worse."),
-            (1.2e-5, 0.001, "the result depends on the kernel. Better: the erf NNGP and sine NNGP. Worse: the ReLU NNGP."),
+            (
+                1.2e-5,
+                0.001,
+                "the result depends on the kernel. Better: the erf NNGP and sine NNGP. Worse: the ReLU NNGP.",
+            ),
             (1.0e-5, 0.001, "Worse: the sine NNGP and ReLU NNGP. Not distinguishable from it: the erf NNGP."),
             (1.2e-5, 0.5, "no NNGP kernel can be distinguished from it."),
         ],

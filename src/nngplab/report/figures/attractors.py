@@ -47,7 +47,8 @@ def plot_basins(basins: pd.DataFrame) -> Figure:
 def _plot_bars(axes: Axes, basins: pd.DataFrame, count: int) -> None:
     """Draw `count` stacked bars, the colour of a part for the nearest image and its opacity for the kind of share."""
     left = np.zeros(count)
-    for image, shares in basins.sort_values("iterations").groupby("image"):
+    for image in sorted(basins["image"].unique()):
+        shares = basins[basins["image"] == image].sort_values("iterations")
         for column, (opacity, _) in _SHARES.items():
             width = shares[column].to_numpy()
             axes.barh(range(count), width, left=left, color=(_image_colour(image), opacity), lw=0)

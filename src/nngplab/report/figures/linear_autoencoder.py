@@ -115,7 +115,7 @@ def _scatter_outcomes(axes: Axes, runs: pd.DataFrame, step_sizes: "pd.Series[flo
     for outcome, (marker, colour) in _OUTCOMES.items():
         chosen = runs["outcome"] == outcome
         fill = colour if marker == "x" else [colour if asked else "white" for asked in runs.loc[chosen, "on_sheet"]]
-        edge = {} if marker == "x" else {"edgecolors": colour}
+        edge: dict[str, Any] = {} if marker == "x" else {"edgecolors": colour}
         axes.scatter(step_sizes[chosen], heights[chosen], s=30, marker=marker, c=fill, linewidths=1.2, zorder=3, **edge)
     axes.set_xscale("log")
     axes.set_yscale("log")

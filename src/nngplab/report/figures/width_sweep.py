@@ -1,5 +1,7 @@
 """The figure of Problem 12."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -44,7 +46,7 @@ def _plot_activation(axes: Axes, summary: pd.DataFrame, colour: str) -> None:
     for asked, fill, label in ((True, colour, "width of the problem set"), (False, "white", "added width")):
         some = summary[summary["on_sheet"] == asked]
         if len(some):
-            style = {"ms": 7, "mfc": fill, "mec": colour, "mew": 1.6, "zorder": 3, "label": label}
+            style: dict[str, Any] = {"ms": 7, "mfc": fill, "mec": colour, "mew": 1.6, "zorder": 3, "label": label}
             axes.plot(some["k"], some["median_test_mse"], "o", **style)
     axes.axhline(first["nngp_test_mse"], color=KERNEL_COLOURS["laplace"], lw=1.8, label="NNGP ($k \\to \\infty$)")
     axes.axhline(first["zero_test_mse"], color=KERNEL_COLOURS["zero"], ls="--", lw=1.2, label="zero predictor")
