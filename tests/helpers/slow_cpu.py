@@ -28,6 +28,8 @@ MODULES = (
     "quadrature",
     "regression",
     "regression_gpu",
+    "regression_path",
+    "regression_tiles",
     "sine_target",
     "theory",
     "theory_duals",

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from nngplab.datasets.sine_target import sine_target
 from nngplab.errors import InputError
 from nngplab.kernels.dual import Dual
 from nngplab.kernels.duals import DUALS
@@ -34,13 +33,6 @@ def small_blocks(monkeypatch):
 def on_torch(monkeypatch):
     """Make every fit go the way of a GPU, with CPU tensors."""
     monkeypatch.setattr(estimator, "gpu_of", lambda _: CPU)
-
-
-@pytest.fixture(scope="module")
-def many():
-    data = sine_target(300, 40, 150, seed=5)
-    y = np.stack([data.y, np.cos(3 * data.y), data.X[:, 0]], axis=1)
-    return data.X, y, data.X_test
 
 
 def fitted(**parameters):
