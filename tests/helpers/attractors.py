@@ -1,34 +1,22 @@
 """Results of Problem 4 on small images."""
 
-import json
-import pickle
 from pathlib import Path
 
 import numpy as np
 
-from nngplab.datasets.cifar10 import FILES, FOLDER, verify_files
-from nngplab.pipeline.files import write_csv
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import ROOT
+from tests.helpers.cifar10_images import write_batches, write_provenance
 from tests.helpers.scripts import run_script
 
 TEMPLATES = ROOT / "workflow/report"
 
 
-def write_images(home: Path) -> list[object]:
-    """Write small images, 12 in each batch, in smooth colours; return the options that name them."""
-    folder = home / FOLDER
-    folder.mkdir(parents=True)
-    for seed, name in enumerate(FILES[:6]):
-        coarse = np.random.default_rng(seed).integers(0, 256, (12, 3, 4, 4), np.uint8)
-        pixels = coarse.repeat(8, axis=2).repeat(8, axis=3).reshape(12, 3072)
-        batch = {"labels": [i % 10 for i in range(12)], "data": pixels}
-        (folder / name).write_bytes(pickle.dumps(batch, 3))
-    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": [f"kind {i}" for i in range(10)]}, 3))
-    (folder / "readme.html").write_bytes(b"small")
-    write_csv(verify_files(folder), home / "files.csv")
-    return ["--folder", folder, "--files", home / "files.csv"]
+def smooth(random: np.random.Generator) -> np.ndarray:
+    """Twelve images in smooth colours."""
+    coarse = random.integers(0, 256, (12, 3, 4, 4), np.uint8)
+    return coarse.repeat(8, axis=2).repeat(8, axis=3).reshape(12, 3072)
 
 
 def train(data, folder: Path, n: int, *more: object, step_size: object = "auto", status: int = 0) -> str:
@@ -78,16 +66,9 @@ def draw(data, results: Path, folder: Path, *more: object) -> str:
     )
 
 
-def write_provenance(results: Path) -> None:
-    record = {"label": "STAND-IN IMAGES, NOT CIFAR-10", "stand_in": True, "official": False, "reason": "of the test"}
-    record |= {"source": "stand-in", "requested": "stand-in", "sha256": "0", "bytes": 1, "attempts": []}
-    (results / "cifar10").mkdir(parents=True)
-    (results / "cifar10/provenance.json").write_text(json.dumps(record))
-
-
 def make_results(home: Path) -> Path:
     """Make a folder with images, networks and the results of all scripts."""
-    data = write_images(home / "data")
+    data = ["--folder", write_batches(home / "data", smooth), "--files", home / "data/files.csv"]
     write_provenance(home / "results")
     train(data, home, 1, "--trial-step-sizes", 1e-3, 1.0, "--trial-steps", 20)
     train(data, home, 2)

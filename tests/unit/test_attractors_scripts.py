@@ -19,7 +19,8 @@ from nngplab.problems.attractors import (
 )
 from nngplab.report.figures.attractors import plot_basins
 from nngplab.report.figures.images import plot_image_rows, to_images
-from tests.helpers.attractors import draw, make_results, render, train, write_provenance, write_tables
+from tests.helpers.attractors import draw, make_results, render, train, write_tables
+from tests.helpers.cifar10_images import write_provenance
 from tests.helpers.report_page import sentences
 
 
