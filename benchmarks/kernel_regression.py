@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nngplab.datasets.cifar10 import N_CLASSES, FOLDER, N_FEATURES, TEST_BATCHES, TRAIN_BATCHES, read_batch
+from nngplab.datasets.cifar10 import FOLDER, N_CLASSES, N_FEATURES, TEST_BATCHES, TRAIN_BATCHES, read_batch
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_json

@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 
 from nngplab.kernels.objects import Laplace
 from nngplab.problems import challenge_kernels
-from nngplab.problems.challenge import Samples, errors
+from nngplab.problems.challenge import Samples, evaluate
 from nngplab.problems.challenge_kernels import fit_kernel, fit_ridges
 from nngplab.problems.challenge_networks import network_predictor, train_network
 from nngplab.regression import tiles
@@ -36,14 +36,14 @@ class TestErrors:
     def test_r2_is_scikit_learns(self, seed, outputs):
         random = np.random.default_rng(seed)
         y, predicted = random.normal(size=(2, 20, outputs))
-        measured = errors(predicted, Samples(np.zeros((20, 1)), y, classes=False))
+        measured = evaluate(predicted, Samples(np.zeros((20, 1)), y, classes=False))
         assert measured["r2"] == pytest.approx(r2_score(y, predicted, multioutput="variance_weighted"))
         assert measured["mse"] == pytest.approx(np.mean((y - predicted) ** 2))
         assert np.isnan(measured["accuracy"])
 
     def test_accuracy_counts_the_largest_outputs(self):
         outputs = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.2]])
-        assert errors(outputs, Samples(np.zeros((3, 1)), np.eye(2)[[0, 1, 1]], classes=True))["accuracy"] == 2 / 3
+        assert evaluate(outputs, Samples(np.zeros((3, 1)), np.eye(2)[[0, 1, 1]], classes=True))["accuracy"] == 2 / 3
 
 
 class TestKernels:
@@ -126,7 +126,7 @@ class TestNetworks:
         network, again = train_network(NETWORK | {"epochs": 4}, train, seed=3)
         assert again.losses == training.losses[:5]
         predictor = network_predictor(network, train)
-        assert errors(predictor(val.X), val)["mse"] == training.history[4]["val_mse"]
+        assert evaluate(predictor(val.X), val)["mse"] == training.history[4]["val_mse"]
 
     def test_it_learns_and_weight_decay_counts(self):
         train = samples()

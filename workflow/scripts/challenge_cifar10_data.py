@@ -1,4 +1,4 @@
-"""Split CIFAR-10 for Problem 13: a file for selection, from the training images alone, and a file for the test."""
+"""Split CIFAR-10 for Problem 13: a file for model selection, from training images alone, and a file for the test."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
         )
     order = generator(arguments.seed, "challenge", "cifar10").permutation(len(images))
     val, train = np.split(order[: arguments.n_val + n_train], [arguments.n_val])
-    # Every pixel of a channel is shifted and scaled alike, by what the training part alone says.
+    # Each channel is shifted and scaled by its mean and standard deviation over the training images.
     mean, std = (np.repeat(value.numpy(), images.shape[1] // 3) for value in channel_statistics(images[train]))
     write_npz(
         arguments.selection,
@@ -62,10 +62,10 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
     parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
     parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
-    parser.add_argument("--n-train", type=int, help="training images (default: all but those for validation)")
-    parser.add_argument("--n-val", type=int, required=True, help="training images held out for validation")
-    parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
+    parser.add_argument("--n-train", type=int, help="number of training images (default: all but those for validation)")
+    parser.add_argument("--n-val", type=int, required=True, help="number of images for validation")
+    parser.add_argument("--seed", type=int, required=True, help="root seed")
     parser.add_argument("--selection", type=Path, required=True, help="images for training and validation, NPZ")
     parser.add_argument("--test", type=Path, required=True, help="images for the test, NPZ")
-    parser.add_argument("--record", type=Path, required=True, help="what the data are, JSON")
+    parser.add_argument("--record", type=Path, required=True, help="description of the data, JSON")
     run(parser, main)

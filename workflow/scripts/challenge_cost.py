@@ -1,4 +1,4 @@
-"""Put together what the models of Problem 13 cost: seconds and memory, measured, so never twice the same."""
+"""Sum up the cost of the models of Problem 13 in seconds and memory; these measurements differ from run to run."""
 
 import argparse
 from pathlib import Path
@@ -24,6 +24,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--costs", type=Path, nargs="+", required=True, help="tables of the jobs, CSV")
+    parser.add_argument("--costs", type=Path, nargs="+", required=True, help="tables of the cost of jobs, CSV")
     parser.add_argument("--output", type=Path, required=True, help="a row for each data set, model and step, CSV")
     run(parser, main)

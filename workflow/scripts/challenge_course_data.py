@@ -1,4 +1,4 @@
-"""Split the data of the course challenge, or the stand-in for them, into a file for selection and one for the test."""
+"""Write the data of the course challenge, or their stand-in, as a file for model selection and one for the test."""
 
 import argparse
 from pathlib import Path
@@ -52,10 +52,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where the six CSV files are, or are not")
-    parser.add_argument("--n-train", type=int, help="use the first so many training rows (default: all)")
-    parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the six CSV files, which may be missing")
+    parser.add_argument("--n-train", type=int, help="number of training rows, the first ones (default: all)")
+    parser.add_argument("--seed", type=int, required=True, help="root seed")
     parser.add_argument("--selection", type=Path, required=True, help="samples for training and validation, NPZ")
     parser.add_argument("--test", type=Path, required=True, help="samples for the test, NPZ")
-    parser.add_argument("--record", type=Path, required=True, help="what the data are, JSON")
+    parser.add_argument("--record", type=Path, required=True, help="description of the data, JSON")
     run(parser, main)

@@ -1,4 +1,4 @@
-"""Draw the direction that a recursive feature machine finds in the data of the course challenge (Problem 13)."""
+"""Draw the direction that a recursive feature machine learns from the data of the course challenge (Problem 13)."""
 
 import argparse
 import json
@@ -25,8 +25,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--directions", type=Path, required=True, help="the directions learnt, CSV")
+    parser.add_argument("--directions", type=Path, required=True, help="the learned directions, CSV")
     parser.add_argument("--outputs", type=Path, required=True, help="outputs of the feature machine, NPZ")
-    parser.add_argument("--record", type=Path, required=True, help="what the data are, JSON")
+    parser.add_argument("--record", type=Path, required=True, help="description of the data, JSON")
     parser.add_argument("--output", type=Path, required=True, help="the figure, SVG or PNG")
     run(parser, main)

@@ -23,8 +23,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--benchmark", type=Path, required=True, help="errors of the selected models, CSV")
-    parser.add_argument("--validation", type=Path, required=True, help="errors of all candidates, CSV")
+    parser.add_argument("--benchmark", type=Path, required=True, help="metrics of the selected models, CSV")
+    parser.add_argument("--validation", type=Path, required=True, help="metrics of all candidates, CSV")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the data sets, JSON")
     parser.add_argument("--benchmark-figure", type=Path, required=True, help="the scores of the models, SVG or PNG")
     parser.add_argument(

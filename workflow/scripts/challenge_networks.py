@@ -1,4 +1,4 @@
-"""Train networks of Problem 13 and measure them on the training and the validation samples."""
+"""Train networks of Problem 13 and evaluate them on the training and validation samples."""
 
 import argparse
 import json
@@ -14,17 +14,24 @@ from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.seeds import integer_seed
-from nngplab.problems.challenge import Cost, Selection, candidate_rows, read_selection, score
+from nngplab.problems.challenge import (
+    CostMeter,
+    Hyperparameters,
+    SelectionSamples,
+    candidate_rows,
+    ranking_metric,
+    read_selection,
+)
 from nngplab.problems.challenge_networks import train_network
 
-RESULTS = ("mse", "r2", "accuracy")
+METRICS = ("mse", "r2", "accuracy")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    # The order of a sum, and with it its last digit, depends on the number of threads.
+    # The last digits of a sum depend on the number of threads.
     torch.set_num_threads(1)
     device = resolve_device(arguments.device)
-    cost = Cost()
+    cost = CostMeter()
     with threadpool_limits(1, "blas"):
         selection = read_selection(arguments.selection)
         seed = integer_seed(arguments.seed, "challenge", arguments.dataset)
@@ -35,30 +42,32 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def train_one(
-    hyperparameters: dict[str, Any], selection: Selection, seed: int, device: torch.device
+    hyperparameters: Hyperparameters, selection: SelectionSamples, seed: int, device: torch.device
 ) -> list[dict[str, Any]]:
-    """Return the rows of one network, as it was after the epoch at which it did best on the validation samples."""
+    """Return the rows of one network, after the epoch with the best score on the validation samples."""
     _, training = train_network(hyperparameters, selection.train, seed, selection.val, device)
     epochs = range(1, training.epochs + 1)
     failed = training.outcome in (TrainingOutcome.DIVERGED, TrainingOutcome.DEAD)
-    ranked_by = f"val_{score(selection.val)}"
-    epoch = training.epochs if failed else max(epochs, key=lambda epoch: training.history[epoch][ranked_by])
-    measured = {
-        split: {name: training.history[epoch][f"{split}_{name}"] for name in RESULTS} for split in ("train", "val")
+    score = f"val_{ranking_metric(selection.val)}"
+    epoch = training.epochs if failed else max(epochs, key=lambda epoch: training.history[epoch][score])
+    metrics = {
+        split: {name: training.history[epoch][f"{split}_{name}"] for name in METRICS} for split in ("train", "val")
     }
     outcome = str(training.outcome) if failed else "fitted"
-    return candidate_rows("network", {**hyperparameters, "epochs": epoch}, measured, outcome)
+    return candidate_rows("network", {**hyperparameters, "epochs": epoch}, metrics, outcome)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--selection", type=Path, required=True, help="samples for training and validation, NPZ")
     parser.add_argument("--dataset", required=True, help="name of the data set")
-    parser.add_argument("--networks", type=json.loads, required=True, help="hyper-parameters of each, a JSON list")
-    parser.add_argument("--epochs", type=int, required=True, help="passes over the training samples")
-    parser.add_argument("--batch-size", type=int, required=True, help="samples in a step")
-    parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
+    parser.add_argument(
+        "--networks", type=json.loads, required=True, help="hyper-parameters of each network, a JSON list"
+    )
+    parser.add_argument("--epochs", type=int, required=True, help="largest number of passes over the training samples")
+    parser.add_argument("--batch-size", type=int, required=True, help="number of samples in a step")
+    parser.add_argument("--seed", type=int, required=True, help="root seed")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    parser.add_argument("--output", type=Path, required=True, help="two rows a network, CSV")
+    parser.add_argument("--output", type=Path, required=True, help="two rows for each network, CSV")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
     run(parser, main)

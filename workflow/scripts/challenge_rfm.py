@@ -1,4 +1,4 @@
-"""Fit recursive feature machines for Problem 13, then regression on the leading direction of the best one alone."""
+"""Fit recursive feature machines of Problem 13, then regression on the leading direction of the best one."""
 
 import argparse
 import json
@@ -13,36 +13,40 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
-from nngplab.problems.challenge import Cost, Samples, candidate_rows, measure, read_selection, score
-from nngplab.problems.challenge_kernels import feature_machine_path, fit_along, machine_predictor
+from nngplab.problems.challenge import (
+    CostMeter,
+    Samples,
+    candidate_rows,
+    evaluate_predictor,
+    ranking_metric,
+    read_selection,
+)
+from nngplab.problems.challenge_kernels import feature_machine_path, feature_machine_predictor, fit_along_direction
 from nngplab.regression.feature_machine import RecursiveFeatureMachine
 
 
 def main(arguments: argparse.Namespace) -> None:
-    cost = Cost()
+    cost = CostMeter()
     with threadpool_limits(1, "blas"):
         selection = read_selection(arguments.selection)
         rows: list[dict[str, Any]] = []
         best_score, best, direction = -np.inf, {}, np.empty(0)
-        for machine in machines(arguments.candidates, selection.train):
+        for machine in fit_machines(arguments.candidates, selection.train):
             candidate = {name: getattr(machine, name) for name in ("bandwidth", "iterations", "ridge")}
-            measured = measure(machine_predictor(machine, selection.train), selection)
-            rows += candidate_rows("rfm", candidate, measured, "fitted")
-            if measured["val"][score(selection.val)] > best_score:
-                best_score, best = measured["val"][score(selection.val)], candidate
-                direction = machine.leading_direction_
+            metrics = evaluate_predictor(feature_machine_predictor(machine, selection.train), selection)
+            rows += candidate_rows("rfm", candidate, metrics, "fitted")
+            score = metrics["val"][ranking_metric(selection.val)]
+            if score > best_score:
+                best_score, best, direction = score, candidate, machine.leading_direction_
         for along in arguments.along:
-            measured = measure(fit_along(direction, along, selection.train), selection)
-            rows += candidate_rows("rfm_direction", {**best, **along}, measured, "fitted")
+            metrics = evaluate_predictor(fit_along_direction(direction, along, selection.train), selection)
+            rows += candidate_rows("rfm_direction", {**best, **along}, metrics, "fitted")
     write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
-    write_csv(
-        cost.table(arguments.dataset, "rfm", "selection", len(rows) // 2),
-        arguments.cost,
-    )
+    write_csv(cost.table(arguments.dataset, "rfm", "selection", len(rows) // 2), arguments.cost)
 
 
-def machines(candidates: list[dict[str, Any]], samples: Samples) -> Iterator[RecursiveFeatureMachine]:
-    """Yield the machines of each candidate after 1, 2, 3, ... iterations: before the first, none has a direction."""
+def fit_machines(candidates: list[dict[str, Any]], samples: Samples) -> Iterator[RecursiveFeatureMachine]:
+    """Yield the machine of each candidate after 1, 2, 3, ... iterations; without iterations, it has no direction."""
     for candidate in candidates:
         yield from islice(feature_machine_path(candidate, samples), 1, None)
 
@@ -51,8 +55,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--selection", type=Path, required=True, help="samples for training and validation, NPZ")
     parser.add_argument("--dataset", required=True, help="name of the data set")
-    parser.add_argument("--candidates", type=json.loads, required=True, help="hyper-parameters of each, a JSON list")
-    parser.add_argument("--along", type=json.loads, required=True, help="those of the direction's, a JSON list")
-    parser.add_argument("--output", type=Path, required=True, help="two rows a candidate, CSV")
+    parser.add_argument(
+        "--candidates", type=json.loads, required=True, help="hyper-parameters of each machine, a JSON list"
+    )
+    parser.add_argument(
+        "--along", type=json.loads, required=True, help="hyper-parameters of regression on the direction, a JSON list"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="two rows for each candidate, CSV")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
     run(parser, main)

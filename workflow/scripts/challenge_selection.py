@@ -1,4 +1,4 @@
-"""Put the candidates of Problem 13 together, and select each model by the validation samples alone."""
+"""Merge the tables of candidates of Problem 13, and select each model by its validation score."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(validation, arguments.validation)
     write_csv(count_outcomes(validation), arguments.outcomes)
     write_json(
-        {name: selected(validation, name, record["score"]) for name, record in records.items()}, arguments.selected
+        {name: select(validation, name, record["score"]) for name, record in records.items()}, arguments.selected
     )
 
 
@@ -32,8 +32,8 @@ def count_outcomes(validation: pd.DataFrame) -> pd.DataFrame:
     return groups.sum()[["candidates", *OUTCOMES]].reset_index()
 
 
-def selected(validation: pd.DataFrame, dataset: str, score: str) -> dict[str, Any]:
-    """Return the hyper-parameters of the best candidate for each model of a data set, if any of them was fitted."""
+def select(validation: pd.DataFrame, dataset: str, score: str) -> dict[str, Any]:
+    """Return the hyper-parameters of the best candidate of each model, without models of which none was fitted."""
     val = validation[(validation["dataset"] == dataset) & (validation["split"] == "val")]
     return {
         str(model): json.loads(candidates.nlargest(1, score)["hyperparameters"].item())
@@ -44,8 +44,8 @@ def selected(validation: pd.DataFrame, dataset: str, score: str) -> dict[str, An
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="tables of candidates, CSV")
-    parser.add_argument("--records", type=Path, nargs="+", required=True, help="what each data set is, JSON")
-    parser.add_argument("--validation", type=Path, required=True, help="the tables in one, CSV")
+    parser.add_argument("--records", type=Path, nargs="+", required=True, help="descriptions of the data sets, JSON")
+    parser.add_argument("--validation", type=Path, required=True, help="the merged table, CSV")
     parser.add_argument("--outcomes", type=Path, required=True, help="numbers of candidates by outcome, CSV")
     parser.add_argument("--selected", type=Path, required=True, help="hyper-parameters by data set and model, JSON")
     run(parser, main)

@@ -1,4 +1,4 @@
-"""Write what the rules of the course challenge ask for: predictions, and a page on the model that made them."""
+"""Write the submission to the course challenge: predictions, and a page about the model."""
 
 import argparse
 import json
@@ -27,22 +27,22 @@ def main(arguments: argparse.Namespace) -> None:
     page = jinja2.Template(
         arguments.template.read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    with atomic_write(arguments.readme) as beside:
-        words = page.render(**facts(best, benchmark, directions, cost), record=record, label=model_label)
-        beside.write_text(words.strip() + "\n", encoding="utf-8")
+    with atomic_write(arguments.readme) as temporary:
+        text = page.render(**describe(best, benchmark, directions, cost), record=record, label=model_label)
+        temporary.write_text(text.strip() + "\n", encoding="utf-8")
 
 
 def write_predictions(model: str, paths: list[Path], output: Path) -> None:
-    """Write the model's predictions for X_test, n x 1, as the rules have it: no header."""
+    """Write the predictions of the model for X_test, n x 1, without a header, as the rules of the challenge require."""
     for path in paths:
         with np.load(path) as file:
             if model in file.files:
-                with atomic_write(output) as beside:
-                    pd.DataFrame(file[model]).to_csv(beside, index=False, header=False, lineterminator="\n")
+                with atomic_write(output) as temporary:
+                    pd.DataFrame(file[model]).to_csv(temporary, index=False, header=False, lineterminator="\n")
 
 
-def facts(best: str, benchmark: pd.DataFrame, directions: pd.DataFrame, cost: pd.DataFrame) -> dict[str, Any]:
-    """Return what the page says: the model, its errors, what it cost, and which features it looks at."""
+def describe(best: str, benchmark: pd.DataFrame, directions: pd.DataFrame, cost: pd.DataFrame) -> dict[str, Any]:
+    """Return the context of the page: the model, its metrics and cost, and the features with the most weight."""
     rows = benchmark[benchmark["model"] == best]
     machine = directions[directions["model"] == "rfm"]
     return {
@@ -57,12 +57,12 @@ def facts(best: str, benchmark: pd.DataFrame, directions: pd.DataFrame, cost: pd
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--template", type=Path, required=True, help="the page, Jinja2")
-    parser.add_argument("--record", type=Path, required=True, help="what the data are, JSON")
-    parser.add_argument("--benchmark", type=Path, required=True, help="errors of the selected models, CSV")
-    parser.add_argument("--directions", type=Path, required=True, help="the directions learnt, CSV")
+    parser.add_argument("--template", type=Path, required=True, help="the template of the page, Jinja2")
+    parser.add_argument("--record", type=Path, required=True, help="description of the data, JSON")
+    parser.add_argument("--benchmark", type=Path, required=True, help="metrics of the selected models, CSV")
+    parser.add_argument("--directions", type=Path, required=True, help="the learned directions, CSV")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
     parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs for the test samples, NPZ")
-    parser.add_argument("--predictions", type=Path, required=True, help="the predictions to hand in, CSV")
-    parser.add_argument("--readme", type=Path, required=True, help="the page to hand in, Markdown")
+    parser.add_argument("--predictions", type=Path, required=True, help="the predictions to submit, CSV")
+    parser.add_argument("--readme", type=Path, required=True, help="the page to submit, Markdown")
     run(parser, main)

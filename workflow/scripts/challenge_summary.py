@@ -1,4 +1,4 @@
-"""Set the selected models of Problem 13 beside each other: errors, differences, and the directions that they learnt."""
+"""Compare the selected models of Problem 13: metrics, differences of scores, and the directions that they learned."""
 
 import argparse
 import json
@@ -22,32 +22,32 @@ DIRECTIONS = ["dataset", "model", "feature", "component", "truth", "cosine", "sh
 
 def main(arguments: argparse.Namespace) -> None:
     records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.records}
-    benchmark = put_together(pd.read_csv(arguments.validation), pd.concat(map(pd.read_csv, arguments.tests)))
+    benchmark = benchmark_table(pd.read_csv(arguments.validation), pd.concat(map(pd.read_csv, arguments.tests)))
     write_csv(benchmark, arguments.benchmark)
-    compared, learnt = [], []
+    comparison, learned = [], []
     for dataset, record in records.items():
         arrays = read_arrays(arguments.outputs, dataset)
         models = benchmark.loc[benchmark["dataset"] == dataset, "model"].unique()
-        outputs = {model: of_test[model] for of_test in arrays.values() for model in models if model in of_test}
-        (y, *_) = (of_test["y_test"] for of_test in arrays.values())
-        compared += [{"dataset": dataset, **row} for row in compare(outputs, y, record["score"])]
-        for model, of_test in arrays.items():
-            if "feature_matrix" in of_test:
-                table = direction_table(of_test["feature_matrix"], record["direction"])
-                learnt.append(table.assign(dataset=dataset, model=model))
-    write_csv(pd.DataFrame(compared, columns=COMPARISON), arguments.comparison)
-    write_csv(pd.concat(learnt)[DIRECTIONS] if learnt else pd.DataFrame(columns=DIRECTIONS), arguments.directions)
+        outputs = {model: file[model] for file in arrays.values() for model in models if model in file}
+        (y, *_) = (file["y_test"] for file in arrays.values())
+        comparison += [{"dataset": dataset, **row} for row in compare(outputs, y, record["score"])]
+        for model, file in arrays.items():
+            if "feature_matrix" in file:
+                table = direction_table(file["feature_matrix"], record["direction"])
+                learned.append(table.assign(dataset=dataset, model=model))
+    write_csv(pd.DataFrame(comparison, columns=COMPARISON), arguments.comparison)
+    write_csv(pd.concat(learned)[DIRECTIONS] if learned else pd.DataFrame(columns=DIRECTIONS), arguments.directions)
     write_json(metrics(benchmark, records), arguments.metrics)
 
 
-def put_together(validation: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the selected candidates, those on the training and validation samples first."""
+def benchmark_table(validation: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the selected candidates: those on training and validation samples, then those on the test."""
     selected = tests[["dataset", "model", "hyperparameters"]]
     return pd.concat([selected.merge(validation, how="left")[COLUMNS], tests[COLUMNS]], ignore_index=True)
 
 
 def read_arrays(paths: list[Path], dataset: str) -> dict[str, dict[str, Array]]:
-    """Return the arrays of each test of a data set, by the model's name."""
+    """Return the arrays of all test files of a data set, by model."""
     found = {}
     for path in paths:
         if path.parent.name == dataset:
@@ -57,13 +57,13 @@ def read_arrays(paths: list[Path], dataset: str) -> dict[str, dict[str, Array]]:
 
 
 def compare(outputs: dict[str, Array], y: Array, score: str) -> list[dict[str, Any]]:
-    """Return by how much the network scores higher than each other model on the test samples, with a 95% interval.
+    """Return the difference between the scores of the network and each other model, with its 95% confidence interval.
 
-    Both models meet the same samples, so the interval is that of the mean of paired differences.
+    The differences are paired, since all models have the same test samples.
     """
 
     def scores(model: str) -> Array:
-        """Values, one a sample, whose mean is the score."""
+        """Return a value for each sample; their mean is the score."""
         if score == "accuracy":
             right: Array = (outputs[model].argmax(axis=1) == y.argmax(axis=1)).astype(float)
             return right
@@ -75,16 +75,16 @@ def compare(outputs: dict[str, Array], y: Array, score: str) -> list[dict[str, A
         if other != "network":
             differences = scores("network") - scores(other)
             low, high = mean_interval(differences)
-            named = {"model": "network", "other": other, "score": score}
-            rows.append(named | {"difference": differences.mean(), "low": low, "high": high})
+            names = {"model": "network", "other": other, "score": score}
+            rows.append(names | {"difference": differences.mean(), "low": low, "high": high})
     return rows
 
 
 def direction_table(matrix: Array, truth: list[float] | None) -> pd.DataFrame:
-    """Return the leading direction of a feature matrix (d, d): a row a feature, those with the most weight first.
+    """Return the leading direction of a feature matrix (d, d), a row for each feature, in order of its weight.
 
-    Its share is that of the largest eigenvalue in the trace. A direction has no sign: that of the truth, where it is
-    known, is chosen to fit.
+    The column `share` is the ratio of the largest eigenvalue to the trace. The sign of a direction has no meaning:
+    that of the true direction, if it is known, is chosen to match.
     """
     u = leading_direction(matrix)
     known = np.full(len(u), np.nan) if truth is None else np.sign(u @ truth) * np.array(truth)
@@ -110,12 +110,14 @@ def metrics(benchmark: pd.DataFrame, records: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--validation", type=Path, required=True, help="errors of all candidates, CSV")
-    parser.add_argument("--tests", type=Path, nargs="+", required=True, help="errors on the test samples, CSV")
+    parser.add_argument("--validation", type=Path, required=True, help="metrics of all candidates, CSV")
+    parser.add_argument("--tests", type=Path, nargs="+", required=True, help="metrics on the test samples, CSV")
     parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs for the test samples, NPZ")
-    parser.add_argument("--records", type=Path, nargs="+", required=True, help="what each data set is, JSON")
-    parser.add_argument("--benchmark", type=Path, required=True, help="errors of the selected models, CSV")
-    parser.add_argument("--comparison", type=Path, required=True, help="the network against each other model, CSV")
-    parser.add_argument("--directions", type=Path, required=True, help="the directions learnt, CSV")
+    parser.add_argument("--records", type=Path, nargs="+", required=True, help="descriptions of the data sets, JSON")
+    parser.add_argument("--benchmark", type=Path, required=True, help="metrics of the selected models, CSV")
+    parser.add_argument(
+        "--comparison", type=Path, required=True, help="differences between the network and each other model, CSV"
+    )
+    parser.add_argument("--directions", type=Path, required=True, help="the learned directions, CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="the scores, JSON")
     run(parser, main)

@@ -1,4 +1,4 @@
-"""Test one selected model of Problem 13, fitted anew to the training samples: the one program that sees test data."""
+"""Fit one selected model of Problem 13 again, and evaluate it on the test samples, which no other script reads."""
 
 import argparse
 import json
@@ -12,12 +12,26 @@ from threadpoolctl import threadpool_limits
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_npz
 from nngplab.pipeline.seeds import integer_seed
-from nngplab.problems.challenge import Cost, Hyperparameters, Predictor, Samples, errors, read_selection, read_test
-from nngplab.problems.challenge_kernels import KERNELS, fit_along, fit_feature_machine, fit_kernel, machine_predictor
+from nngplab.problems.challenge import (
+    CostMeter,
+    Hyperparameters,
+    Predictor,
+    Samples,
+    evaluate,
+    read_selection,
+    read_test,
+)
+from nngplab.problems.challenge_kernels import (
+    KERNELS,
+    feature_machine_predictor,
+    fit_along_direction,
+    fit_feature_machine,
+    fit_kernel,
+)
 
 
 def main(arguments: argparse.Namespace) -> None:
-    cost = Cost()
+    cost = CostMeter()
     selected = json.loads(arguments.selected.read_text(encoding="utf-8"))[arguments.dataset]
     with threadpool_limits(arguments.threads, "blas"):
         train = read_selection(arguments.selection).train
@@ -29,7 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
             learnt |= {"along_train": train.X @ learnt["direction"], "along_test": test.X @ learnt["direction"]}
     rows = [
         {"dataset": arguments.dataset, "model": name, "hyperparameters": json.dumps(selected[name]), "split": "test"}
-        | errors(outputs[name], test)
+        | evaluate(outputs[name], test)
         for name in predictors
     ]
     columns = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy"]
@@ -41,10 +55,12 @@ def main(arguments: argparse.Namespace) -> None:
 def fit_selected(
     arguments: argparse.Namespace, selected: dict[str, Any], train: Samples, seed: int
 ) -> tuple[dict[str, Predictor], dict[str, np.ndarray]]:
-    """Return the predictors of a model, by name, and what it has learnt of the inputs, where they have one target.
+    """Fit a model, unless none of its candidates could be fitted.
 
-    That is the average outer product of its gradients, feature_matrix (d, d); and for the feature machine the direction
-    (d,) along which rfm_direction looks. A model none of whose candidates could be fitted has no predictor.
+    Returns:
+        The predictors of the model by name, and for regression arrays of the features that it learned: the average
+        gradient outer product `feature_matrix` (d, d), and for the feature machine the `direction` (d,) of
+        rfm_direction.
     """
     model, device = arguments.model, arguments.device
     if model not in selected:
@@ -56,8 +72,8 @@ def fit_selected(
     machine = fit_feature_machine(selected["rfm"], train)
     direction = machine.leading_direction_
     predictors = {
-        "rfm": machine_predictor(machine, train),
-        "rfm_direction": fit_along(direction, selected["rfm_direction"], train),
+        "rfm": feature_machine_predictor(machine, train),
+        "rfm_direction": fit_along_direction(direction, selected["rfm_direction"], train),
     }
     return predictors, {} if train.classes else {"feature_matrix": machine.feature_matrix_, "direction": direction}
 
@@ -65,7 +81,7 @@ def fit_selected(
 def fit_network(
     hyperparameters: Hyperparameters, train: Samples, seed: int, device: str
 ) -> tuple[dict[str, Predictor], dict[str, np.ndarray]]:
-    # Imported only now: the other models need not wait for PyTorch.
+    # Imported here, since the other models do not need PyTorch.
     import torch
 
     from nngplab.networks.fully_connected import average_gradient_outer_product
@@ -87,12 +103,12 @@ if __name__ == "__main__":
     parser.add_argument("--test", type=Path, required=True, help="samples for the test, NPZ")
     parser.add_argument("--selected", type=Path, required=True, help="hyper-parameters by data set and model, JSON")
     parser.add_argument("--dataset", required=True, help="name of the data set")
-    parser.add_argument("--model", choices=["network", *KERNELS, "rfm"], required=True)
-    parser.add_argument("--seed", type=int, required=True, help="root of all randomness")
+    parser.add_argument("--model", choices=["network", *KERNELS, "rfm"], required=True, help="name of the model")
+    parser.add_argument("--seed", type=int, required=True, help="root seed")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    parser.add_argument("--threads", type=int, required=True, help="for the factorisation of a large Gram matrix")
+    parser.add_argument("--threads", type=int, required=True, help="number of threads of BLAS")
     parser.add_argument("--checkpoint", type=Path, help="where an interrupted factorisation resumes (default: nowhere)")
-    parser.add_argument("--table", type=Path, required=True, help="errors on the test samples, CSV")
+    parser.add_argument("--table", type=Path, required=True, help="metrics on the test samples, CSV")
     parser.add_argument("--outputs", type=Path, required=True, help="outputs for the test samples, NPZ")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
     run(parser, main)

@@ -1,7 +1,7 @@
-"""The samples of the course challenge (sheet, Problem 13), and how its models are measured on them.
+"""The samples of the course challenge (Problem 13), and the evaluation of models on them.
 
-The models are in `challenge_kernels` and `challenge_networks`, so that neither kind depends on the code of the other.
-Each is fitted to the targets less their mean, in units of their standard deviation.
+The models are in `challenge_kernels` and `challenge_networks`, so that neither module depends on the other. All models
+are fitted to standardised targets.
 """
 
 import json
@@ -24,7 +24,7 @@ Predictor = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs X (n, d) and targets y (n, outputs), float64; one-hot targets where `classes`."""
+    """Inputs X (n, d) and targets y (n, outputs), float64. For classification (`classes`), targets are one-hot."""
 
     X: Array
     y: Array
@@ -32,21 +32,21 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """All that a choice between models may see: the training and the validation samples."""
+class SelectionSamples:
+    """The samples for model selection: training and validation."""
 
     train: Samples
     val: Samples
 
 
-def read_selection(path: Path) -> Selection:
-    """Read the samples for training and validation, as `workflow/scripts/challenge_*_data.py` write them."""
+def read_selection(path: Path) -> SelectionSamples:
+    """Read the training and validation samples from a file of `workflow/scripts/challenge_*_data.py`."""
     with np.load(path) as file:
-        return Selection(_samples(file, "train", file), _samples(file, "val", file))
+        return SelectionSamples(_samples(file, "train", file), _samples(file, "val", file))
 
 
 def read_test(path: Path, selection: Path) -> Samples:
-    """Read the test samples, shifted and scaled as the training samples are, which `selection` holds."""
+    """Read the test samples, with the shift and scale of the inputs from the file `selection` of the other samples."""
     with np.load(path) as file, np.load(selection) as scaling:
         return _samples(file, "test", scaling)
 
@@ -57,12 +57,13 @@ def _samples(file: Any, split: str, scaling: Any) -> Samples:
     return Samples(X, np.eye(classes)[y] if classes else y[:, np.newaxis], bool(classes))
 
 
-def errors(outputs: Array, samples: Samples) -> dict[str, float]:
-    """Return mse, r2 and, for classes, accuracy (else NaN) of outputs (n, outputs).
+def evaluate(outputs: Array, samples: Samples) -> dict[str, float]:
+    """Return the metrics mse, r2 and accuracy of outputs (n, outputs); accuracy is NaN without classes.
 
-    The squared error is averaged over the outputs too; R² is one minus its ratio to that of predicting the mean.
+    The squared error is averaged over samples and outputs. R² is 1 minus its ratio to the squared error of the mean
+    target.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # the outputs of a network that diverged
+    with np.errstate(over="ignore", invalid="ignore"):  # for outputs of a network that diverged
         mse = np.mean((outputs - samples.y) ** 2)
     right = outputs.argmax(axis=1) == samples.y.argmax(axis=1)
     return {
@@ -72,33 +73,33 @@ def errors(outputs: Array, samples: Samples) -> dict[str, float]:
     }
 
 
-def score(samples: Samples) -> str:
-    """Return by which of `errors` models are ranked: the accuracy of classes, else R²."""
+def ranking_metric(samples: Samples) -> str:
+    """Return the name of the metric of `evaluate` by which models are ranked: accuracy for classes, else r2."""
     return "accuracy" if samples.classes else "r2"
 
 
-def measure(predictor: Predictor, selection: Selection) -> dict[str, dict[str, float]]:
-    """Return the errors of a predictor on the training and on the validation samples."""
-    return {split: errors(predictor(part.X), part) for split, part in vars(selection).items()}
+def evaluate_predictor(predictor: Predictor, selection: SelectionSamples) -> dict[str, dict[str, float]]:
+    """Return the metrics of a predictor on the training and on the validation samples."""
+    return {split: evaluate(predictor(part.X), part) for split, part in vars(selection).items()}
 
 
 def candidate_rows(
-    model: str, hyperparameters: Hyperparameters, measured: dict[str, dict[str, float]], outcome: str
+    model: str, hyperparameters: Hyperparameters, metrics: dict[str, dict[str, float]], outcome: str
 ) -> list[dict[str, Any]]:
-    """Return the rows of one candidate in the table of all: one for each split that was measured."""
-    named = {"model": model, "hyperparameters": json.dumps(hyperparameters)}
-    return [{**named, "split": split, **values, "outcome": outcome} for split, values in measured.items()]
+    """Return the rows of one candidate in the table of all candidates, one for each split in `metrics`."""
+    candidate = {"model": model, "hyperparameters": json.dumps(hyperparameters)}
+    return [{**candidate, "split": split, **values, "outcome": outcome} for split, values in metrics.items()]
 
 
-class Cost:
-    """What a job costs, from here on: seconds on the wall clock and of the processor, and peak memory."""
+class CostMeter:
+    """Measures wall-clock seconds, CPU seconds and peak memory of this process, from its creation on."""
 
     def __init__(self) -> None:
         self.wall, self.cpu = time.perf_counter(), time.process_time()
 
     def table(self, dataset: str, model: str, step: str, fits: int) -> pd.DataFrame:
-        """Return one row: what this process has needed for so many fits of a model."""
-        # In KiB, but on macOS in bytes.
+        """Return a table of one row with the cost until now, of `fits` fits of a model."""
+        # In KiB on Linux, in bytes on macOS.
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         return pd.DataFrame(
             {"dataset": [dataset], "model": model, "step": step, "fits": fits}
@@ -107,13 +108,13 @@ class Cost:
         )
 
 
-def standardised(samples: Samples) -> Array:
-    """Return the targets less their mean, in units of their standard deviation, (n, outputs)."""
+def standardise_targets(samples: Samples) -> Array:
+    """Return the targets minus their mean, divided by their standard deviation, (n, outputs)."""
     return (samples.y - samples.y.mean(axis=0)) / _deviation(samples)
 
 
-def unscaled(outputs: Array, samples: Samples) -> Array:
-    """Return outputs that fit `standardised` targets, (n,) or (n, outputs), as they fit the targets: (n, outputs)."""
+def rescale_outputs(outputs: Array, samples: Samples) -> Array:
+    """Return outputs (n,) or (n, outputs) for standardised targets in the units of the targets: (n, outputs)."""
     return outputs.reshape(len(outputs), -1) * _deviation(samples) + samples.y.mean(axis=0)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nngplab.kernels.base import Kernel
 from nngplab.kernels.objects import NNGP, Laplace, as_kernel
-from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, standardised, unscaled
+from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, rescale_outputs, standardise_targets
 from nngplab.regression.cholesky import NotPositiveDefiniteError
 from nngplab.regression.estimator import KernelRegression, gpu_of, predict_all
 from nngplab.regression.feature_machine import RecursiveFeatureMachine
@@ -24,12 +24,12 @@ Array = npt.NDArray[Any]
 KERNELS = ("nngp", "laplace", "sine", "erf", "linear")
 
 
-def kernel_of(model: str, hyperparameters: Hyperparameters) -> Kernel:
-    """Return the kernel of one of `KERNELS`; "nngp" is that of a ReLU network.
+def make_kernel(model: str, hyperparameters: Hyperparameters) -> Kernel:
+    """Return the kernel with a name in `KERNELS`; "nngp" is the NNGP kernel of a ReLU network.
 
     Args:
-        model: its name.
-        hyperparameters: `normalize` of "nngp", whose kernel is homogeneous without; `L`, the rate of "laplace".
+        model: the name.
+        hyperparameters: for "nngp", `normalize` (without it, the kernel is homogeneous); for "laplace", the rate `L`.
     """
     if model == "nngp":
         return NNGP("relu", normalize=hyperparameters.get("normalize", True))
@@ -46,51 +46,55 @@ def fit_ridges(
     device: str = "cpu",
     checkpoint: Path | None = None,
 ) -> Callable[[Array], dict[float, Array]]:
-    """Return kernel regression with one of `KERNELS` as a function from inputs (n, d) to outputs, ridge by ridge.
+    """Fit kernel regression with one kernel and several ridges.
 
-    A ridge with which the Gram matrix is singular is left out, with a warning in the log.
+    A ridge for which the Gram matrix is singular is left out, with a warning in the log.
 
-    The kernel sees inputs in units of their root mean square norm. So ridges and rates mean the same for every data
-    set: the mean squared norm of a row is 1, and with it the mean diagonal of each Gram matrix. With `bias` among the
-    hyper-parameters it gets a constant input of 1, which is a bias of the first layer as strong as all other inputs
-    together.
+    Inputs are divided by their root mean square norm. So ridges and rates mean the same for every data set: the mean
+    squared norm of a row is 1, and so is the mean diagonal of each Gram matrix. With the hyper-parameter `bias`, the
+    inputs get a constant coordinate of 1, which is a bias of the first layer as strong as all other inputs together.
 
     Args:
         model: a name in `KERNELS`.
-        hyperparameters: `bias`, and those of `kernel_of`.
+        hyperparameters: `bias`, and those of `make_kernel`.
         ridges: the ridges.
         samples: the training samples.
         device: as for `KernelRegression`.
-        checkpoint: a file from which a factorisation that was killed continues; None for small Gram matrices. It is
-            not used on a GPU, nor where the disk has no room for the factor.
+        checkpoint: the file in which an interrupted factorisation is resumed; None for small Gram matrices. It is not
+            used on a GPU, or if the disk has too little space for the factor.
+
+    Returns:
+        A function from inputs (n, d) to outputs by ridge.
     """
     scale = np.sqrt(np.mean(np.sum(samples.X**2, axis=1)))
 
-    def prepared(X: Array) -> Array:
+    def scale_inputs(X: Array) -> Array:
         return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
 
-    kernel = kernel_of(model, hyperparameters)
-    regression = KernelRegression(kernel, device=device, checkpoint=_usable(checkpoint, len(samples.X), device))
+    kernel = make_kernel(model, hyperparameters)
+    checkpoint = _checkpoint_if_possible(checkpoint, len(samples.X), device)
+    regression = KernelRegression(kernel, device=device, checkpoint=checkpoint)
+    X, y = scale_inputs(samples.X), standardise_targets(samples)
     models: dict[float, KernelRegression] = {}
-    left = list(ridges)
-    while left:
+    remaining = list(ridges)
+    while remaining:
         try:
-            for fitted in regression.ridge_path(prepared(samples.X), standardised(samples), tuple(left)):
-                models[left.pop(0)] = fitted
+            for fitted in regression.ridge_path(X, y, tuple(remaining)):
+                models[remaining.pop(0)] = fitted
         except NotPositiveDefiniteError as error:
-            log.warning("%s with %s: %s", model, hyperparameters | {"ridge": left.pop(0)}, error)
+            log.warning("%s with %s: %s", model, hyperparameters | {"ridge": remaining.pop(0)}, error)
 
-    def outputs(X: Array) -> dict[float, Array]:
+    def predict(X: Array) -> dict[float, Array]:
         if not models:
             return {}
-        predictions = predict_all(list(models.values()), prepared(X))
-        return {ridge: unscaled(found, samples) for ridge, found in zip(models, predictions, strict=True)}
+        outputs = predict_all(list(models.values()), scale_inputs(X))
+        return {ridge: rescale_outputs(of_ridge, samples) for ridge, of_ridge in zip(models, outputs, strict=True)}
 
-    return outputs
+    return predict
 
 
-def _usable(checkpoint: Path | None, n: int, device: str) -> Path | None:
-    """Return the checkpoint, or None where there can be none."""
+def _checkpoint_if_possible(checkpoint: Path | None, n: int, device: str) -> Path | None:
+    """Return the checkpoint, or None on a GPU or if the disk has too little space."""
     if checkpoint is None or gpu_of(device):
         return None
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -113,14 +117,14 @@ def fit_kernel(
     device: str = "cpu",
     checkpoint: Path | None = None,
 ) -> Predictor:
-    """Return `fit_ridges` with one ridge, `hyperparameters["ridge"]`."""
+    """Fit kernel regression with one kernel and one ridge, as `fit_ridges` with `hyperparameters["ridge"]`."""
     ridge = hyperparameters["ridge"]
-    outputs = fit_ridges(model, hyperparameters, [ridge], samples, device, checkpoint)
-    return lambda X: outputs(X)[ridge]
+    predict = fit_ridges(model, hyperparameters, [ridge], samples, device, checkpoint)
+    return lambda X: predict(X)[ridge]
 
 
-def feature_machine(hyperparameters: Hyperparameters) -> RecursiveFeatureMachine:
-    """Return the recursive feature machine, not yet fitted, of this bandwidth, ridge and number of iterations."""
+def make_feature_machine(hyperparameters: Hyperparameters) -> RecursiveFeatureMachine:
+    """Return a recursive feature machine, not yet fitted, with this bandwidth, ridge and number of iterations."""
     return RecursiveFeatureMachine(
         bandwidth=hyperparameters["bandwidth"],
         iterations=hyperparameters["iterations"],
@@ -129,31 +133,34 @@ def feature_machine(hyperparameters: Hyperparameters) -> RecursiveFeatureMachine
 
 
 def fit_feature_machine(hyperparameters: Hyperparameters, samples: Samples) -> RecursiveFeatureMachine:
-    """Return `feature_machine`, fitted to the samples."""
-    return feature_machine(hyperparameters).fit(samples.X, standardised(samples))
+    """Return a recursive feature machine fitted to the standardised targets of the samples."""
+    return make_feature_machine(hyperparameters).fit(samples.X, standardise_targets(samples))
 
 
 def feature_machine_path(hyperparameters: Hyperparameters, samples: Samples) -> Iterator[RecursiveFeatureMachine]:
-    """Yield feature machines fitted with 0, 1, 2, ... iterations, up to those of `feature_machine`."""
-    return feature_machine(hyperparameters).iteration_path(samples.X, standardised(samples))
+    """Yield the machines of `fit_feature_machine` after 0, 1, 2, ... iterations."""
+    return make_feature_machine(hyperparameters).iteration_path(samples.X, standardise_targets(samples))
 
 
-def machine_predictor(machine: RecursiveFeatureMachine, samples: Samples) -> Predictor:
-    """Return the function from inputs (n, d) to outputs of a machine that `fit_feature_machine` fitted to samples."""
-    return lambda X: unscaled(machine.predict(X), samples)
+def feature_machine_predictor(machine: RecursiveFeatureMachine, samples: Samples) -> Predictor:
+    """Return the function from inputs (n, d) to outputs of a machine fitted to the standardised targets of samples."""
+    return lambda X: rescale_outputs(machine.predict(X), samples)
 
 
-def fit_along(direction: Array, hyperparameters: Hyperparameters, samples: Samples) -> Predictor:
-    """Return regression with the Laplace kernel on one coordinate, u.x in units of its standard deviation.
+def fit_along_direction(direction: Array, hyperparameters: Hyperparameters, samples: Samples) -> Predictor:
+    """Fit regression with the Laplace kernel on the coordinate u.x, in units of its standard deviation.
 
     Args:
-        direction: u (d,).
-        hyperparameters: with `direction_L`, the rate of the kernel, and `direction_ridge`.
-        samples: the samples.
+        direction: the direction u (d,).
+        hyperparameters: the rate `direction_L` of the kernel, and `direction_ridge`.
+        samples: the training samples.
+
+    Returns:
+        A function from inputs (n, d) to outputs.
     """
     scale = np.std(samples.X @ direction)
     along = (direction / scale)[:, np.newaxis]
     kernel = Laplace(bandwidth=1 / hyperparameters["direction_L"])
     regression = KernelRegression(kernel, hyperparameters["direction_ridge"])
-    regression.fit(samples.X @ along, standardised(samples))
-    return lambda X: unscaled(regression.predict(X @ along), samples)
+    regression.fit(samples.X @ along, standardise_targets(samples))
+    return lambda X: rescale_outputs(regression.predict(X @ along), samples)

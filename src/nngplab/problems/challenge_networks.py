@@ -1,4 +1,4 @@
-"""Fully connected networks on the data of the course challenge (sheet, Problem 13)."""
+"""Fully connected networks on the data of the course challenge (Problem 13)."""
 
 from typing import Any
 
@@ -9,7 +9,14 @@ from torch import Tensor, nn
 
 from nngplab.networks.fully_connected import FullyConnected
 from nngplab.networks.training import TrainingRun, shuffled_batches, train
-from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, errors, standardised, unscaled
+from nngplab.problems.challenge import (
+    Hyperparameters,
+    Predictor,
+    Samples,
+    evaluate,
+    rescale_outputs,
+    standardise_targets,
+)
 
 Array = npt.NDArray[Any]
 
@@ -23,12 +30,20 @@ def train_network(
     val: Samples | None = None,
     device: torch.device = CPU,
 ) -> tuple[FullyConnected, TrainingRun]:
-    """Train a ReLU network with biases by AdamW on the squared error, for `hyperparameters["epochs"]` epochs.
+    """Train a ReLU network with biases by AdamW on the squared error.
 
-    The same arguments give the same network after the same number of epochs, whether or not `val` is measured. The
-    history has, after each epoch, train_mse, train_r2 and train_accuracy, and the same for `val` where it is given.
+    Args:
+        hyperparameters: `k`, `depth`, `learning_rate`, `weight_decay`, `batch_size` and `epochs`.
+        samples: the training samples.
+        seed: the seed of the initial weights and of the batches.
+        val: validation samples, which do not change the training.
+        device: the device.
+
+    Returns:
+        The network, and its training run. The history of the run has the metrics train_mse, train_r2 and
+        train_accuracy after each epoch, and with `val` also val_mse, val_r2 and val_accuracy.
     """
-    X, y = _tensor(samples.X, device), _tensor(standardised(samples), device)
+    X, y = _to_tensor(samples.X, device), _to_tensor(standardise_targets(samples), device)
     network = FullyConnected(
         X.shape[1], hyperparameters["k"], hyperparameters["depth"], y.shape[1], "relu", seed, bias=True
     ).to(device)
@@ -39,16 +54,19 @@ def train_network(
         fused=True,
     )
     predictor = network_predictor(network, samples)
-    parts = {"train": samples} if val is None else {"train": samples, "val": val}
+    splits = {"train": samples} if val is None else {"train": samples, "val": val}
 
     def measure() -> dict[str, float]:
-        measured = {split: errors(predictor(part.X), part) for split, part in parts.items()}
-        named = {f"{split}_{name}": value for split in parts for name, value in measured[split].items()}
-        return {"loss": named["train_mse"], **named}
+        metrics = {
+            f"{split}_{name}": value
+            for split, part in splits.items()
+            for name, value in evaluate(predictor(part.X), part).items()
+        }
+        return {"loss": metrics["train_mse"], **metrics}
 
     batches = shuffled_batches(X, y, hyperparameters["batch_size"], seed)
-    training = train(network, nn.functional.mse_loss, batches, optimiser, hyperparameters["epochs"], measure)
-    return network, training
+    run = train(network, nn.functional.mse_loss, batches, optimiser, hyperparameters["epochs"], measure)
+    return network, run
 
 
 def network_predictor(network: FullyConnected, samples: Samples) -> Predictor:
@@ -56,11 +74,11 @@ def network_predictor(network: FullyConnected, samples: Samples) -> Predictor:
     device = next(network.parameters()).device
 
     @torch.no_grad()
-    def outputs(X: Array) -> Array:
-        return unscaled(network(_tensor(X, device)).double().cpu().numpy(), samples)
+    def predict(X: Array) -> Array:
+        return rescale_outputs(network(_to_tensor(X, device)).double().cpu().numpy(), samples)
 
-    return outputs
+    return predict
 
 
-def _tensor(array: Array, device: torch.device) -> Tensor:
+def _to_tensor(array: Array, device: torch.device) -> Tensor:
     return torch.from_numpy(array.astype(np.float32)).to(device)
