@@ -30,7 +30,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the tests that run the pipeline. They take long, and the short ones then fill the time of the workers."""
+    """Start with the tests that run the pipeline: at the end, short tests keep all workers busy."""
     items.sort(key=lambda item: ("cluster", "pipeline", "faults", "unit").index(item.path.parent.name))
 
 

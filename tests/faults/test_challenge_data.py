@@ -15,8 +15,8 @@ from nngplab.datasets.challenge import (
     COURSE_SHAPES,
     FILES,
     CourseData,
-    find_course_files,
     draw_stand_in,
+    find_course_files,
     read_course_data,
     stand_in_target,
 )

@@ -1,10 +1,37 @@
 """A host on loopback that serves one file in every way a host can, good and bad; the path of the URL says how."""
 
+import gzip
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+
+from nngplab.datasets.download import ExpectedFile
+
+PAYLOAD = gzip.compress(np.random.default_rng(1).bytes(200_000), mtime=0)
+EXPECTED = ExpectedFile("images.tar.gz", len(PAYLOAD), hashlib.sha256(PAYLOAD).hexdigest())
+# What a bad host does, as the path of its address, and the outcome of an attempt with it.
+BAD_HOSTS = {
+    "html": "HTML page instead of an archive",
+    "disguised-html": "HTML page instead of an archive",
+    "zip": "sends something else than a gzip archive",
+    "tampered": "complete, but its SHA-256 is wrong",
+    "truncated/1000": f"stopped at 1,000 of {EXPECTED.size:,} bytes: connection closed by the host",
+    "stalled/1000": f"stopped at 1,000 of {EXPECTED.size:,} bytes: no byte for 1 s",
+    "stalled/0": f"stopped at 0 of {EXPECTED.size:,} bytes: no byte for 1 s",
+    "wrong-length": f"announces 12 bytes instead of {EXPECTED.size}",
+    "more": f"sends more than the expected {EXPECTED.size:,} bytes",
+    "status/404": "HTTP 404 Not Found",
+    "status/503": "HTTP 503 Service Unavailable",
+    "loop": "redirects without end",
+    "away": "redirects to an address that is not http or https",
+    "endless-head": "no answer within 1.5 s",
+}
 
 
 class DownloadServer(ThreadingHTTPServer):
@@ -179,3 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         while not self.server.closing.is_set():
             self.wfile.write(b"x")
             time.sleep(0.05)
+
+
+def part_of(path: Path) -> Path:
+    return path.with_name(path.name + ".part")

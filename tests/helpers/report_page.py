@@ -1,16 +1,23 @@
-"""The report as its reader finds it, and results for it that more than one test needs."""
+"""Results for the report, and the report as its reader finds it."""
 
 import csv
+import itertools
 import json
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from nngplab.report.page import HTMLReport
+from nngplab.report.results import Results
 from tests.helpers.checkout import ROOT
 
+SECTIONS = ("cifar10", "kernel_regression", "width_sweep")
 TEMPLATES = ROOT / "workflow/report"
+SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
 
 
@@ -37,6 +44,95 @@ def write_cifar10(folder: Path, train: int = 50_000, test: int = 10_000, **chang
     pd.DataFrame(counts, columns=["split", "class", "label", "count"]).to_csv(folder / "counts.csv", index=False)
     for split in ("train", "test"):
         (folder / f"samples_{split}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+
+
+def write_kernels(folder: Path, levels: dict[str, float], spread: float = 0.001, **columns: object) -> None:
+    """Tables in which the kernels have about these test errors; `spread` is how much a difference varies."""
+    generator = np.random.default_rng(0)
+    setting = {"zero_mse": levels["zero"], "laplace_L": 0.005, "n": 100, "d": 200, "n_test": 5000}
+    setting |= {"labels_before_normalising": False} | columns
+    fits = pd.DataFrame(
+        [
+            {"kernel": kernel, "seed": 88 + repeat, "test_mse": level * (1 + spread * generator.standard_normal())}
+            | {"r2": 1 - level / levels["zero"], "condition_number": 123.4, "repeat": repeat, "residual": 2e-15}
+            for repeat in range(11)
+            for kernel, level in levels.items()
+        ]
+    ).assign(**setting)
+    fits.loc[fits["kernel"] == "zero", ["condition_number", "residual"]] = np.nan
+    fits.to_csv(folder / "test_mse.csv", index=False)
+    repeats = fits[fits["repeat"] > 0].pivot_table(index="repeat", columns="kernel", values="test_mse")
+    summary = [
+        {"kernel": kernel, "headline_seed": 88, "headline_test_mse": level, "headline_r2": 1 - level / levels["zero"]}
+        | {"headline_condition_number": 123.4, "repeats": 10, "mean_test_mse": repeats[kernel].mean()}
+        | {"mean_low": 0.99 * repeats[kernel].mean(), "mean_high": 1.01 * repeats[kernel].mean()}
+        | {"median_test_mse": level, "std_test_mse": repeats[kernel].std(), "mean_r2": 1 - level / levels["zero"]}
+        | {"mean_ratio_to_zero": level / levels["zero"], "median_condition_number": 123.4}
+        for kernel, level in levels.items()
+    ]
+    pd.DataFrame(summary).to_csv(folder / "summary.csv", index=False)
+    paired = []
+    for kernel, other in itertools.combinations(levels, 2):
+        difference = repeats[kernel] - repeats[other]
+        half = 3 * difference.std() / np.sqrt(len(difference))
+        paired.append(
+            {"kernel": kernel, "other": other, "repeats": 10, "mean_difference": difference.mean()}
+            | {"low": difference.mean() - half, "high": difference.mean() + half, "wins": (difference < 0).sum()}
+            | {"mean_ratio": (repeats[kernel] / repeats[other]).mean()}
+        )
+    pd.DataFrame(paired).to_csv(folder / "paired.csv", index=False)
+    misprint = pd.DataFrame(
+        {"reading": ["printed", "corrected"], "diagonal": [0.0, 1.0], "smallest_eigenvalue": [-1.7, 0.2]}
+        | {"largest_eigenvalue": [31.2, 32.7], "negative_eigenvalues": [64, 0], "test_mse": [0.035, 1.3e-5]}
+        | {"r2": [-1367.5, 0.495], "n": 100, "d": 200, "seed": 88}
+    )
+    misprint.to_csv(folder / "misprint.csv", index=False)
+    (folder / "repeats.svg").write_text(PICTURE)
+
+
+def write_widths(
+    folder: Path,
+    medians: dict[int, float],
+    nngp: float = 1e-5,
+    zero: float = 2.5e-5,
+    activations: Sequence[str] = ("relu",),
+) -> None:
+    """A table in which the networks of these widths have these median test errors; width 100 is not in the problem set.
+
+    Those of each further activation are twice as large as those of the one before.
+    """
+    summary = pd.DataFrame(
+        {"k": k, "on_sheet": k != 100, "repeats": 50, "median_test_mse": median, "mean_test_mse": 1.1 * median}
+        | {"q05": 0.8 * median, "q25": 0.9 * median, "q75": 1.1 * median, "q95": 1.2 * median}
+        | {"median_train_mse": 1e-33, "share_better_than_nngp": 0.74 if median < nngp else 0.0}
+        | {"nngp_test_mse": nngp * 2**place, "zero_test_mse": zero, "n": 100, "d": 200, "n_test": 5000, "seed": 88}
+        | {"activation": activation}
+        for place, activation in enumerate(activations)
+        for k, median in ((k, median * 2**place) for k, median in medians.items())
+    )
+    summary.to_csv(folder / "summary.csv", index=False)
+    (folder / "curve.svg").write_text(PICTURE)
+
+
+KERNELS = {"relu": 1.3e-5, "sine": 1.1e-5, "erf": 1.0e-5, "laplace": 1.6e-5, "linear": 0.9e-5, "zero": 2.5e-5}
+WIDTHS = {16: 3e-5, 64: 7e-5, 100: 4e-3, 128: 9e-5, 1024: 1.5e-5}
+
+
+def write_results(folder: Path) -> Path:
+    """Write the results that three sections show."""
+    for name in SECTIONS:
+        (folder / name).mkdir(parents=True)
+    write_cifar10(folder / "cifar10")
+    write_kernels(folder / "kernel_regression", KERNELS)
+    write_widths(folder / "width_sweep", WIDTHS)
+    return folder
+
+
+def render(folder: Path, student: str | None = None) -> str:
+    facts = {"code": {"git commit": "0123"}}
+    config = {"seed": 88, "report": {"name": student}}
+    page = HTMLReport(TEMPLATES, Results(folder), student=student, config=config, provenance=facts)
+    return page.render(SECTIONS)
 
 
 class Reader(HTMLParser):
@@ -82,6 +178,14 @@ class Reader(HTMLParser):
                 if attributes.get("class") in ("answer", "question") or tag == "tbody":
                     section = next(inner["id"] for outer, inner in self.stack if outer == "section")
                     self.untraced.append((section, data))
+
+
+def read_shown(text: str) -> float:
+    number = text.replace("−", "-").replace(",", "").removesuffix("%")
+    if "×" in number:
+        mantissa, power = number.split(" × 10")
+        return float(mantissa) * 10.0 ** int(power.translate(SUPERSCRIPTS))
+    return float(number) / (100 if text.endswith("%") else 1)
 
 
 def sentences(page: str, section: str) -> str:

@@ -3,10 +3,6 @@
 import argparse
 import json
 import runpy
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,43 +18,13 @@ from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
 from nngplab.report.figures.images import plot_weights
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.cifar10_images import CLASSES, LABEL, write_images
+from tests.helpers.fc_net import PARAMETERS, results, train, training_options
 from tests.helpers.scripts import run_script
-
-PARAMETERS = {
-    "root_seed": 88,
-    "width": 12,
-    "optimiser": "adam",
-    "schedule": "one_cycle",
-    "learning_rate": 0.003,
-    "epochs": 4,
-    "batch_size": 32,
-    "standardise": True,
-    "mirror": True,
-    "n_train": 300,
-    "n_test": 60,
-}
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     return write_images(tmp_path_factory.mktemp("data"))
-
-
-def training_options(data: Path, folder: Path, loss: str = "mse", seed: int = 0, **changes: object) -> list[object]:
-    settings = {name: value for name, value in PARAMETERS.items() if not name.startswith("n_")} | changes
-    options = {"folder": data / FOLDER, "files": data / "files.csv", "loss": loss, "seed": seed, "device": "cpu"}
-    options |= {"checkpoint": folder / "state" / f"{loss}_{seed}"} | settings
-    options |= {"metrics": folder / f"{loss}_{seed}.csv", "outputs": folder / f"{loss}_{seed}.npz"}
-    options |= {"model": folder / f"{loss}_{seed}.pt"}
-    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
-
-
-def train(data: Path, folder: Path, loss: str = "mse", seed: int = 0, **changes: object) -> None:
-    run_script("fc_net_train", *training_options(data, folder, loss, seed, **changes))
-
-
-def results(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -180,45 +146,11 @@ class TestTraining:
         plain = {"optimiser": "sgd", "schedule": "constant", "standardise": standardise, "learning_rate": rate}
         options = training_options(data, tmp_path, **plain)
         output = run_script("fc_net_train", *options, status=1)
-        line = f"error: fc_net: training 0 with mse ended {outcome} after epoch "
+        line = f"error: fc_net: network 0 with mse: {outcome} after epoch "
         assert next(words for words in output.splitlines() if words.startswith("error")).startswith(line), output
         assert output.endswith(f"lower fc_net.learning_rate, which is {rate}\n")
         assert results(tmp_path) == {}
         assert not list((tmp_path / "state").iterdir())
-
-
-class TestKilled:
-    def test_it_goes_on_from_its_last_epoch_and_ends_in_the_same_bytes(self, data, tmp_path):
-        whole, killed = tmp_path / "whole", tmp_path / "killed"
-        train(data, whole, epochs=80)
-        command = [sys.executable, SCRIPTS / "fc_net_train.py", *training_options(data, killed, epochs=80)]
-        command = [*map(str, command), "--log", str(killed / "log" / "train.log")]
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        while process.poll() is None and not (killed / "state/mse_0").exists():
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, "it was killed before it ended"
-        assert results(killed) == {}
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-        log = (killed / "log/train.log").read_text()
-        begun = int(log.partition("resuming from epoch ")[2].split()[0])
-        assert 1 <= begun < 80
-        assert f"epoch {begun + 1} of 80" in log
-        assert f"epoch {begun} of 80" not in log
-        assert results(killed) == results(whole)
-        # A file that was being written when the process was killed may be left beside; the state itself is gone.
-        assert not (killed / "state/mse_0").exists()
-
-    def test_the_state_of_another_training_is_not_taken_up(self, data, runs, tmp_path):
-        """Interrupted by a full disk when the results are written, then started with another step size."""
-        blocked = tmp_path / "mse_0.csv"
-        blocked.mkdir()
-        run_script("fc_net_train", *training_options(data, tmp_path, learning_rate=0.001), status=1)
-        assert (tmp_path / "state/mse_0").exists()
-        blocked.rmdir()
-        output = run_script("fc_net_train", *training_options(data, tmp_path))
-        assert "belongs to a run with other settings: training starts again" in output
-        assert results(tmp_path) == {name: content for name, content in results(runs).items() if "mse_0" in name}
 
 
 @pytest.fixture(scope="module")

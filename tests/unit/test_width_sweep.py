@@ -126,7 +126,7 @@ def shard(data: Path, folder: Path, k: int, first=0, last=5, activation="relu") 
     output = folder / f"{activation}_k{k}_draws{first}-{last}.csv"
     run_script(
         "width_sweep_fit",
-        *["--data", data, "--activation", activation, "--width", k, "--first", first, "--last", last],
+        *["--data", data, "--activation", activation, "--width", k, "--first-draw", first, "--last-draw", last],
         *["--seed", 88, "--output", output],
     )
     return output
@@ -171,7 +171,7 @@ class TestFit:
     def test_an_unknown_activation_is_one_line(self, data, tmp_path):
         output = run_script(
             "width_sweep_fit",
-            *["--data", data, "--activation", "swisch", "--width", 1, "--first", 0, "--last", 1, "--seed", 1],
+            *["--data", data, "--activation", "swisch", "--width", 1, "--first-draw", 0, "--last-draw", 1, "--seed", 1],
             *["--output", tmp_path / "a.csv"],
             status=1,
         )

@@ -1,0 +1,70 @@
+"""The numbers of the report: their digits, their forms and where they come from."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nngplab.report.filters import fixed, interval, join_and
+from nngplab.report.tracing import Number, Origin, significant
+from tests.helpers.report_page import read_shown
+
+ORIGIN = Origin("results/x.csv", {"k": "1"}, "y")
+
+
+class TestNumbers:
+    @given(st.floats(-1e300, 1e300, allow_subnormal=False), st.integers(1, 8))
+    def test_the_digits_shown_are_the_nearest(self, value, count):
+        shown = read_shown(significant(value, count))
+        assert abs(shown - value) <= 0.50001 * 10.0 ** (1 - count) * abs(value)
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            *(
+                (0.0, "0"),
+                (1.2834868e-5, "1.28 × 10⁻⁵"),
+                (0.012345, "0.0123"),
+                (0.0012345, "1.23 × 10⁻³"),
+                (0.5, "0.500"),
+                (99.95, "100"),
+            ),
+            *((-2.5, "−2.50"), (1234.5, "1,230"), (25503.9, "25,500"), (1e5, "1.00 × 10⁵"), (9.999e-3, "0.0100")),
+            *((float("inf"), "∞"), (float("-inf"), "−∞")),
+        ],
+    )
+    def test_known_forms(self, value, expected):
+        assert significant(value) == expected
+
+    @pytest.mark.parametrize(
+        ("low", "high", "expected"),
+        [
+            (1.2437e-5, 1.2906e-5, "(1.244 to 1.291) × 10⁻⁵"),
+            (-1.5e-7, 2.4e-6, "(−0.1 to 2.4) × 10⁻⁶"),
+            (0.5, 0.75, "0.50 to 0.75"),
+            (10.0, 1000.0, "10 to 1,000"),
+            (0.0, 0.0, "0.00 to 0.00"),
+        ],
+    )
+    def test_intervals(self, low, high, expected):
+        assert interval(Number(low, ORIGIN), Number(high, ORIGIN)).striptags() == expected
+
+    def test_a_rounded_zero_has_no_sign(self):
+        assert fixed(Number(-1e-6, ORIGIN), 3).striptags() == "0.000"
+
+    def test_lists_in_words(self):
+        assert [join_and(items) for items in (["a"], ["a", "b"], ["a", "<b>", "c"])] == [
+            "a",
+            "a and b",
+            "a, &lt;b&gt; and c",
+        ]
+
+    def test_arithmetic_keeps_its_origin(self):
+        number = Number(8, ORIGIN, whole=True)
+        leaf = "results/x.csv[k=1].y"
+        made = [number / 2, 2 / number, number - 3, 1 - number, -number, number - number, 1 - number / 2]
+        assert made == [4, 0.25, 5, -7, -8, 0, -3]
+        assert [str(result.origin) for result in made] == [
+            *(f"({leaf} / 2)", f"(2 / {leaf})", f"({leaf} - 3)", f"(1 - {leaf})", f"(-{leaf})"),
+            *(f"({leaf} - {leaf})", f"(1 - ({leaf} / 2))"),
+        ]
+        assert [result.whole for result in made] == [False, False, True, True, True, True, False]
