@@ -45,7 +45,7 @@ rule width_sweep_fit:
         " draws {wildcards.first} to {wildcards.last}"
     shell:
         "python {input.script:q} --data {input.data:q} --seed {params.seed} --activation {wildcards.activation}"
-        " --width {wildcards.k} --first {wildcards.first} --last {wildcards.last} --output {output.shard:q}"
+        " --width {wildcards.k} --first-draw {wildcards.first} --last-draw {wildcards.last} --output {output.shard:q}"
         " --log {log:q}"
 
 

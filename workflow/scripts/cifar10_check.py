@@ -1,4 +1,4 @@
-"""Check the images and labels against 50,000 and 10,000, and count the classes."""
+"""Compare the extracted images and labels with those of CIFAR-10, and count the images of each class."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ log = logging.getLogger("nngplab.cifar10_check")
 
 def main(arguments: argparse.Namespace) -> None:
     if not verify_files(arguments.folder).equals(pd.read_csv(arguments.files)):
-        raise InputError(f"{arguments.folder} does not hold the files of {arguments.files}: unpack the archive again")
+        raise InputError(f"{arguments.folder} does not hold the files of {arguments.files}: extract the archive again")
     checks, counts = check_images(arguments.folder)
     for row in checks[~checks["passed"]].itertuples():
         log.warning("%s, %s: %s instead of %s", row.split, row.check, row.found, row.expected)
@@ -34,7 +34,7 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
     parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
     parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
-    parser.add_argument("--counts", type=Path, required=True, help="CSV: split, class, label, count")
-    parser.add_argument("--checks", type=Path, required=True, help="CSV: check, split, expected, found, passed")
-    parser.add_argument("--metrics", type=Path, required=True, help="JSON: the numbers of images and of failed checks")
+    parser.add_argument("--counts", type=Path, required=True, help="the number of images of each class, CSV")
+    parser.add_argument("--checks", type=Path, required=True, help="the checks, CSV")
+    parser.add_argument("--metrics", type=Path, required=True, help="the numbers of images and of failed checks, JSON")
     run(parser, main)

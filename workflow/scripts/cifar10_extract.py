@@ -1,4 +1,4 @@
-"""Unpack the archive whose SHA-256 the provenance tells, and list the files that passed the allow-list of pickles."""
+"""Extract the archive with the SHA-256 in the provenance, and write the table of verified files."""
 
 import argparse
 import json
@@ -17,8 +17,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--archive", type=Path, required=True, help="tar.gz in the layout of CIFAR-10")
-    parser.add_argument("--provenance", type=Path, required=True, help="JSON with the SHA-256 of the archive")
+    parser.add_argument("--archive", type=Path, required=True, help="the archive in the layout of CIFAR-10, tar.gz")
+    parser.add_argument(
+        "--provenance", type=Path, required=True, help="the provenance with the SHA-256 of the archive, JSON"
+    )
     parser.add_argument("--output-folder", type=Path, required=True, help="folder for the eight files")
-    parser.add_argument("--files", type=Path, required=True, help="CSV: file, bytes, sha256, md5")
+    parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
     run(parser, main)

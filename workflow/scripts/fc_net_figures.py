@@ -49,10 +49,10 @@ def predictions(path: Path, images: npt.NDArray[np.uint8], classes: list[str], s
     """Draw random test images: first some that the network classifies correctly, then some that it does not."""
     with np.load(path) as file:
         labels, predicted, loss = file["labels"], file["outputs"].argmax(axis=1), str(file["loss"])
-    random = generator(seed, "fc_net_figures", loss)
+    rng = generator(seed, "fc_net_figures", loss)
     chosen: list[Any] = []
     for group in (np.flatnonzero(labels == predicted), np.flatnonzero(labels != predicted)):
-        chosen += list(random.choice(group, min(SHOWN, len(group)), replace=False))
+        chosen += list(rng.choice(group, min(SHOWN, len(group)), replace=False))
     titles = [
         classes[label] if label == guess else f"{classes[label]}\n→ {classes[guess]}"
         for label, guess in zip(labels[chosen], predicted[chosen], strict=True)

@@ -1,4 +1,4 @@
-"""Put the networks of Problem 2b together: their accuracy over the seeds, in each class, and what they confuse."""
+"""Summarise the networks of Problem 2b: accuracy over the seeds and in each class, and confusion matrices."""
 
 import argparse
 import json
@@ -38,11 +38,11 @@ def read_predictions(path: Path, classes: Any) -> pd.DataFrame:
 
 
 def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each loss, of the networks as they were after the last epoch."""
+    """Return a row for each loss, for the networks after the last epoch."""
     rows = []
-    for loss, of_loss in metrics.groupby("loss", sort=False):
-        by_epoch = of_loss[of_loss["split"] == "test"].groupby("epoch")[str(loss)].mean()
-        last = of_loss[of_loss["epoch"] == of_loss["epoch"].max()]
+    for loss, group in metrics.groupby("loss", sort=False):
+        by_epoch = group[group["split"] == "test"].groupby("epoch")[str(loss)].mean()
+        last = group[group["epoch"] == group["epoch"].max()]
         train, test = (last[last["split"] == split] for split in ("train", "test"))
         parameters = test.iloc[0].drop(["loss", "seed", "epoch", "split", "mse", "cross_entropy", "accuracy"])
         rows.append(
@@ -65,7 +65,7 @@ def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def per_class(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each loss and class, its test images and the share of them recognised, over the seeds."""
+    """Return a row for each loss and class: the number of test images, and their accuracy over the seeds."""
     right = predictions.assign(right=predictions["class"] == predictions["predicted"])
     groups = right.groupby(["loss", "class", "seed"], sort=False)["right"]
     accuracy = groups.mean().groupby(["loss", "class"], sort=False)
@@ -75,7 +75,7 @@ def per_class(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def confusion(predictions: pd.DataFrame, classes: Any) -> pd.DataFrame:
-    """Return, for each loss and pair of classes, how often one was taken for the other, all seeds together."""
+    """Return a row for each loss, class and predicted class: the number of test images, summed over the seeds."""
     pairs = predictions[["loss", "class"]].drop_duplicates().merge(pd.DataFrame({"predicted": classes}), how="cross")
     counts = predictions.groupby(["loss", "class", "predicted"]).size().rename("count").reset_index()
     table = pairs.merge(counts, how="left").fillna({"count": 0}).astype({"count": int})
@@ -84,11 +84,11 @@ def confusion(predictions: pd.DataFrame, classes: Any) -> pd.DataFrame:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, nargs="+", required=True, help="tables of the trainings, CSV")
+    parser.add_argument("--tables", type=Path, nargs="+", required=True, help="tables of fc_net_train.py, CSV")
     parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs of the networks, NPZ")
-    parser.add_argument("--counts", type=Path, required=True, help="CSV with the names of the classes")
+    parser.add_argument("--counts", type=Path, required=True, help="the table with the names of the classes, CSV")
     parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
-    parser.add_argument("--all-tables", type=Path, required=True, help="the tables of the trainings in one, CSV")
+    parser.add_argument("--all-tables", type=Path, required=True, help="the merged table, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="a row for each loss, CSV")
     parser.add_argument("--per-class", type=Path, required=True, help="a row for each loss and class, CSV")
     parser.add_argument("--confusion", type=Path, required=True, help="a row for each loss and pair of classes, CSV")

@@ -1,4 +1,4 @@
-"""Train one network of Problem 2b; a killed training goes on from its last epoch when it is started again."""
+"""Train one network of Problem 2b, and resume an interrupted run after its last finished epoch."""
 
 import argparse
 import sys
@@ -35,24 +35,24 @@ COLUMNS = ["loss", "seed", "epoch", "split", "mse", "cross_entropy", "accuracy"]
 
 
 def main(arguments: argparse.Namespace) -> None:
-    # The order of a sum, and with it its last digit, depends on the number of threads.
+    # The last digits of a sum depend on the number of threads.
     torch.set_num_threads(1)
     device = resolve_device(arguments.device)
     files = pd.read_csv(arguments.files)
-    images, labels = first_images(VerifiedCIFAR10(arguments.folder, files, train=True), arguments.n_train)
+    images, labels = read_images(VerifiedCIFAR10(arguments.folder, files, train=True), arguments.n_train)
     test_images, test_labels = to_tensors(VerifiedCIFAR10(arguments.folder, files, train=False))
     mean, std = channel_statistics(images) if arguments.standardise == "true" else (torch.zeros(3), torch.ones(3))
     data = {
         "train": (standardise(images, mean, std).to(device), labels.to(device)),
         "test": (standardise(test_images, mean, std).to(device), test_labels.to(device)),
     }
-    parameters = parameters_of(arguments) | {"n_train": len(images), "n_test": len(test_images)}
-    checkpoint = TrainingCheckpoint(arguments.checkpoint, {**parameters, **surroundings(files, device)})
+    parameters = training_parameters(arguments) | {"n_train": len(images), "n_test": len(test_images)}
+    checkpoint = TrainingCheckpoint(arguments.checkpoint, {**parameters, **environment(files, device)})
     network, training = fit(arguments, data, checkpoint)
     if training.outcome in (TrainingOutcome.DIVERGED, TrainingOutcome.DEAD):
         arguments.checkpoint.unlink()
         raise InputError(
-            f"fc_net: training {arguments.seed} with {arguments.loss} ended {training.outcome} after epoch "
+            f"fc_net: network {arguments.seed} with {arguments.loss}: {training.outcome} after epoch "
             f"{training.epochs}: lower fc_net.learning_rate, which is {arguments.learning_rate}"
         )
 
@@ -70,7 +70,7 @@ def fit(
     arguments: argparse.Namespace, data: dict[str, tuple[Tensor, Tensor]], checkpoint: TrainingCheckpoint
 ) -> tuple[OneHiddenLayer, TrainingRun]:
     X, y = data["train"]
-    # The same for both losses, which are compared on the same start and the same order of images.
+    # The seed does not depend on the loss: networks with different losses have the same initial weights and batches.
     seed = integer_seed(arguments.root_seed, "fc_net", arguments.seed)
     network = OneHiddenLayer(N_FEATURES, arguments.width, N_CLASSES, "relu", seed).to(X.device)
     optimiser = OPTIMISERS[arguments.optimiser](network.parameters(), lr=arguments.learning_rate, fused=True)
@@ -88,7 +88,7 @@ def fit(
     return network, training
 
 
-def first_images(dataset: VerifiedCIFAR10, n: int | None) -> tuple[Tensor, Tensor]:
+def read_images(dataset: VerifiedCIFAR10, n: int | None) -> tuple[Tensor, Tensor]:
     if n is not None and n > len(dataset):
         raise InputError(f"fc_net.n_train is {n:,}, but there are {len(dataset):,} training images: lower it, or null")
     images, labels = to_tensors(dataset)
@@ -102,7 +102,7 @@ def one_hot(labels: Tensor) -> Tensor:
 def one_cycle(
     optimiser: torch.optim.Optimizer, arguments: argparse.Namespace, n: int
 ) -> torch.optim.lr_scheduler.OneCycleLR:
-    """Return the schedule, over all steps; Adam's first momentum moves against the step size, SGD here has none."""
+    """Return the schedule over all steps. Adam's first momentum is varied inversely to the step size; SGD has none."""
     steps = arguments.epochs * -(-n // arguments.batch_size)
     momentum = arguments.optimiser == "adam"
     return torch.optim.lr_scheduler.OneCycleLR(optimiser, arguments.learning_rate, steps, cycle_momentum=momentum)
@@ -110,7 +110,7 @@ def one_cycle(
 
 @torch.no_grad()
 def measure(network: OneHiddenLayer, loss: str, data: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
-    """Return the training loss as "loss", then {split}_accuracy, {split}_mse and {split}_cross_entropy."""
+    """Return the training loss as "loss", and {split}_accuracy, {split}_mse and {split}_cross_entropy."""
     accuracy, errors = {}, {}
     for split in ("test", "train"):
         inputs, labels = data[split]
@@ -130,15 +130,15 @@ def metrics(training: TrainingRun) -> pd.DataFrame:
     )
 
 
-def parameters_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what tells one training from another, loss and seed first."""
+def training_parameters(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of a training run, loss and seed first."""
     names = ["loss", "seed", "root_seed", "width", "optimiser", "schedule", "learning_rate", "epochs", "batch_size"]
     switches = {name: getattr(arguments, name) == "true" for name in ("standardise", "mirror")}
     return {name: getattr(arguments, name) for name in names} | switches
 
 
-def surroundings(files: pd.DataFrame, device: torch.device) -> dict[str, Any]:
-    """Return what else decides on the result: the data, the code, PyTorch and the kind of device."""
+def environment(files: pd.DataFrame, device: torch.device) -> dict[str, Any]:
+    """Return what else the result depends on: the data, the code, the version of PyTorch and the type of device."""
     modules = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "nngplab"}
     code = {name: file_sha256(Path(str(module.__file__))) for name, module in sorted(modules.items())}
     return {
@@ -153,24 +153,28 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
     parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
-    parser.add_argument("--loss", choices=list(LOSSES), required=True, help="what is minimised")
-    parser.add_argument("--seed", type=int, required=True, help="number of the network, from 0")
-    parser.add_argument("--root-seed", type=int, required=True, help="root of all randomness")
-    parser.add_argument("--width", type=int, required=True, help="hidden units")
-    parser.add_argument("--optimiser", choices=list(OPTIMISERS), required=True)
-    parser.add_argument("--schedule", choices=["one_cycle", "constant"], required=True, help="of the step size")
-    parser.add_argument("--learning-rate", type=float, required=True, help="the step size, or its peak")
-    parser.add_argument("--epochs", type=int, required=True, help="passes over the training images")
-    parser.add_argument("--batch-size", type=int, required=True, help="images in a step")
-    for name, words in (
+    parser.add_argument("--loss", choices=list(LOSSES), required=True, help="the loss function")
+    parser.add_argument("--seed", type=int, required=True, help="index of the network, from 0")
+    parser.add_argument("--root-seed", type=int, required=True, help="root seed")
+    parser.add_argument("--width", type=int, required=True, help="number of hidden units")
+    parser.add_argument("--optimiser", choices=list(OPTIMISERS), required=True, help="the optimiser")
+    parser.add_argument(
+        "--schedule", choices=["one_cycle", "constant"], required=True, help="schedule of the step size"
+    )
+    parser.add_argument("--learning-rate", type=float, required=True, help="the step size, or its maximum")
+    parser.add_argument("--epochs", type=int, required=True, help="number of passes over the training images")
+    parser.add_argument("--batch-size", type=int, required=True, help="number of images in a step")
+    for name, description in (
         ("--standardise", "shift and scale each channel to mean 0 and standard deviation 1"),
-        ("--mirror", "mirror each training image in half of the epochs"),
+        ("--mirror", "mirror each training image with probability 1/2 in each epoch"),
     ):
-        parser.add_argument(name, type=str.lower, choices=["true", "false"], required=True, help=words)
-    parser.add_argument("--n-train", type=int, help="use the first so many training images (default: all)")
+        parser.add_argument(name, type=str.lower, choices=["true", "false"], required=True, help=description)
+    parser.add_argument("--n-train", type=int, help="number of training images, the first ones (default: all)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="where the state is kept between epochs")
-    parser.add_argument("--metrics", type=Path, required=True, help="errors and accuracy after each epoch, CSV")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="the file with the state after the last finished epoch"
+    )
+    parser.add_argument("--metrics", type=Path, required=True, help="losses and accuracy after each epoch, CSV")
     parser.add_argument("--outputs", type=Path, required=True, help="outputs for the test images, NPZ")
-    parser.add_argument("--model", type=Path, required=True, help="the weights, for torch.load")
+    parser.add_argument("--model", type=Path, required=True, help="the weights, PT")
     run(parser, main)

@@ -18,7 +18,7 @@ if __name__ == "__main__":
     parser.add_argument("--n", type=int, required=True, help="number of training samples")
     parser.add_argument("--d", type=int, required=True, help="number of coordinates")
     parser.add_argument("--n-test", type=int, required=True, help="number of test samples")
-    parser.add_argument("--seed", type=int, required=True, help="seed, as for numpy.random.seed")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the data, as for numpy.random.seed")
     parser.add_argument(
         "--labels-before-normalising",
         type=str.lower,

@@ -1,4 +1,4 @@
-"""Solve Problem 11 with each kernel, on the headline data and on repeats of it, and with its misprint."""
+"""Fit all kernels of Problem 11, on the headline data set and its repeats, and the formula with the misprint."""
 
 import argparse
 import logging
@@ -38,10 +38,11 @@ def main(arguments: argparse.Namespace) -> None:
 
     def fit_repeat(repeat: int) -> pd.DataFrame:
         repeat_seed = integer_seed(seed, "kernel_regression", repeat)
-        again = sine_target(n, d, n_test, repeat_seed, before)
-        return fit(again).assign(seed=repeat_seed, repeat=repeat)
+        repeated_data = sine_target(n, d, n_test, repeat_seed, before)
+        return fit(repeated_data).assign(seed=repeat_seed, repeat=repeat)
 
-    # Many small problems: one thread each keeps the cores busier than BLAS does, and the numbers free of their count.
+    # For many small systems, one thread for each is faster than BLAS with several threads, and the results do not
+    # depend on the number of threads.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(arguments.threads) as pool:
         headline = fit(data).assign(seed=seed, repeat=0)
         for row in headline.itertuples():
@@ -65,22 +66,22 @@ def fit_kernels(data: SineTarget, kernels: dict[str, Kernel]) -> pd.DataFrame:
         rows.append(
             {
                 "kernel": name,
-                **errors(model.predict(data.X_test), data.y_test),
+                **test_errors(model.predict(data.X_test), data.y_test),
                 "condition_number": condition_number(kernel(data.X)),
                 "residual": model.residual_,
             }
         )
-    rows.append({"kernel": "zero", **errors(np.zeros_like(data.y_test), data.y_test)})
+    rows.append({"kernel": "zero", **test_errors(np.zeros_like(data.y_test), data.y_test)})
     return pd.DataFrame(rows).assign(zero_mse=np.mean(data.y_test**2))
 
 
-def errors(prediction: npt.NDArray[Any], y: npt.NDArray[Any]) -> dict[str, float]:
+def test_errors(prediction: npt.NDArray[Any], y: npt.NDArray[Any]) -> dict[str, float]:
     test_mse = np.mean((prediction - y) ** 2)
     return {"test_mse": test_mse, "r2": 1 - test_mse / np.var(y)}
 
 
 def compare_misprint(data: SineTarget) -> pd.DataFrame:
-    """Solve with the ReLU formula of Problem 11 as printed, which lacks a minus sign, and as it must be."""
+    """Return a row for the ReLU formula of Problem 11 as printed, without a minus sign, and one for the right one."""
     rows = []
     for reading, dual in (("printed", printed_relu_dual), ("corrected", DUALS["relu"])):
         cosines = linear(data.X)
@@ -95,7 +96,7 @@ def compare_misprint(data: SineTarget) -> pd.DataFrame:
                 "smallest_eigenvalue": eigenvalues[0],
                 "largest_eigenvalue": eigenvalues[-1],
                 "negative_eigenvalues": np.sum(eigenvalues < 0),
-                **errors(prediction, data.y_test),
+                **test_errors(prediction, data.y_test),
             }
         )
     return pd.DataFrame(rows)
@@ -108,16 +109,16 @@ def printed_relu_dual(xi: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="the headline data set, NPZ; its seed is the root seed"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="the headline data set, NPZ, with the root seed")
     parser.add_argument("--kernels", nargs="+", required=True, metavar="KERNEL", help="names of kernels")
     parser.add_argument(
-        "--extra-activations", nargs="*", default=[], metavar="NAME", help="activations whose NNGP kernels are added"
+        "--extra-activations", nargs="*", default=[], metavar="NAME", help="further activations for NNGP kernels"
     )
     parser.add_argument("--laplace-L", type=float, required=True, help="rate of the Laplace kernel exp(-L |x - z|)")
     parser.add_argument("--repeats", type=int, required=True, help="number of further data sets")
-    parser.add_argument("--threads", type=int, default=1, help="data sets solved at a time (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="data sets that are fitted at a time (default: %(default)s)"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the table of test errors, CSV")
     parser.add_argument("--misprint", type=Path, required=True, help="the table of the misprint in Problem 11, CSV")
     run(parser, main)

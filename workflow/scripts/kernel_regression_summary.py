@@ -1,4 +1,4 @@
-"""Summarise the test errors of Problem 11: each kernel over the repeats, and the kernels against each other."""
+"""Summarise the test errors of Problem 11 over the repeats, for each kernel and each pair of kernels."""
 
 import argparse
 from itertools import combinations
@@ -17,7 +17,9 @@ METRICS = ["headline_test_mse", "headline_r2", "mean_test_mse", "mean_r2"]
 def main(arguments: argparse.Namespace) -> None:
     table = pd.read_csv(arguments.test_mse)
     if table["repeat"].nunique() < 3:
-        raise InputError(f"{arguments.test_mse} holds fewer than two repeats: an interval needs two")
+        raise InputError(
+            f"{arguments.test_mse} holds fewer than two repeats: set kernel_regression.repeats to 2 or more"
+        )
     summary = summarise(table)
     write_csv(summary, arguments.summary)
     write_csv(compare_pairs(table), arguments.paired)
@@ -25,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each kernel: the headline data set (repeat 0), then the distribution over the repeats."""
+    """Return a row for each kernel, with the errors on the headline data set (repeat 0) and over the repeats."""
     rows = []
     for kernel, group in table.groupby("kernel", sort=False):
         headline, repeats = group[group["repeat"] == 0].iloc[0], group[group["repeat"] > 0]
@@ -52,7 +54,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_pairs(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each two kernels, compared repeat by repeat on the same data."""
+    """Return a row for each pair of kernels, with paired differences: each repeat has the same data for both."""
     by_repeat = table[table["repeat"] > 0].pivot_table(index="repeat", columns="kernel", values="test_mse")
     rows = []
     for kernel, other in combinations(table["kernel"].unique(), 2):
@@ -77,6 +79,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--test-mse", type=Path, required=True, help="the table of test errors, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="the table with a row for each kernel, CSV")
-    parser.add_argument("--paired", type=Path, required=True, help="the table with a row for each two kernels, CSV")
+    parser.add_argument("--paired", type=Path, required=True, help="the table with a row for each pair of kernels, CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="the errors and R² of each kernel, JSON")
     run(parser, main)

@@ -103,7 +103,9 @@ def metrics(summary: pd.DataFrame) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="tables with a row for each training run, CSV")
+    parser.add_argument(
+        "--runs", type=Path, nargs="+", required=True, help="tables with a row for each training run, CSV"
+    )
     parser.add_argument("--losses", type=Path, nargs="+", required=True, help="tables of loss curves, CSV")
     parser.add_argument("--all-runs", type=Path, required=True, help="all training runs in one table, CSV")
     parser.add_argument("--all-losses", type=Path, required=True, help="all loss curves in one table, CSV")

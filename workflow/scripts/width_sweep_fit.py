@@ -1,4 +1,4 @@
-"""Train the last layer of random-feature networks of Problem 12: at one width, on some draws of the first layer."""
+"""Train the last layer of random-feature networks of Problem 12, for one width and some draws of the first layer."""
 
 import argparse
 from pathlib import Path
@@ -24,10 +24,10 @@ def main(arguments: argparse.Namespace) -> None:
         train_mse, test_mse = random_feature_errors(data.X, data.y, data.X_test, data.y_test, B, dual)
         return pd.DataFrame({"k": k, "repeat": draws, "train_mse": train_mse, "test_mse": test_mse})
 
-    # The last digits depend on the number of BLAS threads.
+    # The last digits of the results depend on the number of BLAS threads.
     with threadpool_limits(1, "blas"):
-        table = pd.concat(map(fit_batch, draw_batches(arguments.first, arguments.last, k)))
-    table = table[table["repeat"].between(arguments.first, arguments.last)]
+        table = pd.concat(map(fit_batch, draw_batches(arguments.first_draw, arguments.last_draw, k)))
+    table = table[table["repeat"].between(arguments.first_draw, arguments.last_draw)]
     write_csv(
         table.assign(activation=dual.name, n=n, d=d, n_test=len(data.X_test), seed=arguments.seed), arguments.output
     )
@@ -37,9 +37,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the data set, NPZ")
     parser.add_argument("--activation", required=True, help="name of the activation")
-    parser.add_argument("--width", type=int, required=True, help="units of the hidden layer")
-    parser.add_argument("--first", type=int, required=True, help="number of the first draw, from 0")
-    parser.add_argument("--last", type=int, required=True, help="number of the last draw")
-    parser.add_argument("--seed", type=int, required=True, help="root seed of the draws")
-    parser.add_argument("--output", type=Path, required=True, help="the table of errors, CSV")
+    parser.add_argument("--width", type=int, required=True, help="number of hidden units")
+    parser.add_argument("--first-draw", type=int, required=True, help="first draw of the first layer, from 0")
+    parser.add_argument("--last-draw", type=int, required=True, help="last draw of the first layer")
+    parser.add_argument("--seed", type=int, required=True, help="root seed")
+    parser.add_argument("--output", type=Path, required=True, help="a row for each draw, CSV")
     run(parser, main)

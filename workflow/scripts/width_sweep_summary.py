@@ -1,4 +1,4 @@
-"""Put the networks of Problem 12 together, and set them, at each width, against the NNGP with their activation."""
+"""Merge the tables of networks of Problem 12, and compare the networks of each width with their NNGP."""
 
 import argparse
 from pathlib import Path
@@ -18,7 +18,7 @@ from nngplab.regression.estimator import KernelRegression
 def main(arguments: argparse.Namespace) -> None:
     data = read_sine_target(arguments.data)
     zero_test_mse = np.mean(data.y_test**2)
-    errors = together(arguments.shards, arguments.widths)
+    errors = merge(arguments.shards, arguments.widths)
     tables = []
     for activation, table in errors.groupby("activation", sort=False):
         with threadpool_limits(1, "blas"):
@@ -31,15 +31,15 @@ def main(arguments: argparse.Namespace) -> None:
     write_json(metrics(summary[summary["activation"] == "relu"]), arguments.metrics)
 
 
-def together(shards: list[Path], widths: list[int]) -> pd.DataFrame:
-    """Return the errors of all networks, with a column that says whether the sheet asks for their width."""
+def merge(shards: list[Path], widths: list[int]) -> pd.DataFrame:
+    """Return the errors of all networks; the column `on_sheet` is true for the widths of the problem set."""
     table = pd.concat(map(pd.read_csv, shards), ignore_index=True)
     table.insert(list(table.columns).index("n"), "on_sheet", table["k"].isin(widths))
     return table
 
 
 def summarise(table: pd.DataFrame, nngp_test_mse: float, zero_test_mse: float) -> pd.DataFrame:
-    """Return a row for each width. Errors are heavy-tailed at k = n: the quantiles say more than the mean."""
+    """Return a row for each width, with quantiles besides the mean, since the errors are heavy-tailed at k = n."""
     groups = table.groupby("k")
     test_mse = groups["test_mse"]
     parameters = groups[["on_sheet", "n", "d", "n_test", "seed"]].first()
@@ -63,7 +63,7 @@ def summarise(table: pd.DataFrame, nngp_test_mse: float, zero_test_mse: float) -
 
 
 def metrics(summary: pd.DataFrame) -> dict[str, Any]:
-    """Return what tells two sweeps apart: the limit, the peak and the widest network."""
+    """Return the errors of the baselines, and those of the width with the largest error and of the largest width."""
     table = summary.assign(ratio_to_nngp=summary["median_test_mse"] / summary["nngp_test_mse"])
     (peak,), (widest,) = (table.nlargest(1, column).to_dict("records") for column in ("median_test_mse", "k"))
     return {
@@ -75,12 +75,10 @@ def metrics(summary: pd.DataFrame) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="tables of errors, CSV")
-    parser.add_argument(
-        "--widths", type=int, nargs="+", required=True, metavar="K", help="widths that the sheet asks for"
-    )
-    parser.add_argument("--data", type=Path, required=True, help="the data set, NPZ, to which the NNGP is fitted too")
+    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="tables of width_sweep_fit.py, CSV")
+    parser.add_argument("--widths", type=int, nargs="+", required=True, metavar="K", help="widths of the problem set")
+    parser.add_argument("--data", type=Path, required=True, help="the data set, NPZ")
     parser.add_argument("--test-mse", type=Path, required=True, help="the errors of all networks, CSV")
     parser.add_argument("--output", type=Path, required=True, help="the table with a row for each width, CSV")
-    parser.add_argument("--metrics", type=Path, required=True, help="the limit, the peak and the widest network, JSON")
+    parser.add_argument("--metrics", type=Path, required=True, help="errors of the baselines and of two widths, JSON")
     run(parser, main)
