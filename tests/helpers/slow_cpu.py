@@ -1,4 +1,4 @@
-"""Run the tests as on a CPU without AVX-512, with the options of pytest: `python -m tests.helpers.slow_cpu -n auto`.
+"""Run the unit tests as on a CPU without AVX-512, with the options of pytest: `python -m tests.helpers.slow_cpu -n auto`.
 
 The last digits of a result depend on the CPU: with other instructions the libraries add up in another order. A test
 that holds for the digits of one CPU alone fails either here or in the plain run.
@@ -11,34 +11,6 @@ import sys
 import numpy as np
 
 from tests.helpers.checkout import ROOT
-
-# Those whose outcome can depend on BLAS, sines and exponentials. What runs the whole pipeline takes too long for this.
-MODULES = (
-    "attractors",
-    "challenge",
-    "cholesky",
-    "kernel_objects",
-    "duals",
-    "fc_net",
-    "feature_machine",
-    "kernel_regression",
-    "kernels",
-    "linear_autoencoder",
-    "networks",
-    "quadrature",
-    "regression",
-    "regression_gpu",
-    "regression_path",
-    "regression_tiles",
-    "sine_target",
-    "theory",
-    "theory_duals",
-    "theory_pictures",
-    "training",
-    "width_sweep",
-)
-# In these modules, what takes long and tests no number: trainings that are killed, graphs of jobs, bars of progress.
-LEFT_OUT = "TestKilled or TestTheGraph or TestProgress"
 
 
 def settings() -> dict[str, str]:
@@ -58,6 +30,5 @@ def settings() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    tests = [str(ROOT / f"tests/unit/test_{module}.py") for module in MODULES]
-    command = [sys.executable, "-m", "pytest", "-k", f"not ({LEFT_OUT})", *sys.argv[1:], *tests]
+    command = [sys.executable, "-m", "pytest", *sys.argv[1:], ROOT / "tests/unit"]
     sys.exit(subprocess.run(command, env=os.environ | settings(), check=False).returncode)
