@@ -26,7 +26,8 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed $(ENGINES)/.installed lint ## Check the code and run the tests
 	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 	cd packages/snakemake-dvc && pytest --numprocesses auto --dist loadfile
-	cd packages/snakemake-dvc && PATH=$(CURDIR)/$(ENGINES)/bin:$$PATH PYTHONPATH=src pytest tests/test_contracts.py
+	cd packages/snakemake-dvc && PATH=$(CURDIR)/$(ENGINES)/bin:$$PATH PYTHONPATH=src \
+	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py
 	$(MAKE) --no-print-directory test-slow-cpu
 
 fuzz: $(INSTALLED) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)

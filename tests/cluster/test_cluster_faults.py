@@ -33,7 +33,7 @@ def test_after_snakemake_was_killed_no_job_runs_twice_at_once(slurm, environment
     assert [process.pid for process in running(FIT, held)] == [again.pid]
     (held / "hold").unlink()
     output = end_of(second)
-    (cancelled,) = re.findall(r"slurm: cancelling what a run that was killed has left: (\d+)", output)
+    (cancelled,) = re.findall(r"snakemake-dvc: cancelling Slurm jobs of a killed run: (\d+)", output)
     state = slurm.ask("squeue", "--states=all", "--noheader", "--format=%T", "--jobs", cancelled)
     assert state.strip() == "CANCELLED"
 

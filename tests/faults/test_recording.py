@@ -46,7 +46,7 @@ class TestOneKeyEdited:
     def test_a_run_that_ignores_changes_is_not_recorded(self, edited):
         before = (edited.folder / "dvc.lock").read_text()
         output = edited(*ENGINES["snakemake"], "--rerun-triggers", "mtime")
-        assert "dvc: not recorded in dvc.lock: kernel_regression" in output
+        assert "snakemake-dvc: not recorded in dvc.lock: kernel_regression" in output
         assert (edited.folder / "dvc.lock").read_text() == before
 
     def test_a_run_interrupted_before_it_has_chosen_its_jobs_is_not_recorded(self, run, edited):
@@ -87,7 +87,7 @@ def test_a_configuration_broken_during_a_run_gives_one_line_and_loses_nothing(wo
     (workspace.folder / CONFIG).write_text(original + " : [half\n")
     process.wait(timeout=300)
     output = workspace.log.read_text()
-    assert output.count("dvc: not recorded in dvc.lock: ") == 1
+    assert output.count("snakemake-dvc: not recorded in dvc.lock: ") == 1
     assert "Traceback" not in output
     (workspace.folder / CONFIG).write_text(original)
     assert jobs_run(workspace.run_engine()) == set()
@@ -115,7 +115,8 @@ def test_a_stage_that_lacks_a_dependency_in_dvc_yaml_is_not_recorded(run, worksp
     script.write_text(
         text.replace("import argparse\n", "import argparse\n\nimport nngplab.networks.training  # noqa\n")
     )
-    assert "dvc: not recorded in dvc.lock: width_sweep: dvc.yaml lacks src/nngplab/" in workspace.run_engine()
+    output = workspace.run_engine()
+    assert "snakemake-dvc: not recorded in dvc.lock: width_sweep: dvc.yaml does not name src/nngplab/" in output
     assert "width_sweep" in run(workspace.folder, "dvc", "status").stdout
 
 
@@ -123,7 +124,7 @@ def test_a_folder_without_git_runs_and_is_not_recorded(run, finished_small, tmp_
     without = shutil.ignore_patterns(".git")
     workspace = Workspace(shutil.copytree(finished_small, tmp_path / "checkout", symlinks=True, ignore=without), run)
     edit(workspace.folder / "workflow/scripts/width_sweep_figure.py")
-    assert "dvc: not recorded in dvc.lock:" in workspace.run_engine()
+    assert "snakemake-dvc: not recorded in dvc.lock:" in workspace.run_engine()
     assert "Nothing to be done" in workspace("snakemake", "--dry-run")
 
 

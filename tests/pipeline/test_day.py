@@ -34,8 +34,8 @@ the output of each run, only the lines about jobs and stages are shown.
 """
 # What a run says of its jobs and stages, among much about times, places and resources.
 OF_A_RUN = re.compile(
-    r"(Job \d+: |Reason: Params |Nothing to be done|dvc: |The report is |Running stage |Stage '|Ran experiment"
-    r"|Experiment results |To apply the |\tdvc exp )"
+    r"(Job \d+: |Reason: Params |Nothing to be done|snakemake-dvc: |The report is |Running stage |Stage '"
+    r"|Ran experiment|Experiment results |To apply the |\tdvc exp )"
 )
 MARK = "\x1e"
 KERNELS = [

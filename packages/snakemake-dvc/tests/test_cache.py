@@ -1,4 +1,4 @@
-"""What is put into DVC's cache can be had again, whole or not at all."""
+"""What is added to DVC's cache is restored completely or not at all."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from snakemake_dvc.cache import UNFINISHED, Cache, files_of_git, in_git
+from snakemake_dvc.cache import UNFINISHED, Cache, content_in_git, git_files
 from snakemake_dvc.contents import Ledger, md5
 
 NAME = st.sampled_from(["a", "b", "c d", "é"])
@@ -42,18 +42,18 @@ def read(folder: Path) -> dict[str, bytes]:
 
 
 def damage(cache: Cache, digest: str, content: bytes) -> None:
-    """Change a content as a bad disk would."""
+    """Change a content in the cache, as a damaged disk does."""
     cache.path(digest).chmod(0o644)
     cache.path(digest).write_bytes(content)
 
 
 def nothing_is_left(folder: Path) -> bool:
-    """Whether no half-written file is there."""
+    """Return whether no incomplete file exists."""
     left = [path for path in folder.rglob("*") if path.name.endswith(UNFINISHED)]
     return not left and not any((folder / "cache/snakemake-dvc/tmp").glob("*"))
 
 
-def test_a_file_lies_where_dvc_looks_for_it(tmp_path: Path, cache: Cache) -> None:
+def test_the_path_of_a_file_is_that_of_dvc(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "file").write_bytes(b"1")
     digest = cache.add("file")
     assert digest == md5(b"1")
@@ -64,7 +64,7 @@ def test_a_file_lies_where_dvc_looks_for_it(tmp_path: Path, cache: Cache) -> Non
     assert nothing_is_left(tmp_path)
 
 
-def test_what_is_not_there_cannot_be_added_or_restored(tmp_path: Path, cache: Cache) -> None:
+def test_a_missing_file_cannot_be_added_or_restored(tmp_path: Path, cache: Cache) -> None:
     assert cache.add("none") is None
     assert not cache.has(md5(b"1"))
     assert not cache.restore("none", md5(b"1"))
@@ -73,7 +73,7 @@ def test_what_is_not_there_cannot_be_added_or_restored(tmp_path: Path, cache: Ca
     assert nothing_is_left(tmp_path)
 
 
-def test_a_restored_file_can_be_written(tmp_path: Path, cache: Cache) -> None:
+def test_a_restored_file_is_writable(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "file").write_bytes(b"1")
     digest = cache.add("file")
     assert cache.restore("deep/er/copy", str(digest))
@@ -83,7 +83,7 @@ def test_a_restored_file_can_be_written(tmp_path: Path, cache: Cache) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(TREE, TREE)
-def test_a_folder_comes_back_as_it_was(
+def test_a_folder_is_restored_unchanged(
     tmp_path_factory: pytest.TempPathFactory, tree: dict[str, bytes], other: dict[str, bytes]
 ) -> None:
     folder = tmp_path_factory.mktemp("folder")
@@ -111,7 +111,7 @@ def test_a_damaged_file_is_removed_and_not_restored(tmp_path: Path, cache: Cache
 
 
 @pytest.mark.parametrize("how", ["lost", "damaged", "list lost", "list damaged"])
-def test_a_folder_of_which_something_is_damaged_is_not_restored(tmp_path: Path, cache: Cache, how: str) -> None:
+def test_a_damaged_folder_is_not_restored(tmp_path: Path, cache: Cache, how: str) -> None:
     write(tmp_path / "results", {"a": b"1", "b": b"2"})
     digest = str(cache.add("results"))
     hit = digest if "list" in how else md5(b"2")
@@ -130,7 +130,7 @@ def test_a_folder_of_which_something_is_damaged_is_not_restored(tmp_path: Path, 
     assert read(tmp_path / "copy") == {"a": b"1", "b": b"2"}
 
 
-def test_a_lost_content_is_added_again(tmp_path: Path, cache: Cache) -> None:
+def test_a_deleted_content_is_added_again(tmp_path: Path, cache: Cache) -> None:
     write(tmp_path / "results", {"a": b"1", "b": b"2"})
     digest = str(cache.add("results"))
     for lost in (md5(b"1"), digest):
@@ -139,7 +139,7 @@ def test_a_lost_content_is_added_again(tmp_path: Path, cache: Cache) -> None:
         assert cache.has(digest)
 
 
-def test_a_file_takes_the_place_of_a_folder_and_back(tmp_path: Path, cache: Cache) -> None:
+def test_a_file_replaces_a_folder_and_a_folder_a_file(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "file").write_bytes(b"1")
     write(tmp_path / "folder", {"a": b"2"})
     of_file, of_folder = str(cache.add("file")), str(cache.add("folder"))
@@ -151,7 +151,7 @@ def test_a_file_takes_the_place_of_a_folder_and_back(tmp_path: Path, cache: Cach
 
 @pytest.mark.parametrize("content", ["file", "folder"])
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path, cache: Cache, content: str) -> None:
-    """What a link points to is not ours."""
+    """The target of a link is not an output."""
     write(tmp_path, {"file": b"1", "folder/a": b"1", "elsewhere/a": b"mine"})
     digest = str(cache.add(content))
     (tmp_path / "link").symlink_to("elsewhere/a" if content == "file" else "elsewhere")
@@ -160,7 +160,7 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path, cache: Cache, conte
     assert cache.ledger.digest("link") == digest
 
 
-def test_a_copy_that_fails_leaves_nothing(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_copy_leaves_no_file(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "results", {"a": b"1", "b": b"2"})
 
     def full(*_: object) -> None:
@@ -181,7 +181,7 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path: Path, cache: Cache, monkeypa
 
 
 def test_a_file_that_changes_while_it_is_added_gets_its_own_digest(tmp_path: Path, cache: Cache) -> None:
-    """The name of a content in the cache is always right."""
+    """The name of a content in the cache is always its digest."""
     (tmp_path / "file").write_bytes(b"1")
     before = cache.ledger.digest
 
@@ -210,21 +210,21 @@ def in_a_repository(tmp_path: Path, cache: Cache) -> Cache:
     write(folder, {"metrics.json": b"staged"})
     subprocess.run(["git", "add", "metrics.json"], check=True)
     write(folder, {"metrics.json": b"edited"})
-    files_of_git.cache_clear()
+    git_files.cache_clear()
     return cache
 
 
-def test_a_content_is_in_git_if_it_is_committed_or_staged(in_a_repository: Cache) -> None:
-    assert in_git("metrics.json", md5(b"committed")) == b"committed"
-    assert in_git("metrics.json", md5(b"staged")) == b"staged"
-    assert in_git("metrics.json", md5(b"edited")) is None
-    assert in_git("own.json", md5(b"never added")) is None
-    files_of_git.cache_clear()
+def test_committed_and_staged_contents_are_in_git(in_a_repository: Cache) -> None:
+    assert content_in_git("metrics.json", md5(b"committed")) == b"committed"
+    assert content_in_git("metrics.json", md5(b"staged")) == b"staged"
+    assert content_in_git("metrics.json", md5(b"edited")) is None
+    assert content_in_git("own.json", md5(b"never added")) is None
+    git_files.cache_clear()
 
 
-def test_a_file_that_only_git_has_is_restored(tmp_path: Path, in_a_repository: Cache) -> None:
+def test_a_file_is_restored_from_git(tmp_path: Path, in_a_repository: Cache) -> None:
     assert in_a_repository.restore("metrics.json", md5(b"committed"))
     assert (tmp_path / "sub/metrics.json").read_bytes() == b"committed"
     assert not in_a_repository.restore("metrics.json", md5(b"edited"))
     assert not in_a_repository.restore("own.json", md5(b"never added"))
-    files_of_git.cache_clear()
+    git_files.cache_clear()

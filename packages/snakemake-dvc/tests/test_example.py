@@ -1,4 +1,4 @@
-"""The example, with the package as pip installs it and the commands that the README names."""
+"""The example, with the package as pip installs it and the commands of the README."""
 
 import os
 import re
@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import HERE, environment
+from helpers.environment import PACKAGE, environment
 
-PACKAGE = HERE.parent
 JOB = re.compile(r"(?m)^(?:local)?rule (\w+):$")
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package alone; pip builds beside the sources, and so in a copy of them."""
+    """A folder into which only the package is installed. pip builds in a copy, since it writes beside the sources."""
     root = tmp_path_factory.mktemp("installed")
     shutil.copytree(PACKAGE / "src", root / "copy/src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
     for name in ("pyproject.toml", "README.md"):
@@ -29,7 +28,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Shell:
-    """A folder in which commands run as a user types them."""
+    """A folder in which a shell runs the commands of a user."""
 
     def __init__(self, folder: Path, installed: Path) -> None:
         self.folder = folder
@@ -41,21 +40,21 @@ class Shell:
         ended = subprocess.run(
             ["sh", "-ec", line], cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
         )
-        said = ended.stdout + ended.stderr
-        assert ended.returncode == 0, said
-        assert "Traceback" not in said, said
-        return said
+        printed = ended.stdout + ended.stderr
+        assert ended.returncode == 0, printed
+        assert "Traceback" not in printed, printed
+        return printed
 
 
 def steps() -> list[str]:
-    """Return the lines of the five steps in the README that are typed into a shell."""
+    """Return the shell commands of the five steps in the README."""
     readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("## A working pair in five steps")[2].partition("\n## ")[0]
+    section = readme.partition("## From `pip install` to a working pair in five steps")[2].partition("\n## ")[0]
     return re.findall(r"(?m)^ {7}(\S.*)$", section)
 
 
 def setup_in_readme() -> str:
-    """Return what the README puts into the Snakefile."""
+    """Return the lines that the README adds to the Snakefile."""
     return textwrap.dedent(
         re.findall(r"(?s)```python\n(.*?) *```", (PACKAGE / "README.md").read_text(encoding="utf-8"))[0]
     )
@@ -63,7 +62,7 @@ def setup_in_readme() -> str:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Iterator[Shell]:
-    """The example after the five steps, but for the commit."""
+    """The example after the five steps, without the commit."""
     root = tmp_path_factory.mktemp("pair")
     shutil.copytree(PACKAGE / "example", root / "main", ignore=shutil.ignore_patterns(".*", "__pycache__"))
     shell = Shell(root / "main", installed)
@@ -76,13 +75,13 @@ def pair(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Iterator[
     shutil.rmtree(root)
 
 
-def test_the_package_alone_is_imported(pair: Shell, installed: Path) -> None:
-    said = pair.run(f"{sys.executable} -c 'import snakemake_dvc; print(snakemake_dvc.__file__)'")
-    assert said.strip() == str(installed / "snakemake_dvc/__init__.py")
+def test_the_installed_package_is_imported(pair: Shell, installed: Path) -> None:
+    printed = pair.run(f"{sys.executable} -c 'import snakemake_dvc; print(snakemake_dvc.__file__)'")
+    assert printed.strip() == str(installed / "snakemake_dvc/__init__.py")
     assert (installed / "snakemake_dvc/py.typed").is_file()
 
 
-def test_the_readme_names_the_steps_in_this_order() -> None:
+def test_the_steps_of_the_readme() -> None:
     words = [" ".join(line.split()[:2]) for line in steps()]
     assert words == [
         "pip install",
@@ -94,8 +93,8 @@ def test_the_readme_names_the_steps_in_this_order() -> None:
     ]
 
 
-def test_the_example_sets_up_the_package_as_the_readme_does(tmp_path: Path, installed: Path) -> None:
-    """What the example has more is where its fits lie; what the README has more, a lock file, is made here."""
+def test_the_setup_of_the_readme_works_in_the_example(tmp_path: Path, installed: Path) -> None:
+    """The README also names a lock file of packages, which the example does not have."""
     shutil.copytree(PACKAGE / "example", tmp_path / "main")
     snakefile = (tmp_path / "main/Snakefile").read_text()
     rest = snakefile.partition("include:")
@@ -112,8 +111,8 @@ def test_the_example_sets_up_the_package_as_the_readme_does(tmp_path: Path, inst
 
 def test_both_engines_have_nothing_to_do(pair: Shell) -> None:
     assert "Data and pipelines are up to date." in pair.run("dvc status")
-    said = pair.run("dvc repro")
-    assert re.findall(r"Stage '(\w+)' didn't change, skipping", said) == ["data", "fit"]
+    printed = pair.run("dvc repro")
+    assert re.findall(r"Stage '(\w+)' didn't change, skipping", printed) == ["data", "fit"]
     assert "Nothing to be done" in pair.run("snakemake --cores 2")
     assert re.search(r'"best_degree": 2\b', (pair.folder / "results/fit/metrics.json").read_text())
 
@@ -129,8 +128,8 @@ def test_a_clone_with_a_remote_computes_nothing(pair: Shell, installed: Path) ->
         folder = pair.folder.with_name(command.split()[0])
         pair.run(f"git clone --quiet . {folder}")
         clone = Shell(folder, installed)
-        said = clone.run(command)
-        assert JOB.findall(said) == [], said
+        printed = clone.run(command)
+        assert JOB.findall(printed) == [], printed
         for path in ("data/points.csv", "results/fit/by_degree/3.json"):
             assert (folder / path).read_bytes() == (pair.folder / path).read_bytes()
         assert "Data and pipelines are up to date." in clone.run("dvc status")

@@ -1,4 +1,4 @@
-"""The files that a script imports are those that Python loads for it."""
+"""The imports found for a script are the files that Python loads for it."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from snakemake_dvc.contents import Ledger
 from snakemake_dvc.imports import Imports
 
 SCRIPT = "scripts/main.py"
-# What can be imported: the file, and the names of the modules in it.
+# The modules and their files.
 MODULES = {
     "helper": "scripts/helper.py",
     "local": "scripts/local/__init__.py",
@@ -26,7 +26,7 @@ MODULES = {
     "pack.inner.deep": "lib/pack/inner/deep.py",
     "space.far": "lib/space/far.py",  # a package without __init__.py
 }
-# What a statement that imports a module in a package can look like, from within the package.
+# Relative imports of modules in a package.
 RELATIVE = {
     "pack": ["from . import one", "from .two import NAME", "from .inner import deep", "from .inner.deep import NAME"],
     "pack.one": ["from . import two", "from .inner import NAME", "from . import NAME"],
@@ -45,7 +45,7 @@ print(json.dumps([file for file in files if file]))
 
 
 def absolute(name: str) -> list[str]:
-    """Return statements that import a module."""
+    """Return statements that import a module by its absolute name."""
     package, _, last = name.rpartition(".")
     found = [f"import {name}", f"from {name} import NAME", f"import {name} as other, json"]
     found.append(f"import importlib; importlib.import_module('{name}')")
@@ -53,7 +53,7 @@ def absolute(name: str) -> list[str]:
 
 
 def statements(importer: str) -> st.SearchStrategy[list[str]]:
-    """Return what a module may import."""
+    """Return a strategy for the import statements of a module."""
     some = [line for name in MODULES if name != importer for line in absolute(name)]
     relative = RELATIVE.get(importer, [])
     return st.lists(st.sampled_from(some) | (st.sampled_from(relative) if relative else st.nothing()), max_size=2)
@@ -63,7 +63,7 @@ TREE = st.fixed_dictionaries({"main": statements("main"), **{name: statements(na
 
 
 def write(folder: Path, tree: dict[str, list[str]]) -> None:
-    """Write the modules. Each has its name before its imports, so that a circle of imports is no error."""
+    """Write the modules. Each defines NAME before its imports, so that circular imports are no error."""
     for name, lines in tree.items():
         path = folder / MODULES.get(name, SCRIPT)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def write(folder: Path, tree: dict[str, list[str]]) -> None:
 
 
 def found_in(folder: Path, script: str = SCRIPT, python_path: tuple[str, ...] = ("lib",)) -> set[str]:
-    """Return what the package finds, as seen from a folder."""
+    """Return the imports found for a script, relative to a folder."""
     here = Path.cwd()
     os.chdir(folder)
     try:
@@ -81,7 +81,7 @@ def found_in(folder: Path, script: str = SCRIPT, python_path: tuple[str, ...] = 
 
 
 def loaded_in(folder: Path, script: str = SCRIPT) -> set[str]:
-    """Return what a Python process loads for the script from a folder, but for the script."""
+    """Return the files of a folder that a Python process loads for a script, without the script."""
     program = LOADED.replace("import json, runpy, sys", "import json, runpy, sys; sys.path.insert(0, 'scripts')")
     ended = subprocess.run(
         [sys.executable, "-S", "-B", "-c", program, script],
@@ -107,8 +107,8 @@ def test_the_files_found_are_those_that_python_loads(
     assert found_in(folder) == loaded_in(folder)
 
 
-def one_file(folder: Path, text: str) -> set[str]:
-    """Return what is found for a script, where all the modules are there and import nothing."""
+def imports_of(folder: Path, text: str) -> set[str]:
+    """Return the imports found for a script, if all modules exist and import nothing."""
     write(folder, {name: [] for name in MODULES})
     (folder / SCRIPT).write_text(text)
     return found_in(folder)
@@ -134,12 +134,12 @@ def one_file(folder: Path, text: str) -> set[str]:
         ("", set()),
     ],
 )
-def test_what_is_found_in_a_script(tmp_path: Path, text: str, found: set[str]) -> None:
-    assert one_file(tmp_path, text) == found
+def test_the_imports_of_a_script(tmp_path: Path, text: str, found: set[str]) -> None:
+    assert imports_of(tmp_path, text) == found
 
 
-def test_all_modules_that_a_star_brings_are_found(tmp_path: Path) -> None:
-    """A star imports the modules that the package lists."""
+def test_all_modules_of_a_star_import_are_found(tmp_path: Path) -> None:
+    """A star import loads the modules that the package lists."""
     write(tmp_path, {name: [] for name in MODULES})
     (tmp_path / "lib/pack/__init__.py").write_text("__all__ = ['one']\n")
     (tmp_path / SCRIPT).write_text("from pack import *\n")
@@ -148,33 +148,33 @@ def test_all_modules_that_a_star_brings_are_found(tmp_path: Path) -> None:
 
 
 def test_a_module_of_the_same_name_in_both_folders_is_found_in_both(tmp_path: Path) -> None:
-    """Which of them Python takes can change when one is deleted."""
+    """Python loads the other one as soon as the first is deleted."""
     write(tmp_path, {name: [] for name in MODULES})
     (tmp_path / "lib/helper.py").touch()
     (tmp_path / SCRIPT).write_text("import helper\n")
     assert found_in(tmp_path) == {"scripts/helper.py", "lib/helper.py"}
 
 
-def test_a_package_goes_before_a_module_of_its_name(tmp_path: Path) -> None:
+def test_a_package_is_preferred_to_a_module_of_its_name(tmp_path: Path) -> None:
     write(tmp_path, {name: [] for name in MODULES})
     (tmp_path / "lib/pack.py").touch()
     (tmp_path / SCRIPT).write_text("import pack\n")
     assert found_in(tmp_path) == loaded_in(tmp_path) == {"lib/pack/__init__.py"}
 
 
-def test_a_module_goes_before_a_folder_of_its_name(tmp_path: Path) -> None:
+def test_a_module_is_preferred_to_a_folder_of_its_name(tmp_path: Path) -> None:
     write(tmp_path, {name: [] for name in MODULES})
     (tmp_path / "lib/space.py").touch()
     (tmp_path / SCRIPT).write_text("import space\n")
     assert found_in(tmp_path) == loaded_in(tmp_path) == {"lib/space.py"}
 
 
-def test_a_script_in_the_folder_of_the_project(tmp_path: Path) -> None:
+def test_a_script_in_the_project_folder(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("import helper\n")
     (tmp_path / "helper.py").write_text("import main\n")
     assert found_in(tmp_path, "main.py", ()) == {"helper.py"}
 
 
 def test_an_edit_of_an_import_is_seen(tmp_path: Path) -> None:
-    assert one_file(tmp_path, "import alone\n") == {"lib/alone.py"}
-    assert one_file(tmp_path, "import helper\n") == {"scripts/helper.py"}
+    assert imports_of(tmp_path, "import alone\n") == {"lib/alone.py"}
+    assert imports_of(tmp_path, "import helper\n") == {"scripts/helper.py"}

@@ -31,14 +31,14 @@ RECIPE = st.builds(Recipe, **FIELDS)
 
 
 def recipe(**fields: Any) -> Recipe:
-    """Return a recipe like others but for some fields."""
+    """Return a recipe with some fields replaced."""
     plain = {"rule": "fit", "code": {}, "environment": {}, "params": {}, "inputs": {"a": "1"}, "outputs": ("b",)}
     return Recipe(**{**plain, **fields})
 
 
-def record(made: str, **fields: Any) -> Record:
-    """Return a record of a recipe that made something."""
-    return Record(recipe(**fields), {"b": made})
+def record(digest: str, **fields: Any) -> Record:
+    """Return a record of a recipe with the digest of its output."""
+    return Record(recipe(**fields), {"b": digest})
 
 
 @st.composite
@@ -48,7 +48,7 @@ def records(draw: st.DrawFn) -> Record:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two values are the same, where equal numbers are, and a truth value is no number."""
+    """Return whether two values are the same, if equal numbers are the same, and booleans are not numbers."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -57,7 +57,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def with_floats(value: Any) -> Any:
-    """Return a value in which each whole number is written the other way."""
+    """Return a value in which each integer is a float, and each float that is a whole number is an integer."""
     if isinstance(value, dict):
         return {key: with_floats(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -76,7 +76,7 @@ def test_equal_numbers_have_one_key() -> None:
 
 
 @pytest.mark.parametrize("other", [True, "1", [1], None, 1.5, -1, {"1": 1}])
-def test_what_only_looks_equal_has_another_key(other: Any) -> None:
+def test_values_that_are_not_equal_have_other_keys(other: Any) -> None:
     assert recipe(params={"n": 1}).key != recipe(params={"n": other}).key
 
 
@@ -86,11 +86,13 @@ def test_whole_numbers_may_be_floats(drawn: Recipe) -> None:
 
 
 @given(RECIPE)
-def test_the_order_of_names_is_nothing(drawn: Recipe) -> None:
-    def turned(value: Any) -> Any:
-        return {key: turned(inner) for key, inner in reversed(value.items())} if isinstance(value, dict) else value
+def test_the_order_of_names_does_not_count(drawn: Recipe) -> None:
+    def reversed_order(value: Any) -> Any:
+        return (
+            {key: reversed_order(inner) for key, inner in reversed(value.items())} if isinstance(value, dict) else value
+        )
 
-    fields = {name: turned(getattr(drawn, name)) for name in FIELDS if name != "outputs"}
+    fields = {name: reversed_order(getattr(drawn, name)) for name in FIELDS if name != "outputs"}
     assert Recipe(**fields, outputs=drawn.outputs[::-1]).key == drawn.key
 
 
@@ -103,8 +105,8 @@ def test_any_other_difference_gives_another_key(drawn: Recipe, name: str, data: 
 
 
 @given(RECIPE, DIGEST, DIGEST)
-def test_names_do_not_run_together(drawn: Recipe, one: str, other: str) -> None:
-    """What is code in one recipe and an input in another is not the same."""
+def test_code_and_inputs_are_told_apart(drawn: Recipe, one: str, other: str) -> None:
+    """The same digest as code in one recipe and as an input in another gives two keys."""
     as_code = dataclasses.replace(drawn, code={one: other}, inputs={})
     as_input = dataclasses.replace(drawn, code={}, inputs={one: other})
     assert as_code.key != as_input.key
@@ -115,31 +117,31 @@ def test_names_do_not_run_together(drawn: Recipe, one: str, other: str) -> None:
 
 @given(records())
 def test_a_line_is_read_as_it_was_written(drawn: Record) -> None:
-    found = Record.of(drawn.line())
+    found = Record.from_line(drawn.line())
     assert found is not None
     assert found.recipe.key == drawn.recipe.key
-    assert found.made == drawn.made
+    assert found.digests == drawn.digests
     assert set(found.recipe.outputs) == set(drawn.recipe.outputs)
     assert len(drawn.line().splitlines()) == 1
 
 
 @given(records(), st.data())
-def test_a_damaged_line_is_no_record(drawn: Record, data: st.DataObject) -> None:
+def test_a_damaged_line_is_not_read(drawn: Record, data: st.DataObject) -> None:
     line = drawn.line()
     place = data.draw(st.integers(0, len(line) - 1))
     damaged = line[:place] + data.draw(st.characters() | st.just("")) + line[place + 1 :]
-    assert Record.of(damaged) in (None, Record.of(line))
+    assert Record.from_line(damaged) in (None, Record.from_line(line))
 
 
 @given(records(), st.data())
-def test_a_line_that_was_cut_is_no_record(drawn: Record, data: st.DataObject) -> None:
+def test_a_cut_line_is_not_read(drawn: Record, data: st.DataObject) -> None:
     line = drawn.line()
-    assert Record.of(line[: data.draw(st.integers(0, len(line) - 1))]) is None
+    assert Record.from_line(line[: data.draw(st.integers(0, len(line) - 1))]) is None
 
 
 @pytest.mark.parametrize("line", ["", "{}", "[]", "1", "null", '"text"', '{"sha256": 1}', "\0", "{" * 9])
-def test_something_else_is_no_record(line: str) -> None:
-    assert Record.of(line) is None
+def test_other_text_is_not_read(line: str) -> None:
+    assert Record.from_line(line) is None
 
 
 def test_records_in_leaves_out_damaged_lines() -> None:
@@ -153,18 +155,18 @@ def test_records_in_leaves_out_damaged_lines() -> None:
 def test_the_newest_record_is_found_first(tmp_path: Path) -> None:
     store = RecordStore(tmp_path)
     assert store.find(recipe().key) == []
-    for made in "121":
-        store.add(record(made))
+    for digest in "121":
+        store.add(record(digest))
     store.add(record("3", rule="other"))
     assert store.find(recipe().key) == [record("1"), record("2")]
     assert store.find(recipe(rule="other").key) == [record("3", rule="other")]
 
 
-def test_records_that_came_count_as_older(tmp_path: Path) -> None:
+def test_imported_records_count_as_older(tmp_path: Path) -> None:
     store = RecordStore(tmp_path)
-    store.add(record("here"))
-    store.add_all("\n".join(record(made).line() for made in ("came", "here")))
-    assert store.find(recipe().key) == [record("here"), record("came")]
+    store.add(record("own"))
+    store.import_records("\n".join(record(digest).line() for digest in ("imported", "own")))
+    assert store.find(recipe().key) == [record("own"), record("imported")]
 
 
 @settings(max_examples=50, deadline=None)
@@ -174,20 +176,20 @@ def test_the_store_keeps_the_order(
 ) -> None:
     store = RecordStore(tmp_path_factory.mktemp("store"))
     right: list[str] = []
-    for came, mades in steps:
-        if came:
-            store.add_all("\n".join(record(made).line() for made in mades))
-            for made in mades:
-                right += [made] if made not in right else []
+    for is_import, digests in steps:
+        if is_import:
+            store.import_records("\n".join(record(digest).line() for digest in digests))
+            for digest in digests:
+                right += [digest] if digest not in right else []
         else:
-            for made in mades:
-                store.add(record(made))
-                right = [made, *(other for other in right if other != made)]
-        assert [found.made["b"] for found in store.find(recipe().key)] == right
+            for digest in digests:
+                store.add(record(digest))
+                right = [digest, *(other for other in right if other != digest)]
+        assert [found.digests["b"] for found in store.find(recipe().key)] == right
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"{", b"\0" * 99])
-def test_a_damaged_file_of_the_store_is_written_anew(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_file_of_the_store_is_replaced(tmp_path: Path, damage: bytes) -> None:
     store = RecordStore(tmp_path)
     store.add(record("1"))
     (path,) = tmp_path.rglob("*.jsonl")
@@ -197,10 +199,10 @@ def test_a_damaged_file_of_the_store_is_written_anew(tmp_path: Path, damage: byt
     assert store.find(recipe().key) == [record("2")]
 
 
-def test_a_damaged_line_of_the_store_hides_no_other(tmp_path: Path) -> None:
+def test_the_other_lines_of_a_damaged_file_are_read(tmp_path: Path) -> None:
     store = RecordStore(tmp_path)
-    for made in "123":
-        store.add(record(made))
+    for digest in "123":
+        store.add(record(digest))
     (path,) = tmp_path.rglob("*.jsonl")
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1][:-5], lines[2][:40]]))
@@ -215,9 +217,9 @@ def test_a_record_in_the_wrong_file_is_not_found(tmp_path: Path) -> None:
     assert store.find(recipe().key) == []
 
 
-def test_a_file_of_records_is_read_once(tmp_path: Path) -> None:
+def test_a_file_of_records_is_imported_once(tmp_path: Path) -> None:
     store = RecordStore(tmp_path)
-    assert not store.has_read("abc")
-    store.note_read("abc")
-    assert store.has_read("abc")
-    assert not store.has_read("abcd")
+    assert not store.has_imported("abc")
+    store.mark_imported("abc")
+    assert store.has_imported("abc")
+    assert not store.has_imported("abcd")

@@ -1,4 +1,4 @@
-"""The stages of dvc.yaml, and how they follow from the rules."""
+"""The stages of dvc.yaml, how they follow from the rules, and messages."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake_dvc import Project
 from snakemake_dvc.__main__ import main
-from snakemake_dvc.messages import say, some
+from snakemake_dvc.messages import join_names, one_line, print_message
 from snakemake_dvc.stages import (
-    JobFacts,
+    JobInfo,
     Stage,
     in_order,
     is_within,
@@ -27,14 +27,14 @@ PROJECT = Project()
 
 
 def stage(name: str, deps: list[str], outs: list[str]) -> Stage:
-    """Return a stage that reads and makes something."""
+    """Return a stage with dependencies and outputs."""
     declared = {"cmd": f"snakemake -- {name}", "deps": deps, "outs": [*outs, f"records/{name}.jsonl"]}
     return Stage(name, declared, {}, f"records/{name}.jsonl")
 
 
-def job(**facts: Any) -> JobFacts:
-    """Return a job of the stage `fit`, like others but for some facts."""
-    plain = JobFacts(
+def job(**attributes: Any) -> JobInfo:
+    """Return a job of the stage `fit`, with some attributes replaced."""
+    plain = JobInfo(
         stage="fit",
         rule="degree",
         message="A fit.",
@@ -44,7 +44,7 @@ def job(**facts: Any) -> JobFacts:
         rules_files={"Snakefile", "rules/fit.smk"},
         keys=set(),
     )
-    return replace(plain, **facts)
+    return replace(plain, **attributes)
 
 
 # Paths.
@@ -78,7 +78,7 @@ def test_lookup() -> None:
     assert [lookup(CONFIG, key) for key in ("none", "seed.none", "fit.none.none")] == [None] * 3
 
 
-# The order.
+# The order of stages.
 
 
 def test_a_stage_comes_after_those_whose_outputs_it_reads() -> None:
@@ -95,7 +95,7 @@ def test_a_stage_comes_after_those_whose_outputs_it_reads() -> None:
 
 
 @given(st.permutations(range(6)), st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=10))
-def test_any_order_of_stages_is_put_right(shuffled: list[int], edges: set[tuple[int, int]]) -> None:
+def test_stages_in_any_order_are_sorted(shuffled: list[int], edges: set[tuple[int, int]]) -> None:
     below = {(low, high) for low, high in edges if low < high}
     stages = [
         stage(str(high), [f"out/{low}/file" for low, other in below if other == high], [f"out/{high}"])
@@ -106,14 +106,14 @@ def test_any_order_of_stages_is_put_right(shuffled: list[int], edges: set[tuple[
     assert all(place[str(low)] < place[str(high)] for low, high in below)
 
 
-def test_a_stage_that_reads_its_own_output_is_no_circle() -> None:
+def test_a_stage_may_read_its_own_output() -> None:
     assert [one.name for one in in_order([stage("fit", ["results/fit/kept"], ["results/fit"])])] == ["fit"]
 
 
-# What a stage says.
+# The entries of a stage.
 
 
-def test_what_a_stage_declares() -> None:
+def test_the_attributes_of_a_stage() -> None:
     declared = {
         "cmd": "snakemake --cores all --allowed-rules a b -- fit other",
         "deps": ["a"],
@@ -130,7 +130,7 @@ def test_what_a_stage_declares() -> None:
     assert outs_of({"cmd": "true", "outs": None}) == []
 
 
-def test_equal_entries_are_the_same() -> None:
+def test_entries_with_equal_numbers_are_equal() -> None:
     entry = {
         "cmd": "x",
         "deps": [{"path": "a", "md5": "1", "size": 1}],
@@ -179,11 +179,11 @@ def test_a_damaged_lock_file_is_refused_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-# From the rules.
+# Stages from the rules.
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "words"),
     [
         ("rule all\n", "SyntaxError"),
         ("if True:\nrule all:\n    output: 'x'\n", "IndentationError"),
@@ -194,7 +194,7 @@ def test_a_damaged_lock_file_is_refused_in_one_line(
     ],
 )
 def test_rules_that_cannot_be_read_are_refused_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("snakemake.workflow.Workflow._rundir", str(tmp_path))
@@ -203,7 +203,7 @@ def test_rules_that_cannot_be_read_are_refused_in_one_line(
     with pytest.raises(SystemExit) as raised:
         main()
     assert str(raised.value).startswith("error: the rules cannot be read: ")
-    assert said in str(raised.value)
+    assert words in str(raised.value)
     assert "\n" not in str(raised.value)
     assert not Path("dvc.yaml").exists()
 
@@ -232,7 +232,7 @@ def test_the_keys_of_a_stage() -> None:
     assert keys("other", "none") == []
 
 
-def test_a_project_names_folders_and_files_for_all() -> None:
+def test_the_settings_of_a_project_apply_to_all_stages() -> None:
     project = Project(
         environment=("requirements.lock",),
         records="r/{stage}.jsonl",
@@ -249,12 +249,17 @@ def test_a_project_names_folders_and_files_for_all() -> None:
 
 
 @given(st.lists(st.text("abc", min_size=1), min_size=1, max_size=8), st.integers(1, 4))
-def test_some_names_as_many_as_it_may(names: list[str], limit: int) -> None:
-    said = some(names, limit)
+def test_a_list_of_names_is_cut(names: list[str], limit: int) -> None:
+    joined = join_names(names, limit)
     rest = len(names) - limit
-    assert said == (", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else ""))
+    assert joined == (", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else ""))
 
 
-def test_what_is_said_goes_where_snakemake_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    say("a line")
-    assert capsys.readouterr() == ("", "dvc: a line\n")
+def test_messages_go_to_the_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    print_message("a line")
+    assert capsys.readouterr() == ("", "snakemake-dvc: a line\n")
+
+
+def test_an_error_in_one_line() -> None:
+    assert one_line(ValueError("two\n  lines")) == "two lines"
+    assert one_line(ValueError()) == "ValueError"

@@ -1,4 +1,4 @@
-"""Values that the engines would read differently are named, and no others."""
+"""Exactly the values that the engines read differently are reported."""
 
 import math
 from typing import Any
@@ -37,11 +37,11 @@ PLAIN = st.recursive(
 )
 def test_a_value_that_the_engines_read_differently(written: str, snakemake: str, dvc: str) -> None:
     (line,) = differences(f"fit:\n  n: {written}\n".encode())
-    assert line.startswith(f"fit.n is {snakemake} to Snakemake (YAML 1.1) and {dvc} to DVC (YAML 1.2); ")
+    assert line.startswith(f"fit.n: Snakemake reads {snakemake} (YAML 1.1), but DVC reads {dvc} (YAML 1.2); ")
 
 
 @pytest.mark.parametrize("written", ["1_000", "1_0.5", "0x1_0"])
-def test_underscores_are_named_if_and_only_if_the_engines_differ(written: str) -> None:
+def test_underscores_are_reported_if_and_only_if_the_engines_differ(written: str) -> None:
     content = f"n: {written}\n"
     differ = repr(yaml.safe_load(content)["n"]) != repr(YAML(typ="safe").load(content)["n"])
     assert bool(differences(content.encode())) == differ
@@ -63,19 +63,21 @@ def test_underscores_are_named_if_and_only_if_the_engines_differ(written: str) -
         "text: |\n  yes\n  010\n",
     ],
 )
-def test_ordinary_values_are_not_named(content: str) -> None:
+def test_ordinary_values_are_not_reported(content: str) -> None:
     assert differences(content.encode()) == []
 
 
-def test_each_value_is_named_with_its_place() -> None:
+def test_each_value_is_reported_with_its_key() -> None:
     lines = differences(b"a: yes\nb: [1, 010, {c: off}]\nd:\n  e: 1\n")
-    assert [line.split(" is ")[0] for line in lines] == ["a", "b[1]", "b[2].c"]
+    assert [line.split(": ")[0] for line in lines] == ["a", "b[1]", "b[2].c"]
     assert not any("\n" in line for line in lines)
 
 
 def test_a_key_that_the_engines_read_differently() -> None:
     (line,) = differences(b"fit:\n  on: 1\n")
-    assert line.startswith("fit is a section of True to Snakemake (YAML 1.1) and a section of 'on' to DVC")
+    assert line.startswith(
+        "fit: Snakemake reads a section with the keys True (YAML 1.1), but DVC reads a section with the keys 'on'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,13 +92,13 @@ def test_a_file_that_one_engine_cannot_read_is_refused_in_one_line(content: byte
 
 
 @given(st.dictionaries(WORD, PLAIN, max_size=5))
-def test_nothing_is_named_in_plain_data(data: dict[str, Any]) -> None:
+def test_nothing_is_reported_for_plain_data(data: dict[str, Any]) -> None:
     assert differences(yaml.safe_dump(data).encode()) == []
 
 
 @given(st.text("0123456789_:.eExob+-", min_size=1, max_size=6))
 def test_no_difference_is_missed(written: str) -> None:
-    """Whatever stands there: nothing is named if and only if both engines read the same."""
+    """Nothing is reported if and only if both engines read the same value."""
     content = f"n: {written}\n"
     try:
         old, new = yaml.safe_load(content), YAML(typ="safe").load(content)

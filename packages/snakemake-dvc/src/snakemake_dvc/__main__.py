@@ -10,44 +10,48 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from snakemake_dvc import _snakemake
-from snakemake_dvc.stages import JobFacts, stages_of_rules
+from snakemake_dvc.messages import one_line
+from snakemake_dvc.stages import JobInfo, stages_of_rules
 
-HEADER = "# Written from the rules by `snakemake-dvc stages`: run it again after an edit of the rules.\n"
+HEADER = "# Generated from the rules by `snakemake-dvc stages`. Run it again after an edit of the rules.\n"
 
 
 def stages() -> dict[str, Any]:
-    """Return the stages of dvc.yaml for the workflow in the current folder."""
+    """Return the stages of dvc.yaml for the workflow in the current folder.
+
+    Raises:
+        ValueError: with one line, if the rules cannot be read.
+    """
     try:
         dag = _snakemake.dag_of_all()
-    except Exception as error:  # rules are code of the user, and fail in as many ways
+    except Exception as error:  # rules are code of the user, and can raise anything
         raise ValueError(f"the rules cannot be read: {type(error).__name__}: {error}") from error
-    reconciliation = _snakemake.listener_of(dag.workflow)
-    project = reconciliation.project
+    reconciliation = _snakemake.callbacks_of(dag.workflow)
     shared = _shared_rules_files(dag)
     jobs = sorted(_snakemake.ordered_jobs(dag), key=lambda job: (job.rule.lineno, sorted(map(str, job.output))))
-    facts = [
-        JobFacts(
+    infos = [
+        JobInfo(
             stage=_stage_of(job),
             rule=job.rule.name,
             message=dag.workflow.get_rule(_stage_of(job)).message or _stage_of(job),
             inputs=set(_snakemake.inputs(job)),
-            outputs=set(map(str, job.output)) - _snakemake.temporary(job),
+            outputs=set(map(str, job.output)) - _snakemake.temporary_outputs(job),
             sources=reconciliation.recipes.sources_of(job),
-            rules_files=shared | {_snakemake.relative(Path(job.rule.snakefile))},
+            rules_files=shared | {_snakemake.relative_path(Path(job.rule.snakefile))},
             keys=_keys_of(job),
         )
         for job in jobs
         if _is_stage(dag.workflow, _stage_of(job))
     ]
-    return stages_of_rules(facts, reconciliation.snapshot.config, project)
+    return stages_of_rules(infos, reconciliation.snapshot.config, reconciliation.project)
 
 
 def _keys_of(job: Any) -> set[str]:
-    """Return the keys of the configuration that the rules of a job's file read, its command, and what all share."""
+    """Return the keys of the configuration that the file of a job's rule reads, its command, and the shared files."""
     config = job.dag.workflow.globals["config"]
     job.params  # noqa: B018 - its functions read the configuration
-    shared = [keys for file, keys in config.outside_of_functions.items() if not _is_stage(job.dag.workflow, file)]
-    return config.by_file.get(_stage_of(job), set()).union(_snakemake.config_keys_of(job, set(config.plain)), *shared)
+    shared = [keys for file, keys in config.at_top_level.items() if not _is_stage(job.dag.workflow, file)]
+    return config.by_file.get(_stage_of(job), set()).union(_snakemake.config_keys(job, set(config.plain)), *shared)
 
 
 def _stage_of(job: Any) -> str:
@@ -59,25 +63,25 @@ def _is_stage(workflow: Any, name: str) -> bool:
 
 
 def _shared_rules_files(dag: Any) -> set[str]:
-    """Return the files of the rules that are of no stage: what stands there can count for every rule."""
-    return {path for path in _snakemake.rules_files_of(dag.workflow) if not _is_stage(dag.workflow, Path(path).stem)}
+    """Return the rules files that belong to no stage. Their code can affect every rule."""
+    return {path for path in _snakemake.rules_files(dag.workflow) if not _is_stage(dag.workflow, Path(path).stem)}
 
 
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="snakemake-dvc", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    writes = commands.add_parser("stages", help="write dvc.yaml from the rules: one stage for each rules file")
-    writes.add_argument("--output", type=Path, default=Path("dvc.yaml"))
+    command = commands.add_parser("stages", help="write dvc.yaml from the rules: one stage for each rules file")
+    command.add_argument("--output", type=Path, default=Path("dvc.yaml"), help="the file to write (dvc.yaml)")
     output = parser.parse_args().output
     try:
         write_stages(output)
     except (ValueError, OSError, YAMLError) as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
+        sys.exit(f"error: {one_line(error)}")
 
 
 def write_stages(output: Path) -> None:
-    """Write the stages of the rules into a file such as dvc.yaml, which keeps all else that stands there."""
+    """Write the stages of the rules to a file such as dvc.yaml, and keep the rest of its content."""
     yaml = YAML()
     yaml.width = 4096
     source = output if output.is_file() else Path("dvc.yaml")

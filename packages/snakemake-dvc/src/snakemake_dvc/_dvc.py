@@ -1,8 +1,11 @@
-"""All that is used of DVC beyond its command line. Checked with DVC 3.66.1 and 3.67.1.
+"""All use of DVC beyond its command line. Checked with DVC 3.66.1 and 3.67.1.
 
-What is relied on, each with a test in tests/test_contracts.py: where the cache lies, the form of dvc.lock and of the
-run cache, the lock file in which DVC keeps the paths that are being read and written, and that DVC removes the outputs
-of a stage before it runs it and reads its dependencies anew afterwards.
+The package relies on the following, each with a test in tests/test_dvc_contracts.py:
+
+- the location of the cache;
+- the format of dvc.lock and of the run cache;
+- the lock file with the paths that processes of DVC read and write;
+- DVC removes the outputs of a stage before it runs the stage, and reads the dependencies again afterwards.
 """
 
 import os
@@ -18,14 +21,14 @@ import psutil
 import yaml
 
 from snakemake_dvc.contents import fingerprint, md5
-from snakemake_dvc.messages import say
+from snakemake_dvc.messages import one_line, print_message
 
 LOCK_FILE = "dvc.lock"
 PIPELINE_FILE = "dvc.yaml"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader, in C where it can be, which is ten times as fast; for YAML 1.2, as DVC writes it."""
+    """The safe loader for YAML 1.2, which DVC writes; in C if possible, which is ten times as fast."""
 
 
 # The core schema of YAML 1.2: https://yaml.org/spec/1.2.2/#1032-tag-resolution
@@ -56,7 +59,7 @@ _Loader.add_constructor(f"{_TAG}int", _construct_int)
 
 
 def load(path: str) -> dict[str, Any]:
-    """Return the content of dvc.yaml or dvc.lock, nothing where there is none.
+    """Return the content of dvc.yaml or dvc.lock; empty if the file does not exist.
 
     Raises:
         ValueError: with one line, if the file cannot be read, as after a merge with conflicts.
@@ -69,7 +72,7 @@ def load(path: str) -> dict[str, Any]:
     return _loaded[md5(content)]
 
 
-# dvc.lock is long, and is asked for several times in a run.
+# dvc.lock can be long, and is read several times in a run.
 _loaded: dict[str, dict[str, Any]] = {}
 
 
@@ -79,10 +82,10 @@ def _parse(path: str, text: bytes) -> dict[str, Any]:
     except yaml.YAMLError as error:
         where = " ".join(str(getattr(error, "problem_mark", "")).split())
         raise ValueError(
-            f"{path} cannot be read {where}; if a merge left it so, take one side: git checkout --ours {path}"
+            f"{path} cannot be read {where}; after a merge conflict, take one side: git checkout --ours {path}"
         ) from None
     if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged: git checkout {path}")
+        raise ValueError(f"{path} is damaged: restore it by git checkout {path}")
     return content
 
 
@@ -90,7 +93,7 @@ def recorded_stages() -> dict[str, Any]:
     """Return the stages of dvc.lock.
 
     Raises:
-        ValueError: with one line, if they are not what DVC writes, as after a crash that cut the file short.
+        ValueError: with one line, if the file is not as DVC writes it, as after a crash.
     """
     stages: dict[str, Any] = load(LOCK_FILE).get("stages") or {}
     try:
@@ -99,17 +102,17 @@ def recorded_stages() -> dict[str, Any]:
                 if not ("path" in entry and {"md5", "etag", "checksum", "files"} & entry.keys()):
                     raise TypeError
     except (AttributeError, TypeError):
-        raise ValueError(f"{LOCK_FILE} is damaged: git checkout {LOCK_FILE}") from None
+        raise ValueError(f"{LOCK_FILE} is damaged: restore it by git checkout {LOCK_FILE}") from None
     return stages
 
 
 def running_stage() -> str | None:
-    """Return the stage whose command this process is, if DVC has started it."""
+    """Return the stage of DVC whose command this process is; None if DVC has not started it."""
     return os.environ.get("DVC_STAGE")
 
 
 def is_forced() -> bool:
-    """Return whether DVC, which runs this process, was told to compute again what is up to date (`--force`)."""
+    """Return whether DVC, which has started this process, was called with `--force`."""
     for process in psutil.Process().parents():
         try:
             words = process.cmdline()
@@ -124,7 +127,7 @@ class Dvc:
     """The DVC project in the current folder.
 
     Raises:
-        ValueError: with one line, if there is none.
+        ValueError: with one line, if there is no project.
     """
 
     def __init__(self) -> None:
@@ -133,7 +136,7 @@ class Dvc:
 
     @cached_property
     def config(self) -> Any:
-        """DVC's configuration, of the project and of the user."""
+        """The configuration of DVC for this project and user."""
         from dvc.config import Config
 
         return Config(".dvc")
@@ -154,7 +157,7 @@ class Dvc:
         return bool(self.config["core"].get("remote"))
 
     def fetch(self, digests: Iterable[str]) -> None:
-        """Ask the default remote for contents; say so, in one line, if it does not answer."""
+        """Fetch contents from the default remote. If this fails, print one line."""
         from dvc.repo import Repo
         from dvc_data.hashfile.hash_info import HashInfo
 
@@ -162,14 +165,14 @@ class Dvc:
             try:
                 with Repo() as repo:
                     odb = repo.cloud.get_remote_odb()
-                    there = set(odb.oids_exist(sorted(digests)))
-                    if there:
-                        repo.cloud.pull({HashInfo("md5", digest) for digest in there})
-            except Exception as error:  # a remote fails in as many ways as there are libraries for storage
-                say(f"nothing fetched from the remote ({_one_line(error)})")
+                    present = set(odb.oids_exist(sorted(digests)))
+                    if present:
+                        repo.cloud.pull({HashInfo("md5", digest) for digest in present})
+            except Exception as error:  # each library for storage raises errors of its own
+                print_message(f"nothing fetched from the remote ({one_line(error)})")
 
     def in_remote(self, digests: Iterable[str]) -> set[str]:
-        """Return which of some contents the default remote has."""
+        """Return which of some contents the default remote has. If it cannot be queried, print one line."""
         from dvc.repo import Repo
 
         with _quiet():
@@ -177,16 +180,16 @@ class Dvc:
                 with Repo() as repo:
                     return set(repo.cloud.get_remote_odb().oids_exist(sorted(digests)))
             except Exception as error:
-                say(f"the remote was not asked ({_one_line(error)})")
+                print_message(f"the remote could not be queried ({one_line(error)})")
                 return set()
 
     @staticmethod
-    def last_use() -> Any:
-        """Return what changes whenever a command of DVC takes the lock of the project."""
+    def lock_fingerprint() -> Any:
+        """Return a value that changes whenever a command of DVC acquires the lock of the project."""
         return fingerprint(".dvc/tmp/lock")
 
-    def has_placed(self, out: str) -> bool:
-        """Return whether DVC has put a file where it is now; of a folder, whether it has ever put something there."""
+    def has_restored(self, out: str) -> bool:
+        """Return whether DVC has written the present file; for a folder, whether it has ever written into it."""
         from dvc.repo import Repo
 
         with _quiet(), Repo() as repo:
@@ -194,18 +197,18 @@ class Dvc:
         return inode is not None and (Path(out).is_dir() or inode == Path(out).lstat().st_ino)
 
     def run_cache_entries(self) -> Iterator[tuple[str, Path]]:
-        """Yield a name and the file of each entry of the run cache."""
+        """Yield the name and the file of each entry of the run cache."""
         for path in (self.cache_root / "runs").glob("*/*/*"):
             yield path.name, path
 
     def write_lock(self, entries: dict[str, dict[str, Any]]) -> None:
-        """Write entries of dvc.lock, and remember them in the run cache.
+        """Write entries of dvc.lock, and add them to the run cache.
 
         Args:
-            entries: the content of each stage's entry, as DVC would write it.
+            entries: the entry of each stage, as DVC would write it.
 
         Raises:
-            ValueError: with one line, if DVC refuses.
+            ValueError: with one line, if DVC raises an error.
         """
         from dvc.dvcfile import Lockfile
         from dvc.exceptions import DvcException
@@ -224,16 +227,16 @@ class Dvc:
                     for stage in stages:
                         repo.stage_cache.save(stage)
             except DvcException as error:
-                raise ValueError(_one_line(error)) from None
+                raise ValueError(one_line(error)) from None
 
     @contextmanager
-    def kept_out(self, outs: Iterable[str]) -> Iterator[None]:
-        """Hold DVC's own locks on outputs, so that `dvc repro` deletes nothing meanwhile.
+    def lock_outputs(self, outs: Iterable[str]) -> Iterator[None]:
+        """Hold DVC's own locks on outputs, so that `dvc repro` does not delete them.
 
-        `dvc checkout` does not ask for them: see `Results.replaced`.
+        `dvc checkout` does not respect these locks: see `Results.replaced_output`.
 
         Raises:
-            BlockingIOError: says who holds them.
+            BlockingIOError: if another process holds them, with a description of it.
         """
         from dvc.fs import localfs
         from dvc.lock import LockError
@@ -241,8 +244,8 @@ class Dvc:
 
         folder = Path(".dvc/tmp").absolute()
         folder.mkdir(exist_ok=True)
-        _forget_dead_holders(folder)
-        command = " ".join(sys.argv)  # as DVC itself would put it
+        _remove_dead_holders(folder)
+        command = " ".join(sys.argv)  # as DVC itself writes it
         with _quiet():
             try:
                 held = rwlock(str(folder), localfs, command, [], [str(Path(out).absolute()) for out in outs], False)
@@ -256,8 +259,8 @@ class Dvc:
             held.__exit__(None, None, None)
 
 
-def _forget_dead_holders(folder: Path) -> None:
-    """Remove from DVC's own lock file the processes that have ended, even if another has their number by now."""
+def _remove_dead_holders(folder: Path) -> None:
+    """Remove the processes that have ended from DVC's lock file, even if another process has their number now."""
     from dvc.fs import localfs
     from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, _edit_rwlock
 
@@ -267,7 +270,7 @@ def _forget_dead_holders(folder: Path) -> None:
             readers = {path: [*filter(_is_alive, holders)] for path, holders in lock["read"].items()}
             lock["read"] = {path: holders for path, holders in readers.items() if holders}
     except (RWLockFileCorruptedError, RWLockFileFormatError):
-        (folder / "rwlock").unlink()  # its writer was killed; another would have kept us out of reading it
+        (folder / "rwlock").unlink()  # its writer was killed: a running one would hold the lock of the file
 
 
 def _is_alive(holder: dict[str, Any]) -> bool:
@@ -280,7 +283,7 @@ def _is_alive(holder: dict[str, Any]) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep DVC from printing: what it says goes into one line of ours."""
+    """Suppress the log of DVC. Errors are printed in one line instead."""
     import logging
 
     logger = logging.getLogger("dvc")
@@ -292,7 +295,3 @@ def _quiet() -> Iterator[None]:
     finally:
         logger.setLevel(before[0])
         logger.propagate = before[1]
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

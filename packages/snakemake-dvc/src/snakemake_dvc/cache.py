@@ -1,4 +1,4 @@
-"""DVC's cache: contents by their digests."""
+"""DVC's cache, which stores contents by their digests."""
 
 import functools
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from snakemake_dvc.contents import Ledger, files_in, folder_list, md5
 
-# The end of the name of a file that is being restored.
+# The suffix of a file that is being restored.
 UNFINISHED = ".snakemake-dvc"
 
 
@@ -23,7 +23,7 @@ class Cache:
 
     Args:
         root: DVC's cache folder.
-        ledger: it remembers the digests of unchanged files.
+        ledger: the digests of files.
         is_shared: whether the members of a group share the cache (DVC's `cache.shared`).
     """
 
@@ -33,18 +33,18 @@ class Cache:
         self.is_shared = is_shared
 
     def path(self, digest: str) -> Path:
-        """Return where the content with a digest lies."""
+        """Return the path of the content with a digest."""
         return self.root / "files/md5" / digest[:2] / digest[2:]
 
     def has(self, digest: str) -> bool:
-        """Return whether a content is there; of a folder, with all its files."""
+        """Return whether the cache contains a file, or a folder with all its files."""
         if not digest.endswith(".dir"):
             return self.path(digest).is_file()
         files = self.files_of(digest)
         return files is not None and all(map(self.has, files.values()))
 
     def files_of(self, digest: str) -> dict[str, str] | None:
-        """Return the digests of the files of a folder, by their names in it; None if its list is lost or damaged.
+        """Return the digest of each file of a folder, by its path in the folder; None if there is no valid list.
 
         A damaged list is removed.
         """
@@ -58,11 +58,11 @@ class Cache:
         return {entry["relpath"]: entry["md5"] for entry in json.loads(text)}
 
     def missing(self, digests: Iterable[str]) -> set[str]:
-        """Return those of some digests whose contents are not there."""
+        """Return those of some digests whose contents are not in the cache."""
         return {digest for digest in digests if not self.has(digest)}
 
     def add(self, path: str | Path) -> str | None:
-        """Put the content of a file or folder into the cache and return its digest; None where there is nothing."""
+        """Add a file or folder to the cache and return its digest; None if there is neither."""
         digest = self.ledger.digest(path)
         if digest is None or self.has(digest):
             return digest
@@ -72,10 +72,9 @@ class Cache:
 
     def _add_folder(self, folder: Path) -> str:
         digests = {path.relative_to(folder).as_posix(): self.add(path) or "" for path in files_in(folder)}
-        return self.add_list(digests)
+        return self._add_list(digests)
 
-    def add_list(self, digests: dict[str, str]) -> str:
-        """Put the list of a folder into the cache, from the digests of its files; return the digest of the folder."""
+    def _add_list(self, digests: dict[str, str]) -> str:
         text = folder_list(digests)
         digest = f"{md5(text)}.dir"
         if not self.path(digest).is_file():
@@ -85,7 +84,7 @@ class Cache:
         return digest
 
     def _add_file(self, path: Path) -> str:
-        # The digest is of what was copied: it is right even if the file changes meanwhile.
+        # The digest is that of the copy, so it is right even if the file changes meanwhile.
         beside = self._beside()
         try:
             shutil.copyfile(path, beside)
@@ -107,10 +106,10 @@ class Cache:
         beside.replace(self.path(digest))
 
     def restore(self, path: str | Path, digest: str) -> bool:
-        """Write a content to a file or folder, whole or not at all; return whether it could be had.
+        """Write a content from the cache to a file or folder, completely or not at all; return whether it was written.
 
-        What a disk has damaged is removed from the cache, since DVC would trust it. A file that DVC's cache does not
-        have, a metric perhaps, can be in git.
+        A damaged content is removed from the cache, since DVC does not check it. A file that is not in DVC's cache,
+        such as a metric, can be in git.
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,14 +144,14 @@ class Cache:
         return False
 
     def _copy_from_git(self, path: Path, digest: str, to: Path) -> bool:
-        content = in_git(path, digest)
+        content = content_in_git(path, digest)
         if content is not None:
             to.write_bytes(content)
         return content is not None
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a process has left in a folder that was killed while it restored a file."""
+    """Remove from a folder what a process has left that was killed while it restored a file."""
     for path in folder.glob(f".*{UNFINISHED}"):
         if path.is_dir():
             shutil.rmtree(path)
@@ -161,7 +160,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def make_folder(folder: Path, is_shared: bool) -> None:
-    """Make a folder, with those around it; where a group shares it, as DVC makes them."""
+    """Create a folder and its parents; if a group shares it, with the permissions that DVC sets."""
     if not folder.is_dir():
         make_folder(folder.parent, is_shared)
         folder.mkdir(exist_ok=True)
@@ -170,32 +169,32 @@ def make_folder(folder: Path, is_shared: bool) -> None:
 
 
 @functools.cache
-def files_of_git() -> set[str]:
-    """Return the files that git has, relative to the current folder; none outside of git."""
+def git_files() -> set[str]:
+    """Return the files that git tracks, relative to the current folder; none outside of a repository."""
     ended = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=False)
     return set(ended.stdout.split("\0"))
 
 
 @functools.cache
 def git_index() -> Path:
-    """Return the file in which git notes what it has put where."""
+    """Return the path of git's index."""
     command = ["git", "rev-parse", "--git-path", "index"]
     return Path(subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or ".git/index")
 
 
-def placed_by_git(path: str, digest: str | None) -> bool:
-    """Return whether a file with a digest is one that git has put where it is."""
-    if not digest or in_git(path, digest) is None:
+def is_checked_out(path: str, digest: str | None) -> bool:
+    """Return whether git has written a file, by its inode in git's index."""
+    if not digest or content_in_git(path, digest) is None:
         return False
     command = ["git", "ls-files", "--debug", "--", path]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return re.findall(r"ino: (\d+)", listed) == [str(Path(path).lstat().st_ino)]
 
 
-def in_git(path: str | Path, digest: str) -> bytes | None:
-    """Return the content of a file in git's index or last commit, if it has a digest."""
+def content_in_git(path: str | Path, digest: str) -> bytes | None:
+    """Return the content of a file with a digest from git's index or last commit; None if neither has it."""
     path = Path(path).as_posix()
-    if path not in files_of_git():
+    if path not in git_files():
         return None
     for revision in ("", "HEAD"):
         ended = subprocess.run(["git", "cat-file", "blob", f"{revision}:./{path}"], capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""Digests of files, and the digests of unchanged files remembered."""
+"""Digests of files and folders, with a cache for unchanged files."""
 
 import hashlib
 import json
@@ -8,21 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# A file that changed this recently can change again without a change of its times: its digest is not remembered.
+# A file that was changed this recently can change again without a change of its times: its digest is not cached.
 SETTLED_NS = 100_000_000
 
 Fingerprint = tuple[int, int, int, int]
 
 
 def md5(content: bytes) -> str:
-    """Return the MD5 of some bytes, the digest that DVC uses."""
+    """Return the MD5 of some bytes. DVC uses this digest."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def fingerprint(path: str | Path) -> Fingerprint | None:
-    """Return size, times and inode of a file; None where there is no file.
+    """Return size, times and inode of a file; None if there is no file.
 
-    The time of the last change of the inode cannot be set: an edit that keeps size and time is seen too.
+    An edit that keeps size and modification time changes the time of the inode, which no program can set.
     """
     try:
         status = os.stat(path)  # noqa: PTH116 - this is called thousands of times
@@ -32,21 +32,30 @@ def fingerprint(path: str | Path) -> Fingerprint | None:
 
 
 def files_in(folder: str | Path) -> list[Path]:
-    """Return the files in a folder and its folders, but for the time stamp that Snakemake puts there."""
+    """Return the files in a folder and its subfolders, without the time stamp that Snakemake writes there."""
     return sorted(path for path in Path(folder).rglob("*") if path.is_file() and path.name != ".snakemake_timestamp")
 
 
 def folder_list(digests: dict[str, str]) -> bytes:
-    """Return the list of a folder as DVC writes it, from the digests of its files by their names in the folder."""
+    """Return the list of the files of a folder, in the format of DVC.
+
+    Args:
+        digests: the MD5 of each file, by its path in the folder.
+    """
     entries = [{"md5": digest, "relpath": name} for name, digest in digests.items()]
     return json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True).encode()
 
 
 class Ledger:
-    """The digests of files, with a memory for those that have not changed since they were read.
+    """The digests of files, and what follows from their contents; both are cached for unchanged files.
 
     Args:
-        path: the file of the memory; a damaged one counts as empty.
+        path: the file of the ledger; a damaged one counts as empty.
+
+    Attributes:
+        hash_cache: the fingerprint and the digest of each file.
+        produced: the key of the recipe from which each output was made.
+        derived_values: the results of `derived`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,33 +64,33 @@ class Ledger:
             content = json.loads(path.read_text(encoding="utf-8"))
             self.hash_cache: dict[str, list[Any]] = dict(content["hash_cache"])
             self.produced: dict[str, str] = dict(content["produced"])
-            self.notes: dict[str, Any] = dict(content["notes"])
+            self.derived_values: dict[str, Any] = dict(content["derived_values"])
         except (OSError, ValueError, KeyError, TypeError):
-            self.hash_cache, self.produced, self.notes = {}, {}, {}
+            self.hash_cache, self.produced, self.derived_values = {}, {}, {}
 
     def write(self) -> None:
-        """Write the memory, whole or not at all."""
+        """Write the ledger to its file, which is replaced as a whole."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         content = {
-            "hash_cache": {path: known for path, known in self.hash_cache.items() if fingerprint(path)},
+            "hash_cache": {path: entry for path, entry in self.hash_cache.items() if fingerprint(path)},
             "produced": self.produced,
-            "notes": self.notes,
+            "derived_values": self.derived_values,
         }
         beside = self.path.with_suffix(f".{os.getpid()}")
         beside.write_text(json.dumps(content), encoding="utf-8")
         beside.replace(self.path)
 
     def digest(self, path: str | Path) -> str | None:
-        """Return the MD5 of a file, or of a folder as DVC computes it; None where there is nothing."""
+        """Return the MD5 of a file, or of a folder as DVC computes it; None if there is neither."""
         path = str(path)
         seen = fingerprint(path)
         if seen is None:
             return None
         if Path(path).is_dir():
             return self._folder_digest(Path(path))
-        known = self.hash_cache.get(path)
-        if known and tuple(known[0]) == seen:
-            return str(known[1])
+        cached = self.hash_cache.get(path)
+        if cached and tuple(cached[0]) == seen:
+            return str(cached[1])
         with Path(path).open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         if time.time_ns() - seen[2] > SETTLED_NS and fingerprint(path) == seen:
@@ -93,14 +102,14 @@ class Ledger:
         return md5(folder_list(digests)) + ".dir"
 
     def derived(self, kind: str, path: str, derive: Callable[[bytes], Any]) -> Any:
-        """Return what follows from the content of a file, computed once for each content.
+        """Return what follows from the content of a file. It is computed once for each content.
 
         Args:
             kind: what is derived, such as the modules that a script imports.
-            path: the file, which is there.
-            derive: the function from the content; its value is kept as JSON.
+            path: the file, which must exist.
+            derive: the function from the content; its value is stored as JSON.
         """
         name = f"{kind}:{self.digest(path)}"
-        if name not in self.notes:
-            self.notes[name] = derive(Path(path).read_bytes())
-        return self.notes[name]
+        if name not in self.derived_values:
+            self.derived_values[name] = derive(Path(path).read_bytes())
+        return self.derived_values[name]

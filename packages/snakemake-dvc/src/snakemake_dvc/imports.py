@@ -1,4 +1,4 @@
-"""The modules of a project that a Python script imports: an edit of one makes the results of the script stale."""
+"""The modules of a project that a Python script imports. An edit of one makes the results of the script stale."""
 
 import ast
 import os
@@ -12,8 +12,8 @@ class Imports:
     """The files that Python scripts import, as they are now.
 
     Args:
-        python_path: folders that Python searches for modules, beside the folder of a script.
-        ledger: it remembers what each file imports.
+        python_path: the folders from which scripts import modules, beside their own.
+        ledger: caches what each file imports.
     """
 
     def __init__(self, python_path: Iterable[str], ledger: Ledger) -> None:
@@ -22,27 +22,26 @@ class Imports:
         self._direct: dict[tuple[str, str], set[str]] = {}
 
     def of(self, script: str) -> set[str]:
-        """Return the files that a script imports, directly or not, from its own folder and from the project's.
+        """Return the files of the project that a script imports, directly or indirectly.
 
-        Imports inside functions count too. Modules whose names are computed are not found: name those as inputs of
-        the rule.
+        Imports inside functions count too. A module whose name is computed is not found: make it an input of the rule.
         """
-        home = str(Path(script).parent)
+        folder = str(Path(script).parent)
         found: set[str] = set()
         waiting = [script]
         while waiting:
-            new = self._directly(waiting.pop(), home) - found - {script}
+            new = self._direct_imports(waiting.pop(), folder) - found - {script}
             found |= new
             waiting += new
         return found
 
-    def _directly(self, path: str, home: str) -> set[str]:
-        """Return the files that the import statements of one file run, for a script in a folder."""
-        if (path, home) not in self._direct:
+    def _direct_imports(self, path: str, folder: str) -> set[str]:
+        """Return the files that the import statements of one file load, if the script lies in a folder."""
+        if (path, folder) not in self._direct:
             names = self.ledger.derived("imports", path, _imported_names)
-            roots = [home, *self.python_path]
-            self._direct[path, home] = {file for name in names for file in _files_of(name, Path(path), roots)}
-        return self._direct[path, home]
+            roots = [folder, *self.python_path]
+            self._direct[path, folder] = {file for name in names for file in _files_of(name, Path(path), roots)}
+        return self._direct[path, folder]
 
 
 def _imported_names(source: bytes) -> list[str]:
@@ -70,11 +69,11 @@ def _is_import_call(function: ast.expr) -> bool:
 
 
 def _files_of(name: str, importer: Path, roots: Iterable[str]) -> Iterator[str]:
-    """Yield the files that an import of a name runs: the module and the packages around it."""
+    """Yield the files that an import of a name loads: the module and the packages that contain it."""
     level = len(name) - len(name.lstrip("."))
     parts = [part for part in name.lstrip(".").split(".") if part]
     if level > len(importer.parents):
-        return  # it leads out of the project
+        return  # the name lies outside of the project
     if level:
         folder = importer.parents[level - 1]
         yield from filter(_is_file, [f"{folder.as_posix()}/__init__.py"])
@@ -82,7 +81,7 @@ def _files_of(name: str, importer: Path, roots: Iterable[str]) -> Iterator[str]:
     for root in roots:
         folder_name = root
         for part in parts:
-            if part == "*":  # what the package names in __all__ can be any of its modules
+            if part == "*":  # __all__ of the package can name any of its modules
                 yield from map(str, sorted(Path(folder_name).glob("*.py")))
                 yield from map(str, sorted(Path(folder_name).glob("*/__init__.py")))
                 break

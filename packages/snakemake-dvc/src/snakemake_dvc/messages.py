@@ -1,19 +1,24 @@
-"""What is said to the user."""
+"""Messages to the user."""
 
 import sys
 
 
-def say(line: str, of: str = "dvc") -> None:
-    """Print one line, with what it is of, where Snakemake prints its own."""
-    print(f"{of}: {line}", file=sys.stderr, flush=True)
+def print_message(message: str) -> None:
+    """Print one line, with the name of this package, to the standard error, where Snakemake prints its own."""
+    print(f"snakemake-dvc: {message}", file=sys.stderr, flush=True)
 
 
-def some(names: list[str], limit: int = 3) -> str:
-    """Return a list in words, cut after a few.
+def join_names(names: list[str], limit: int = 3) -> str:
+    """Return names as one text, of which only the first ones are listed.
 
     Example:
-        >>> some(["a", "b"]), some(["a", "b", "c", "d", "e"])
+        >>> join_names(["a", "b"]), join_names(["a", "b", "c", "d", "e"])
         ('a, b', 'a, b, c and 2 more')
     """
     rest = len(names) - limit
     return ", ".join(names) if rest <= 0 else f"{', '.join(names[:limit])} and {rest} more"
+
+
+def one_line(error: BaseException) -> str:
+    """Return the text of an error in one line; the name of its class if it has no text."""
+    return " ".join(str(error).split()) or type(error).__name__

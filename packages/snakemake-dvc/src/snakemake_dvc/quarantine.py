@@ -1,26 +1,26 @@
-"""Files that no job of ours has made are moved out of the way, and never lost."""
+"""The quarantine: unknown files in the place of outputs are moved there and never deleted."""
 
 import itertools
 import os
 import shutil
 from pathlib import Path
 
-from snakemake_dvc.messages import say, some
+from snakemake_dvc.messages import join_names, print_message
 
 
 class Quarantine:
-    """A folder for files that were moved out of the way.
+    """A folder to which unknown files are moved.
 
     Args:
-        folder: where it is.
+        folder: its path.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.moved: list[str] = []
+        self._unreported: list[str] = []
 
     def move(self, path: str | Path) -> Path:
-        """Move a file or folder, and return where it is then."""
+        """Move a file or folder to the quarantine and return its new path."""
         path = Path(path)
         for number in itertools.count():
             root = self.folder / str(number)
@@ -31,13 +31,13 @@ class Quarantine:
         shutil.move(path, root / path)
         return root / path
 
-    def move_and_tell(self, path: str | Path) -> None:
-        """Move a file or folder; `tell` says so, in one line for all."""
+    def move_and_report(self, path: str | Path) -> None:
+        """Move a file or folder to the quarantine; the next `report` names it."""
         self.move(path)
-        self.moved.append(str(path))
+        self._unreported.append(str(path))
 
-    def tell(self, why: str) -> None:
-        """Say what was moved since the last time, and why."""
-        if self.moved:
-            say(f"{some(self.moved)}: {why}; moved to {self.folder}")
-        self.moved = []
+    def report(self, reason: str) -> None:
+        """Print, in one line, which files were moved since the last report, and why."""
+        if self._unreported:
+            print_message(f"{join_names(self._unreported)}: {reason}; moved to {self.folder}")
+        self._unreported = []

@@ -1,4 +1,4 @@
-"""What the outputs of a job can depend on, as it is now."""
+"""The recipe of each job: everything that its outputs can depend on, as it is now."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +11,15 @@ from snakemake_dvc.imports import Imports
 from snakemake_dvc.project import Project
 from snakemake_dvc.records import Recipe
 from snakemake_dvc.snapshot import RunSnapshot
-from snakemake_dvc.values import without_comments
+from snakemake_dvc.values import digest_without_comments
 
 
 class Recipes:
     """The recipes of jobs.
 
     Args:
-        project: what differs between projects.
-        snapshot: what the run takes as given.
+        project: the settings of the project.
+        snapshot: the configuration and the rules of the run.
         ledger: the digests of files.
     """
 
@@ -34,10 +34,10 @@ class Recipes:
 
         Args:
             job: the job.
-            digest: from an input to the digest of its content; None if it is not there.
+            digest: a function from an input to its digest; None if the input does not exist.
 
         Raises:
-            UndeterminedError: if something is not there yet.
+            UndeterminedError: if a file that counts does not exist yet.
         """
         inputs = {}
         for path, is_ancient in _snakemake.inputs(job).items():
@@ -45,29 +45,29 @@ class Recipes:
             if found is None:
                 raise UndeterminedError
             inputs[path] = found
-        code = _snakemake.commands(job, self._rules_without_comments)
+        code = _snakemake.code_digests(job, self._rules_digests)
         code |= {path: self.ledger.digest(path) or "" for path in self.sources_of(job)}
         environment = {path: self.ledger.digest(path) or "" for path in self.project.environment}
         outputs = tuple(map(str, job.output))
         return Recipe(job.rule.name, code, environment, _snakemake.params(job), inputs, outputs)
 
     def sources_of(self, job: Any) -> set[str]:
-        """Return the files that are the code of a job, beside its inputs."""
+        """Return the source files of a job that are not among its inputs."""
         inputs = _snakemake.inputs(job)
-        script = _snakemake.script_of(job)
+        script = _snakemake.script(job)
         scripts = [path for path in inputs if path.endswith(".py")] + ([script] if script else [])
         found = {script} if script else set()
         for path in scripts:
             found |= self._imports.of(path) if Path(path).is_file() else set()
         return found - set(inputs)
 
-    def look_again(self) -> None:
-        """Forget what scripts import: they may have been edited."""
+    def clear_imports(self) -> None:
+        """Read again what the scripts import, since they may have been edited."""
         self._imports = Imports(self.project.python_path, self.ledger)
 
-    def _rules_without_comments(self) -> dict[str, str]:
+    def _rules_digests(self) -> dict[str, str]:
         paths = [path for path in self.snapshot.rules_files if Path(path).is_file()]
-        return {path: str(self.ledger.derived("code", path, without_comments)) for path in paths}
+        return {path: str(self.ledger.derived("code", path, digest_without_comments)) for path in paths}
 
 
 def change_between(before: Recipe, now: Recipe) -> Change:

@@ -1,4 +1,4 @@
-"""Before a run, results are compared with the records, and restored; after it, what is settled is recorded."""
+"""Before a run, results are compared with the records and restored. After it, current results are recorded."""
 
 import atexit
 import os
@@ -6,61 +6,75 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._snakemake import Change, UndeterminedError
 from snakemake_dvc.cache import remove_unfinished
 from snakemake_dvc.contents import Ledger, files_in, fingerprint
-from snakemake_dvc.lock import RunLock, end_killed_runs
-from snakemake_dvc.messages import say
+from snakemake_dvc.lock import RunLock, clean_up_killed_runs
+from snakemake_dvc.messages import one_line, print_message
 from snakemake_dvc.project import Project
 from snakemake_dvc.quarantine import Quarantine
 from snakemake_dvc.recipes import Recipes, change_between
 from snakemake_dvc.recording import Recorder
 from snakemake_dvc.records import Recipe
 from snakemake_dvc.results import Results
-from snakemake_dvc.snapshot import RunSnapshot, refuse_if_edited_since_start
+from snakemake_dvc.snapshot import RunSnapshot, raise_if_edited_since_start
 from snakemake_dvc.stages import Stage, in_order, managed_stages
 from snakemake_dvc.yaml_versions import differences
 
 
 def reconcile(workflow: Any, config: dict[str, Any], project: Project | None = None) -> None:
-    """Let Snakemake and DVC agree on the results of a workflow. Call it once, in the Snakefile, after `configfile:`.
+    """Keep Snakemake and DVC consistent over the results of a workflow.
 
-    The process of a job takes the configuration with which its run was started. It ends with one line if the rules
-    were edited since.
+    Call it once, in the Snakefile, after `configfile:`. In the process of a job it replaces the configuration by that
+    of the run, and ends the process with one line if the rules were edited since the start of the run.
 
     Args:
-        workflow: Snakemake's workflow, a name that every Snakefile knows.
-        config: its configuration.
-        project: what differs between projects.
+        workflow: Snakemake's workflow, the global variable `workflow` of every Snakefile.
+        config: its configuration, the global variable `config`.
+        project: the settings of the project.
     """
     project = project or Project()
     if workflow.is_main_process:
         reconciliation = Reconciliation(workflow, project, RunSnapshot(dict(config)))
         reconciliation.check_configuration()
         _snakemake.install(workflow, reconciliation)
-        _snakemake.note_config_reads(workflow)
-    elif snapshot := RunSnapshot.handed_down():
+        _snakemake.track_config(workflow)
+    elif snapshot := RunSnapshot.from_environment():
         abort_if_rules_changed(snapshot)
         config.clear()
         config.update(snapshot.config)
 
 
 def abort_if_rules_changed(snapshot: RunSnapshot) -> None:
-    """End the process of a job whose rules are no longer those of its run."""
+    """End the process of a job, with one line, if the rules were edited since the start of its run."""
     if edited := snapshot.edited_rules_files():
-        sys.exit(f"error: {edited[0]} was edited while the run was going; this job did not start: run again")
+        sys.exit(f"error: {edited[0]} was edited during the run, so this job did not start: run again")
+
+
+class StartedJob(NamedTuple):
+    """What is known of a job at its start.
+
+    Attributes:
+        recipe: its recipe; None if it depends on files that other jobs of its group write.
+        read: the fingerprints of the files that it reads.
+        fingerprints: those of DVC and git, see `Results.fingerprints`.
+    """
+
+    recipe: Recipe | None
+    read: dict[str, Any]
+    fingerprints: tuple[Any, Any]
 
 
 class Reconciliation:
-    """The agreement of Snakemake, DVC and the records over the results of one run.
+    """Compares the results of one run with the records, restores them, and records new ones.
 
     Args:
         workflow: Snakemake's workflow.
-        project: what differs between projects.
-        snapshot: what the run takes as given.
+        project: the settings of the project.
+        snapshot: the configuration and the rules of the run.
     """
 
     def __init__(self, workflow: Any, project: Project, snapshot: RunSnapshot) -> None:
@@ -75,7 +89,7 @@ class Reconciliation:
         self._held = ExitStack()
         self._dag: Any = None
         self._changes: dict[Any, Change | None] = {}
-        self._started: dict[Any, tuple[Recipe | None, dict[str, Any], tuple[Any, Any]]] = {}
+        self._started: dict[Any, StartedJob] = {}
 
     def check_configuration(self) -> None:
         """End the process, with one line for each value that the engines read differently."""
@@ -83,37 +97,37 @@ class Reconciliation:
             try:
                 lines = self.ledger.derived("yaml", path, differences) if Path(path).is_file() else []
             except (ValueError, OSError) as error:
-                sys.exit(f"error: {path}: {' '.join(str(error).split())}")
+                sys.exit(f"error: {path}: {one_line(error)}")
             if lines:
                 sys.exit("\n".join(f"error: {path}: {line}" for line in lines))
 
     # Before a run.
 
     def begin(self) -> None:
-        """Take the locks, and note what the run takes as given.
+        """Acquire the locks, and complete the snapshot of the run.
 
         Raises:
             ValueError, OSError: with one line.
         """
         if option := _snakemake.refused_option(self.workflow):
-            raise ValueError(f"{option} lets stale results pass as current, and nothing needs it: run without it")
-        if lacking := _snakemake.without_records(self.workflow):
-            raise ValueError(lacking)
+            raise ValueError(f"{option} can hide stale results: run without it")
+        if message := _snakemake.unsupported_files(self.workflow):
+            raise ValueError(message)
         self.executes = _snakemake.executes(self.workflow)
-        self.snapshot.add_rules_files(_snakemake.rules_files_of(self.workflow))
-        refuse_if_edited_since_start(self.project.config_file)
+        self.snapshot.add_rules_files(_snakemake.rules_files(self.workflow))
+        raise_if_edited_since_start(self.project.config_file)
         self.base = _snakemake.read_config(self.project.config_file)
         self.dvc = _dvc.Dvc()
         if self.executes:
             self._acquire()
-            self._hand_down()
+            self._export_snapshot()
         elif holder := self.lock.holder():
-            say(f"{holder} is running in this folder: what follows is how things stand in the middle of it")
+            print_message(f"{holder} is running in this folder: the following is an intermediate state")
         else:
-            _snakemake.release_locks(self.workflow)
+            _snakemake.unlock(self.workflow)
         stages = in_order(self._stages())
         self.results = Results(self.workflow, self.dvc, self.ledger, stages, self.quarantine, self.executes)
-        self._clear_the_way()
+        self._quarantine_files_at_folders()
         if _dvc.running_stage() and _dvc.is_forced():
             _snakemake.force_all(self.workflow)
 
@@ -121,31 +135,31 @@ class Reconciliation:
         return managed_stages(self.project.records_of)
 
     def _acquire(self) -> None:
-        """Take the lock of this folder, and DVC's own locks, whoever must be waited for."""
+        """Acquire the lock of this folder and DVC's own locks, and wait for other processes that hold them."""
         atexit.register(self.release)
-        said = False
+        reported = False
         while True:
             self.lock.acquire()
             if _dvc.running_stage():
                 break
             try:
                 outs = [out for stage in self._stages() for out in [*stage.outs, stage.records]]
-                self._held.enter_context(self.dvc.kept_out(outs))
+                self._held.enter_context(self.dvc.lock_outputs(outs))
                 break
             except BlockingIOError as holder:
-                if not said:
-                    say(f"waiting for {holder}, which is running in this folder")
-                said = True
+                if not reported:
+                    print_message(f"waiting for {holder}, which is running in this folder")
+                reported = True
                 self.lock.release()  # a stage that this process of DVC runs needs the lock before DVC can end
                 time.sleep(1)
-        if end_killed_runs(Path(self.project.state, "runs")):
-            for folder in _snakemake.folders_of_outputs(self.workflow):
+        if clean_up_killed_runs(Path(self.project.state, "runs")):
+            for folder in _snakemake.output_folders(self.workflow):
                 remove_unfinished(folder)
-        _snakemake.release_locks(self.workflow)
+        _snakemake.unlock(self.workflow)
 
-    def _hand_down(self) -> None:
+    def _export_snapshot(self) -> None:
         path = Path(self.project.state, "runs", f"{os.getpid()}.json").resolve()
-        self.snapshot.hand_down(path)
+        self.snapshot.export(path)
         self._held.callback(path.unlink, missing_ok=True)
 
     def release(self) -> None:
@@ -153,17 +167,17 @@ class Reconciliation:
         self._held.close()
         self.lock.release()
 
-    def _clear_the_way(self) -> None:
-        """Move files that lie where a folder of outputs must be; a run that only looks refuses them."""
-        for folder in sorted(_snakemake.folders_of_outputs(self.workflow)):
+    def _quarantine_files_at_folders(self) -> None:
+        """Move files that lie in the place of a folder of outputs; in a dry run, raise an error instead."""
+        for folder in sorted(_snakemake.output_folders(self.workflow)):
             if os.path.lexists(folder) and not folder.is_dir():
                 if not self.executes:
-                    raise ValueError(f"{folder} is a file, and jobs make files in a folder of this name: move it away")
-                self.quarantine.move_and_tell(folder)
-        self.quarantine.tell("not the folder that jobs need")
+                    raise ValueError(f"{folder} is a file, but rules write into a folder with this name: move the file")
+                self.quarantine.move_and_report(folder)
+        self.quarantine.report("a file in the place of a folder")
 
     def before_run(self, dag: Any) -> None:
-        """Compare the results with the records; if jobs are about to run, restore what can be restored.
+        """Compare the results with the records; restore them if jobs are about to run.
 
         Raises:
             ValueError, OSError: with one line.
@@ -171,19 +185,19 @@ class Reconciliation:
         self._dag = dag
         if self.dvc.has_remote:
             self.results.collecting = True
-            self._judge(dag)
+            self._compare(dag)
             self.results.collecting = False
             self.results.fetch_collected()
-        self._judge(dag)
-        self.quarantine.tell("not what the jobs made")
-        _snakemake.forget_inventory(self.workflow)
+        self._compare(dag)
+        self.quarantine.report("not written by a job")
+        _snakemake.clear_file_cache(self.workflow)
         if self.executes:
             self.ledger.write()
 
-    def _judge(self, dag: Any) -> None:
-        """Decide, for each job after those whose files it reads, whether its outputs are current."""
+    def _compare(self, dag: Any) -> None:
+        """Determine for each job, after the jobs whose files it reads, whether its outputs are current."""
         self._changes = {}
-        self.results.start_over()
+        self.results.reset()
         pending: set[str] = set()
         for job in _snakemake.ordered_jobs(dag):
             outputs = set(map(str, job.output))
@@ -194,49 +208,52 @@ class Reconciliation:
                     self._changes[job] = self._change(job)
                     if self._changes[job] is None:
                         continue
-                self.results.set_aside_foreign(outputs)
+                self.results.quarantine_unknown(outputs)
             pending |= outputs
 
     def _change(self, job: Any) -> Change | None:
-        """Return what differs from the job that made the present outputs; None if a record says that nothing does."""
+        """Return what differs from the job that made the present outputs; None if they are current."""
         try:
             recipe = self.recipes.of(job, self.results.digest)
         except UndeterminedError:
             return Change()
-        if self.results.obtain(recipe, _snakemake.temporary(job)):
+        if self.results.restore(recipe, _snakemake.temporary_outputs(job)):
             return None
         before = self.results.recipe_of_present(recipe.outputs)
         return change_between(before, recipe) if before else Change()
 
     def change_of(self, job: Any) -> Change | None:
-        """Return why a job must run; None if its outputs are current, or if that depends on a job that must run."""
+        """Return why a job must run.
+
+        None if its outputs are current, or if this depends on another job that must run.
+        """
         return self._changes.get(job)
 
-    def is_virtual(self, path: str) -> bool:
-        """Return whether a run would restore a file that is missing or differs (in a dry run)."""
-        return path in self.results.virtual
+    def would_restore(self, path: str) -> bool:
+        """Return whether a run would restore a file, which a dry run does not."""
+        return path in self.results.would_restore
 
     def restored_jobs(self) -> list[Any]:
-        """Return the jobs whose outputs are current and were made by others, so that Snakemake has no metadata."""
+        """Return the jobs whose outputs are current and were not made by a job here: Snakemake has no metadata."""
         restored = self.results.restored
         return [job for job, change in self._changes.items() if change is None and restored & set(map(str, job.output))]
 
     # While jobs run.
 
-    def job_started(self, job: Any, made_beside: set[str]) -> None:
-        """Note what a job is about to read.
+    def job_started(self, job: Any, group_outputs: set[str]) -> None:
+        """Note the recipe of a job, and the fingerprints of what it reads.
 
         Args:
             job: the job.
-            made_beside: what jobs make that run in one group with it. If it reads of that, its recipe is known at
-                the end.
+            group_outputs: the outputs of the other jobs of its group. If the job reads one of them, its recipe is
+                determined when the group has ended.
         """
-        self.recipes.look_again()
-        self.results.look_at_files()
-        recipe = self._recipe(job) if made_beside.isdisjoint(_snakemake.inputs(job)) else None
-        read = {*_snakemake.inputs(job), *self.recipes.sources_of(job), *self.project.environment} - made_beside
-        looks = {path: _looks(path) for path in read}
-        self._started[job] = recipe, looks, self.results.last_uses()
+        self.recipes.clear_imports()
+        self.results.use_present_files()
+        recipe = self._recipe(job) if group_outputs.isdisjoint(_snakemake.inputs(job)) else None
+        read = {*_snakemake.inputs(job), *self.recipes.sources_of(job), *self.project.environment} - group_outputs
+        fingerprints = {path: _fingerprint(path) for path in read}
+        self._started[job] = StartedJob(recipe, fingerprints, self.results.fingerprints())
 
     def _recipe(self, job: Any) -> Recipe | None:
         try:
@@ -245,49 +262,58 @@ class Reconciliation:
             return None
 
     def job_finished(self, job: Any) -> None:
-        """Keep the outputs of a job that has succeeded, and write its record, unless what it read was changed."""
+        """Add the outputs of a job that has succeeded to the cache, and write its record.
+
+        No record is written if a file that the job has read was changed, or if DVC or git has replaced an output.
+        """
         if job not in self._started or not job.output:
             return
-        recipe, before, last_uses = self._started.pop(job)
-        recipe = recipe or self._recipe(job)
+        started = self._started.pop(job)
+        recipe = started.recipe or self._recipe(job)
         if recipe is None:
             return
-        changed = [path for path, looks in before.items() if _looks(path) != looks]
-        if _snakemake.runs_elsewhere(job):
-            changed += self.snapshot.edited_rules_files()
-        if changed:
-            say(f"{changed[0]} was changed while {recipe.rule} ran: its results do not count, and the job runs again")
-            return
-        if replaced := self.results.replaced(recipe, last_uses):
-            say(f"{replaced} while {recipe.rule} ran: its results do not count, and the job runs again")
+        if event := self._disturbance(job, recipe, started):
+            print_message(f"{event} while rule {recipe.rule} ran: no record is written, and the job runs again")
             return
         try:
-            self.results.keep(recipe, _snakemake.temporary(job))
+            self.results.record(recipe, _snakemake.temporary_outputs(job))
         except OSError as error:
-            say(f"no record of {recipe.outputs[0]}: {' '.join(str(error).split())}")
+            print_message(f"no record of {recipe.outputs[0]}: {one_line(error)}")
+
+    def _disturbance(self, job: Any, recipe: Recipe, started: StartedJob) -> str | None:
+        """Return what has happened to the files of a job while it ran; None if nothing has."""
+        changed = [path for path, before in started.read.items() if _fingerprint(path) != before]
+        if _snakemake.rereads_rules(job):
+            changed += self.snapshot.edited_rules_files()
+        if changed:
+            return f"{changed[0]} was changed"
+        if replaced := self.results.replaced_output(recipe, started.fingerprints):
+            program, output = replaced
+            return f"{program} replaced {output}"
+        return None
 
     # After a run.
 
     def after_run(self, workflow: Any) -> None:
-        """Record the stages whose results are all there and current, and release the locks."""
+        """Record the stages whose results are complete and current, and release the locks."""
         if self._dag is None or not self.executes:
             return
         is_complete = False
         try:
-            self.recipes.look_again()
-            self.results.look_at_files()
+            self.recipes.clear_imports()
+            self.results.use_present_files()
             jobs = _snakemake.ordered_jobs(self._dag)
             recorder = Recorder(workflow, jobs, self.recipes, self.results, self.base)
             is_complete = recorder.record(self.results.stages)
             self.ledger.write()
         except (ValueError, OSError) as error:
-            say(f"not recorded in dvc.lock: {' '.join(str(error).split())}")
+            print_message(f"not recorded in dvc.lock: {one_line(error)}")
         finally:
             self.release()
         if not is_complete and _dvc.running_stage():
             sys.exit(1)  # so that DVC does not record the stage
 
 
-def _looks(path: str) -> Any:
-    """Return what a file or folder looks like, to see later whether it was changed."""
+def _fingerprint(path: str) -> Any:
+    """Return the fingerprint of a file, or of all files in a folder."""
     return [(str(file), fingerprint(file)) for file in files_in(path)] if Path(path).is_dir() else fingerprint(path)

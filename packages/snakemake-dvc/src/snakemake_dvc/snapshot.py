@@ -1,4 +1,4 @@
-"""What a run takes as given from its start to its end, in all of its processes."""
+"""The configuration and the rules of a run, which stay the same in all of its processes until it ends."""
 
 import os
 import time
@@ -13,18 +13,18 @@ from snakemake_dvc.contents import fingerprint, md5
 
 
 class _Dumper(yaml.SafeDumper):
-    """The safe dumper, for the kinds of dictionaries that Snakemake uses, too."""
+    """The safe dumper, also for the subclasses of `dict` that Snakemake uses."""
 
 
 _Dumper.add_multi_representer(dict, lambda dumper, value: dumper.represent_dict(value.items()))
 
-# Names the file in which the processes of the jobs of a run find its snapshot.
+# The environment variable with the file from which the processes of the jobs of a run read its snapshot.
 VARIABLE = "SNAKEMAKE_DVC_RUN"
 
 
 @dataclass
 class RunSnapshot:
-    """The configuration and the rules of a run.
+    """The configuration and the rules of a run, as they were at its start.
 
     Attributes:
         config: the configuration, overlays included.
@@ -34,16 +34,16 @@ class RunSnapshot:
     config: dict[str, Any]
     rules_files: dict[str, str] = field(default_factory=dict)
 
-    def hand_down(self, path: Path) -> None:
-        """Write the snapshot for the processes of the jobs, which inherit the environment of this one."""
+    def export(self, path: Path) -> None:
+        """Write the snapshot to a file, and name the file in an environment variable, which the jobs inherit."""
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {"config": self.config, "rules_files": self.rules_files}
         path.write_text(yaml.dump(content, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
         os.environ[VARIABLE] = str(path)
 
     @classmethod
-    def handed_down(cls) -> "RunSnapshot | None":
-        """Return the snapshot of the run to which this process belongs, if it belongs to one."""
+    def from_environment(cls) -> "RunSnapshot | None":
+        """Return the snapshot of the run to which this process belongs; None if it belongs to none."""
         try:
             return cls(**yaml.safe_load(Path(os.environ[VARIABLE]).read_text(encoding="utf-8")))
         except (KeyError, OSError, TypeError, yaml.YAMLError):
@@ -53,39 +53,39 @@ class RunSnapshot:
         """Add the files from which the rules were read.
 
         Raises:
-            ValueError: with one line, if one has changed since the process began to read them.
+            ValueError: with one line, if one of them was edited after the start of this process.
         """
         for path in paths:
-            refuse_if_edited_since_start(path)
+            raise_if_edited_since_start(path)
             self.rules_files[path] = digest_of(path)
 
     def edited_rules_files(self) -> list[str]:
-        """Return the files of the rules that are no longer what they were."""
+        """Return the rules files that were edited since they were added."""
         return sorted(path for path, digest in self.rules_files.items() if digest_of(path) != digest)
 
 
 def digest_of(path: str) -> str:
-    """Return the MD5 of a small file; empty where there is none."""
+    """Return the MD5 of a small file; empty if there is no file."""
     try:
         return md5(Path(path).read_bytes())
     except OSError:
         return ""
 
 
-def refuse_if_edited_since_start(path: str) -> None:
-    """Refuse a file that this process may have read before its last change.
+def raise_if_edited_since_start(path: str) -> None:
+    """Raise an error if a file was edited after the start of this process, which may have read it before.
 
     Raises:
         ValueError: with one line.
     """
     seen = fingerprint(path)
-    # Where the clock was set back, a change can lie in the future: that says nothing.
+    # A time in the future says nothing: the clock was set back.
     if seen and _process_start() < seen[2] / 1e9 <= time.time():
         raise ValueError(f"{path} was edited while Snakemake was reading the workflow: run again")
 
 
 def _process_start() -> float:
-    """Return when this process has started, in seconds since the epoch, with room for the clock's steps."""
+    """Return the start of this process in seconds since the epoch, plus the resolution of the clock."""
     try:
         ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[19])
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""The stages of dvc.yaml: how they follow from the rules, and what dvc.lock says of them."""
+"""The stages of dvc.yaml: how they follow from the rules, and their entries in dvc.lock."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ class Stage:
     """A stage of dvc.yaml whose results have records.
 
     Attributes:
-        declared: what dvc.yaml says.
-        recorded: what dvc.lock says; empty where it says nothing.
+        name: its name.
+        declared: its entry in dvc.yaml.
+        recorded: its entry in dvc.lock; empty if there is none.
         records: the file of its records, one of its outputs.
     """
 
@@ -26,23 +27,23 @@ class Stage:
 
     @property
     def deps(self) -> list[str]:
-        """The paths on which it depends."""
+        """The paths of its dependencies."""
         return list(self.declared.get("deps") or [])
 
     @property
     def keys(self) -> dict[str, list[str]]:
-        """The keys on which it depends, for each configuration file."""
+        """The keys of its params, for each configuration file."""
         entries = [entry for entry in self.declared.get("params") or [] if isinstance(entry, dict)]
         return {path: list(keys or []) for entry in entries for path, keys in entry.items()}
 
     @property
     def outs(self) -> list[str]:
-        """The paths of its outputs, metrics and plots, but for the records."""
+        """The paths of its outputs, metrics and plots, without the records."""
         return [path for path in outs_of(self.declared) if path != self.records]
 
     @property
     def targets(self) -> list[str]:
-        """What its command asks Snakemake for."""
+        """The targets of its Snakemake command."""
         return str(self.declared["cmd"]).partition(" -- ")[2].split()
 
     @property
@@ -51,7 +52,7 @@ class Stage:
         return {out["path"]: out.get("md5", "") for out in self.recorded.get("outs", [])}
 
     def is_recorded_as(self, entry: dict[str, Any]) -> bool:
-        """Return whether dvc.lock says the same as an entry."""
+        """Return whether the entry in dvc.lock is equal to another."""
         return all(_digests(self.recorded.get(part)) == _digests(entry[part]) for part in ("deps", "outs")) and (
             self.recorded.get("cmd") == entry["cmd"] and (self.recorded.get("params") or {}) == entry["params"]
         )
@@ -62,10 +63,10 @@ def _digests(entries: Iterable[dict[str, Any]] | None) -> dict[str, str]:
 
 
 def managed_stages(records_of: Any) -> list[Stage]:
-    """Return the stages of dvc.yaml that have their records among their outputs; others are the user's own.
+    """Return the stages of dvc.yaml that have their records among their outputs. Others are written by the user.
 
     Args:
-        records_of: from the name of a stage to the file of its records.
+        records_of: a function from the name of a stage to the file of its records.
     """
     declared = _dvc.load(_dvc.PIPELINE_FILE).get("stages") or {}
     recorded = _dvc.recorded_stages()
@@ -77,7 +78,7 @@ def managed_stages(records_of: Any) -> list[Stage]:
 
 
 def in_order(stages: list[Stage]) -> list[Stage]:
-    """Return stages, each after those whose outputs it reads."""
+    """Return stages, each after the stages whose outputs it reads."""
     by_name = {stage.name: stage for stage in stages}
     before = {
         stage.name: {
@@ -89,47 +90,66 @@ def in_order(stages: list[Stage]) -> list[Stage]:
 
 
 def reads(stage: Stage, out: str) -> bool:
-    """Return whether a stage depends on an output of another, or on a file in it."""
+    """Return whether a stage depends on a path, or on a file in it."""
     return is_within(out, stage.deps) or any(is_within(dep, [out]) for dep in stage.deps)
 
 
 def outs_of(declared: dict[str, Any]) -> list[str]:
-    """Return the paths that a stage of dvc.yaml declares as its own: outputs, metrics and plots."""
+    """Return the paths of the outputs, metrics and plots of a stage of dvc.yaml."""
     entries = [entry for part in ("outs", "metrics", "plots") for entry in declared.get(part) or []]
     return [str(next(iter(entry)) if isinstance(entry, dict) else entry) for entry in entries]
 
 
 def is_within(path: str, outs: Iterable[str]) -> bool:
-    """Return whether a path is one of some outputs or lies in a folder of them."""
+    """Return whether a path is among some outputs, or lies in one of them."""
     return any(path == out or path.startswith(f"{out}/") for out in outs)
 
 
 def lookup(config: dict[str, Any], key: str) -> Any:
-    """Return the value of a key of a configuration; dots lead into sections."""
+    """Return the value of a key of a configuration, which may be in a section: `section.key`; None if there is none."""
     value: Any = config
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
 
 
-def stages_of_rules(jobs: Iterable["JobFacts"], config: dict[str, Any], project: Any) -> dict[str, Any]:
+def stages_of_rules(jobs: Iterable["JobInfo"], config: dict[str, Any], project: Any) -> dict[str, Any]:
     """Return the stages of dvc.yaml: one for each rules file.
 
-    A stage runs the rules of its file and no others; the file has a rule of the stage's name, which asks for all that
-    the stage makes. The deps are what the rules read and do not make, and all that counts as their code. The params
-    are the section of the configuration that bears the stage's name, and the keys that the rules read. A file
-    `metrics.json` is a metric: git has it, and not the cache, so that a clone compares commits before it has pulled
-    anything.
+    A stage runs the rules of its file and no others. The file has a rule of the same name, which requests all results
+    of the stage. The dependencies are the files that the rules read and do not write, and their code. The params are
+    the section of the configuration with the name of the stage, and the keys that the rules read. A file
+    `metrics.json` is a metric: it is tracked by git and not by the cache, so that a clone can compare commits before
+    it has pulled the results.
+
+    Args:
+        jobs: all jobs of the workflow.
+        config: the configuration.
+        project: the settings of the project.
+
+    Raises:
+        ValueError: with one line, if DVC ignores changes of a key.
     """
-    by_stage: dict[str, list[JobFacts]] = {}
+    by_stage: dict[str, list[JobInfo]] = {}
     for job in jobs:
         by_stage.setdefault(job.stage, []).append(job)
     return {name: _stage(name, by_stage[name], config, project) for name in sorted(by_stage)}
 
 
 @dataclass
-class JobFacts:
-    """What dvc.yaml needs to know of a job."""
+class JobInfo:
+    """What the stage of a job takes from it.
+
+    Attributes:
+        stage: the name of the stage.
+        rule: the name of the rule.
+        message: the description of the stage.
+        inputs: the paths of the inputs.
+        outputs: the paths of the outputs.
+        sources: the source files of the job that are not among its inputs.
+        rules_files: the rules files that can affect the job.
+        keys: the keys of the configuration that the job reads.
+    """
 
     stage: str
     rule: str
@@ -141,33 +161,32 @@ class JobFacts:
     keys: set[str]
 
 
-def _left_out(section: dict[str, Any], above: str = "") -> Iterator[str]:
-    """Yield the paths of keys that DVC leaves out of the key of its run cache, since it calls its own so.
+def _ignored_keys(section: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Yield the paths of the keys named `size` and `nfiles`, which DVC leaves out of the key of its run cache.
 
-    Without them, DVC would restore what another value has made. A path with dots has another name.
+    DVC uses these names itself. If it left them out, it would restore the results of another value. It does not leave
+    them out where dvc.yaml names them by a path with dots.
 
     Raises:
-        ValueError: with one line, if no path leads to such a key.
+        ValueError: with one line, if such a key has no path with dots.
     """
     for name, value in section.items():
         path = f"{above}.{name}" if above else str(name)
         if name in ("size", "nfiles"):
             if not above:
-                raise ValueError(
-                    f"DVC overlooks a change of the key {name}: put it into a section of the configuration"
-                )
+                raise ValueError(f"DVC ignores a change of the key {name}: move it into a section of the configuration")
             yield path
         if isinstance(value, dict):
-            yield from _left_out(value, path)
+            yield from _ignored_keys(value, path)
         elif isinstance(value, list):
             for inner in value:
-                if isinstance(inner, dict) and list(_left_out(inner, path)):
+                if isinstance(inner, dict) and list(_ignored_keys(inner, path)):
                     raise ValueError(
-                        f"DVC overlooks a change of the keys size and nfiles in the list {path}: rename them"
+                        f"DVC ignores a change of the keys size and nfiles in the list {path}: rename them"
                     )
 
 
-def _stage(name: str, jobs: list[JobFacts], config: dict[str, Any], project: Any) -> dict[str, Any]:
+def _stage(name: str, jobs: list[JobInfo], config: dict[str, Any], project: Any) -> dict[str, Any]:
     outs = {project.dvc_path(path) for job in jobs for path in job.outputs}
     metrics = {path for path in outs if Path(path).name == "metrics.json"}
     read = {project.dvc_path(path) for job in jobs for path in job.inputs} - outs
@@ -175,7 +194,7 @@ def _stage(name: str, jobs: list[JobFacts], config: dict[str, Any], project: Any
     rules = dict.fromkeys([*(job.rule for job in jobs), name])
     used = {name}.union(*(job.keys for job in jobs))
     keys = [key for key in config if key in used]
-    keys += [path for key in keys for path in _left_out({key: config[key]})]
+    keys += [path for key in keys for path in _ignored_keys({key: config[key]})]
     return {
         "desc": jobs[0].message,
         "cmd": f"snakemake --cores all --allowed-rules {' '.join(rules)} -- {name}",

@@ -1,4 +1,4 @@
-"""Values and code in a form that can be compared and kept."""
+"""Values and code in a form that can be compared and stored."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from snakemake_dvc.contents import md5
 
 
 def as_json(value: Any) -> Any:
-    """Return a value as JSON can hold it; of what JSON cannot hold, a digest.
+    """Return a value as JSON can hold it; a digest of what JSON cannot hold.
 
     Example:
         >>> as_json({"widths": (1, 2), "folder": PurePath("results")})
@@ -29,12 +29,12 @@ def as_json(value: Any) -> Any:
         return sorted((as_json(inner) for inner in value), key=repr)
     try:
         return "pickle:" + hashlib.sha256(pickle.dumps(value, protocol=5)).hexdigest()
-    except Exception:  # whatever a foreign class raises
+    except Exception:  # a class of the user can raise anything
         return repr(value)
 
 
 def canonical(value: Any) -> Any:
-    """Return a value in which numbers that are equal are the same.
+    """Return a value in which floats that are whole numbers are integers.
 
     Example:
         >>> canonical({"seed": 88.0, "rates": [0.5, True]})
@@ -49,12 +49,12 @@ def canonical(value: Any) -> Any:
     return value
 
 
-def without_comments(source: bytes) -> str:
+def digest_without_comments(source: bytes) -> str:
     """Return a digest of Python or Snakemake code that comments and empty lines do not change."""
     skipped = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
     lines = iter(source.splitlines(keepends=True))
     try:
-        words = [token.string for token in tokenize.tokenize(lambda: next(lines, b"")) if token.type not in skipped]
+        tokens = [token.string for token in tokenize.tokenize(lambda: next(lines, b"")) if token.type not in skipped]
     except (tokenize.TokenError, SyntaxError):
         return md5(source)
-    return md5(json.dumps(words).encode())
+    return md5(json.dumps(tokens).encode())

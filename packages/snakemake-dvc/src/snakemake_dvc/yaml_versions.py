@@ -1,4 +1,4 @@
-"""Values that Snakemake, which reads YAML 1.1, and DVC, which reads YAML 1.2, take for different ones."""
+"""Values of a configuration file that Snakemake reads differently (YAML 1.1) than DVC (YAML 1.2)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ def differences(content: bytes) -> list[str]:
 
     Example:
         >>> differences(b"seed: 010")[0].partition(";")[0]
-        'seed is 8 to Snakemake (YAML 1.1) and 10 to DVC (YAML 1.2)'
+        'seed: Snakemake reads 8 (YAML 1.1), but DVC reads 10 (YAML 1.2)'
     """
     try:
         old = yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
@@ -30,8 +30,8 @@ def differences(content: bytes) -> list[str]:
         where = f"line {mark.line + 1}: " if mark else ""
         raise ValueError(f"{where}{' '.join(str(problem).split())}") from None
     return [
-        f"{key} is {_shown(one)} to Snakemake (YAML 1.1) and {_shown(other)} to DVC (YAML 1.2); "
-        "write it so that both read the same: decimal digits, true or false, or quotes around a text"
+        f"{key}: Snakemake reads {_described(one)} (YAML 1.1), but DVC reads {_described(other)} (YAML 1.2); "
+        "write decimal digits, true or false, or put quotes around a text"
         for key, one, other in _compare(old, new, "")
     ]
 
@@ -44,12 +44,12 @@ def _compare(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
         for index, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _compare(one, other, f"{key}[{index}]")
     elif type(old) is not type(new) or (old != new and not (old != old and new != new)):
-        yield key or "the whole", old, new
+        yield key or "the whole file", old, new
 
 
-def _shown(value: Any) -> str:
+def _described(value: Any) -> str:
     if isinstance(value, str):
         return f"the text {value!r}"
     if isinstance(value, dict):
-        return f"a section of {', '.join(map(repr, value))}"
+        return f"a section with the keys {', '.join(map(repr, value))}"
     return {True: "true", False: "false"}.get(value, repr(value)) if isinstance(value, bool) else repr(value)

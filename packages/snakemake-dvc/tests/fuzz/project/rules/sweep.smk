@@ -1,4 +1,4 @@
-# One job for each value in the config, and one that collects what they made.
+# One job for each value of the configuration, and one that collects the results.
 rule shard:
     input:
         script="scripts/shard.py",

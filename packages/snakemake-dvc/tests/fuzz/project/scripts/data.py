@@ -1,4 +1,4 @@
-"""Make the numbers. Seeds 2 and 3 make the same, so that two recipes have one result."""
+"""Write the numbers. Seeds 2 and 3 give the same numbers, so that two recipes have one result."""
 
 from common import constants
 from stub import begin, finish

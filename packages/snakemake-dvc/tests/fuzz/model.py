@@ -1,4 +1,4 @@
-"""What is right: the jobs of the fuzzed workflow and what they make, computed from the sources without any engine."""
+"""The jobs of the fuzzed workflow and the right results, computed from the sources without any engine."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ import yaml
 # The modules that each script imports, directly or not.
 LIBRARY = ("lib/common.py", "lib/deep.py", "lib/stub.py")
 HELPER = ("scripts/helper.py", "lib/stub.py")
-# A module that any of them may import.
+# A module that a step can make them import.
 EXTRA = "lib/extra.py"
 CODE = {
     "numbers": ("scripts/data.py", *LIBRARY),
@@ -26,10 +26,10 @@ ENVIRONMENT = "requirements.lock"
 
 @dataclass(frozen=True)
 class Job:
-    """A job and what it must make.
+    """A job and its right results.
 
     Attributes:
-        name: its name in the log of the stubs.
+        name: its name in the log of the jobs.
         stage: the stage that it belongs to.
         key: the digest of all that its outputs could depend on.
         outputs: the content of each output.
@@ -44,12 +44,12 @@ class Job:
 
 
 def md5(content: bytes) -> str:
-    """Return the digest that DVC uses."""
+    """Return the MD5, which DVC uses."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def config_of(folder: Path, overlay: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the configuration in a checkout, with another laid over it."""
+    """Return the configuration in a checkout, with an overlay."""
     config = yaml.safe_load((folder / "config.yaml").read_text())
     for key, value in (overlay or {}).items():
         config[key] = {**config[key], **value} if isinstance(value, dict) else value
@@ -75,7 +75,7 @@ def results_of(jobs: dict[str, Job]) -> dict[str, bytes]:
 
 
 def stages_lack_an_import(folder: Path) -> bool:
-    """Return whether dvc.yaml does not say which stages import the module that may be imported."""
+    """Return whether dvc.yaml is out of date, since a stage imports the extra module or imports it no longer."""
     stages = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
     importing = {STAGES[rule] for rule, code in CODE.items() if EXTRA in _with_extra(folder, code)}
     return importing != {name for name, stage in stages.items() if EXTRA in stage["deps"]}
@@ -172,7 +172,7 @@ def _constant(source: str) -> str:
 
 
 def _block(source: str, rule: str) -> str:
-    """Return the command of a rule, as it stands in the rules file."""
+    """Return the command of a rule as it is written in the rules file."""
     body = source.split(f"rule {rule}:\n")[1].split("\nrule ")[0]
     command = body.split("    shell:\n")[1]
     return "".join(line + "\n" for line in command.splitlines() if line.startswith("        "))

@@ -1,4 +1,4 @@
-# The answer, and the number that git keeps.
+# The answer, and a metric that git tracks.
 rule answer:
     input:
         script="scripts/final.py",

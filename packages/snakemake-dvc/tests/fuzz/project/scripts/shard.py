@@ -1,4 +1,4 @@
-"""Make one shard of the sweep."""
+"""Write one shard of the sweep."""
 
 import sys
 

@@ -1,4 +1,4 @@
-# The numbers that the last stage reads.
+# The numbers, which the last stage reads.
 rule numbers:
     input:
         script="scripts/data.py",

@@ -6,5 +6,5 @@ CONSTANT = 0
 
 
 def constants():
-    """Return the constants of the library, as the outputs tell them."""
+    """Return the constants of the library as lines of an output."""
     return [f"common {CONSTANT}", f"deep {deep.CONSTANT}"]

@@ -1,0 +1,75 @@
+"""All use of Snakemake beyond its public interface. Checked with Snakemake 9.26.0 and 9.27.1.
+
+The package relies on the following, each with a test in tests/test_snakemake_contracts.py:
+
+- `DAG.init` is called before any file is looked at. It calls `check_incomplete` and then `update_needrun`, which asks
+  the persistence layer what has changed since the last run of a job.
+- `JobScheduler.run` is called in the main process, with jobs that are about to start.
+- `DAG.finish` is called with jobs that have succeeded, and with no others.
+- `Workflow.execute` runs the workflow and raises an exception if a job failed.
+
+The modules: `hooks` replaces methods of Snakemake, `selection` decides which jobs must run, `workflow` and `jobs` read
+from a workflow and from one job, `all_jobs` builds the graph of all jobs.
+"""
+
+import snakemake.api  # noqa: F401 - first, since it imports the rest of Snakemake in the right order
+
+from snakemake_dvc._snakemake.all_jobs import dag_of_all, track_config
+from snakemake_dvc._snakemake.hooks import callbacks_of, install
+from snakemake_dvc._snakemake.jobs import (
+    UndeterminedError,
+    code_digests,
+    config_keys,
+    inputs,
+    params,
+    rereads_rules,
+    script,
+    temporary_outputs,
+)
+from snakemake_dvc._snakemake.selection import Change
+from snakemake_dvc._snakemake.workflow import (
+    clear_file_cache,
+    executes,
+    force_all,
+    is_running,
+    marked_incomplete,
+    ordered_jobs,
+    output_folders,
+    read_config,
+    refused_option,
+    relative_path,
+    rules_files,
+    target_files,
+    unlock,
+    unsupported_files,
+)
+
+__all__ = [
+    "Change",
+    "UndeterminedError",
+    "callbacks_of",
+    "clear_file_cache",
+    "code_digests",
+    "config_keys",
+    "dag_of_all",
+    "executes",
+    "force_all",
+    "inputs",
+    "install",
+    "is_running",
+    "marked_incomplete",
+    "ordered_jobs",
+    "output_folders",
+    "params",
+    "read_config",
+    "refused_option",
+    "relative_path",
+    "rereads_rules",
+    "rules_files",
+    "script",
+    "target_files",
+    "temporary_outputs",
+    "track_config",
+    "unlock",
+    "unsupported_files",
+]

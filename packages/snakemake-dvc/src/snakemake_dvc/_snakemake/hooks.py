@@ -1,0 +1,160 @@
+"""Callbacks before, during and after a run of Snakemake, by methods that are called in place of its own."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from snakemake.dag import DAG
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+from snakemake_dvc._snakemake.selection import Decisions, drop_restorable_targets, missed_jobs, selected_by_records
+from snakemake_dvc._snakemake.workflow import write_metadata
+from snakemake_dvc.messages import one_line
+
+
+class RunCallbacks(Decisions, Protocol):
+    """What is called in the main process of a run."""
+
+    def begin(self) -> None:
+        """Called once, before Snakemake looks at any file."""
+
+    def before_run(self, dag: Any) -> None:
+        """Called each time before Snakemake decides which jobs must run."""
+
+    def restored_jobs(self) -> list[Any]:
+        """Return the jobs whose outputs are current and were not made by a job here: Snakemake has no metadata."""
+
+    def job_started(self, job: Any, group_outputs: set[str]) -> None:
+        """Called before a job starts.
+
+        Args:
+            job: the job.
+            group_outputs: the outputs of the other jobs of its group.
+        """
+
+    def job_finished(self, job: Any) -> None:
+        """Called when a job has succeeded."""
+
+    def after_run(self, workflow: Any) -> None:
+        """Called at the end of a run, whether it succeeded or not."""
+
+
+_callbacks: dict[int, RunCallbacks] = {}
+
+
+def install(workflow: Any, callbacks: RunCallbacks) -> None:
+    """Register the callbacks of a workflow."""
+    _callbacks[id(workflow)] = callbacks
+    _replace_methods()
+    execute = workflow.execute
+
+    def execute_with_callback(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return execute(*args, **kwargs)
+        finally:
+            callbacks.after_run(workflow)
+
+    workflow.execute = execute_with_callback
+
+
+def callbacks_of(workflow: Any) -> Any:
+    """Return the callbacks of a workflow."""
+    return _callbacks[id(workflow)]
+
+
+def _replace_methods() -> None:
+    """Replace methods of Snakemake, once in a process. Workflows without callbacks run as before."""
+    if hasattr(DAG.update_needrun, "original"):
+        return
+    _replace_selection()
+    _replace_execution()
+
+
+def _replace_selection() -> None:
+    init, check_incomplete, update_needrun = DAG.init, DAG.check_incomplete, DAG.update_needrun
+    check_output_mtime = DAG.check_output_mtime
+
+    async def init_with_callback(dag: Any, *args: Any, **kwargs: Any) -> None:
+        if callbacks := _callbacks.get(id(dag.workflow)):
+            with _errors_in_one_line():
+                callbacks.begin()
+        await init(dag, *args, **kwargs)
+
+    async def skip_check_incomplete(dag: Any) -> None:
+        # An output that a killed job has left is like any other that no record describes.
+        if id(dag.workflow) not in _callbacks:
+            await check_incomplete(dag)
+
+    async def update_needrun_by_records(dag: Any, *args: Any, **kwargs: Any) -> None:
+        callbacks = _callbacks.get(id(dag.workflow))
+        if callbacks is None:
+            await update_needrun(dag, *args, **kwargs)
+            return
+        with _errors_in_one_line():
+            callbacks.before_run(dag)
+            dag.update_jobids()  # the command of a job can contain its number
+            for job in callbacks.restored_jobs():
+                await write_metadata(dag.workflow, job)
+        with selected_by_records(callbacks, dag):
+            await update_needrun(dag, *args, **kwargs)
+            missed = missed_jobs(callbacks, dag)
+            if missed:
+                dag.forcefiles.update(path for job in missed for path in job.output)
+                await update_needrun(dag, *args, **kwargs)
+        drop_restorable_targets(callbacks, dag)
+
+    async def skip_check_output_mtime(dag: Any, *args: Any, **kwargs: Any) -> None:
+        # Times do not matter here: an input with a time in the future is no error.
+        if id(dag.workflow) not in _callbacks:
+            await check_output_mtime(dag, *args, **kwargs)
+
+    update_needrun_by_records.original = update_needrun  # type: ignore[attr-defined]
+    DAG.init = init_with_callback
+    DAG.check_incomplete = skip_check_incomplete
+    DAG.update_needrun = update_needrun_by_records
+    DAG.check_output_mtime = skip_check_output_mtime
+
+
+def _replace_execution() -> None:
+    run, finish = JobScheduler.run, DAG.finish
+
+    def run_with_callback(scheduler: Any, jobs: Any, *args: Any, **kwargs: Any) -> Any:
+        jobs = list(jobs)
+        callbacks = _callbacks.get(id(scheduler.workflow))
+        if callbacks is not None and not scheduler.workflow.dryrun:
+            for group in map(_single_jobs, jobs):
+                for job in group:
+                    outputs = {str(path) for other in group if other is not job for path in other.output}
+                    callbacks.job_started(job, outputs)
+        return run(scheduler, jobs, *args, **kwargs)
+
+    async def finish_with_callback(dag: Any, job: Any, *args: Any, **kwargs: Any) -> Any:
+        callbacks = _callbacks.get(id(dag.workflow))
+        if callbacks is not None and not dag.workflow.dryrun:
+            for one in _single_jobs(job):
+                callbacks.job_finished(one)
+        return await finish(dag, job, *args, **kwargs)
+
+    JobScheduler.run = run_with_callback
+    DAG.finish = finish_with_callback
+
+
+def _single_jobs(job: Any) -> list[Any]:
+    return list(job) if job.is_group() else [job]
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """End the process with one line for an error or an interrupt."""
+    # The signal handler of asyncio would note the interrupt, and the run would go on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {one_line(error)}")
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted before any job has started")
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,1 @@
+"""What the tests share: commands, checkouts and a small workflow."""

@@ -1,0 +1,132 @@
+"""Start snakemake and dvc without the cost of their imports: a process that has imported them forks for each command.
+
+It reads requests from its standard input, one line of JSON each, and answers each with one line. A request with `argv`
+starts a command in a session of its own; the answer is its process id. A request with `pid` is answered with the exit
+status of that process. A forked process has the command line of the server; a request with `anew` executes the program
+instead, so that other processes can read its command line.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+# What the commands import. A module that a version lacks is left to the command.
+MODULES = """
+snakemake.cli snakemake.executors.local snakemake.ioutils snakemake.persistence snakemake.report
+snakemake.report.html_reporter snakemake.scheduling.job_scheduler snakemake.script snakemake.storage smart_open
+dvc.cachemgr dvc.cli dvc.cli.parser dvc.commands.checkout dvc.commands.data_sync dvc.commands.gc dvc.commands.repro
+dvc.commands.status dvc.daemon dvc.data_cloud dvc.dependency.param dvc.fs dvc.lock dvc.repo.artifacts dvc.repo.brancher
+dvc.repo.commit dvc.repo.datasets dvc.repo.experiments dvc.repo.index dvc.repo.metrics dvc.repo.open_repo
+dvc.repo.params dvc.repo.plots dvc.repo.reproduce dvc.repo.stage dvc.repo.status dvc.repo.worktree dvc.rwlock dvc.scm
+dvc.stage.cache dvc.stage.run dvc.types dvc.utils.strictyaml dvc_data.hashfile.db.local dvc_data.hashfile.state
+dvc_data.hashfile.status dvc_data.index.checkout dvc_data.index.fetch dvc_data.index.push dvc_objects.fs.local
+dvc_render dulwich.ignore dulwich.worktree fsspec.implementations.memory scmrepo.git
+configobj graphlib networkx pathspec ruamel.yaml snakemake_dvc sqlite3 yaml
+"""
+
+
+def preload() -> None:
+    """Import the modules that the commands use, and the plugins of Snakemake."""
+    for name in MODULES.split():
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    from dvc.cli.parser import get_main_parser
+    from snakemake.cli import get_argument_parser
+
+    get_main_parser()
+    get_argument_parser()
+    gc.freeze()  # the forked processes share this memory as long as they do not write to it
+
+
+def serve() -> dict[str, Any] | None:
+    """Answer requests until the input ends. In a forked process, return the request."""
+    ended: dict[int, int] = {}
+    while line := sys.stdin.readline():
+        request = dict(json.loads(line))
+        _reap(ended)
+        if "argv" in request:
+            pid = os.fork()
+            if not pid:
+                return request
+            ended.pop(pid, None)  # an older process with this number
+            answer = {"pid": pid}
+        else:
+            answer = {"rc": ended.get(request["pid"])}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    return None
+
+
+def _reap(ended: dict[int, int]) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            ended[found[0]] = os.waitstatus_to_exitcode(found[1])
+
+
+def run(request: dict[str, Any]) -> None:
+    """Run a command in this process as a shell would start it."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.closerange(3, 64)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    random.seed()
+    program, *arguments = request["argv"]
+    folder = Path(sys.executable).parent
+    sys.argv = [str(folder / program), *arguments]
+    sys.path[0] = str(folder)
+    if request["anew"]:
+        os.execve(sys.argv[0], sys.argv, request["env"])  # noqa: S606 - no shell is involved
+    if program == "snakemake":
+        from snakemake.cli import main
+        from snakemake.workflow import Workflow
+
+        Workflow._rundir = str(Path.cwd())  # set when the module was imported
+    else:
+        from dvc.cli import main
+    sys.exit(main())
+
+
+def end(code: Any) -> None:
+    """End this process as Python does, but without freeing all modules, which takes a second."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else bool(code))
+
+
+def main() -> None:
+    """Serve, and run the commands in forked processes."""
+    preload()
+    request = serve()
+    if request is None:
+        return
+    try:
+        run(request)
+    except SystemExit as exiting:
+        end(exiting.code)
+    except BaseException:
+        traceback.print_exc()
+        end(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""After a job or a run was killed or interrupted, no result is stale, and no finished job runs again."""
+
+import os
+import signal
+import time
+
+from helpers.checkouts import Checkout
+from helpers.commands import ENGINES, REPRO, SNAKEMAKE
+from helpers.faults import BOTH_ENGINES, EACH_AFTER_THE_OTHER, FITS, kill_during, set_constant, set_scale
+
+# A job was killed, or failed.
+
+
+@EACH_AFTER_THE_OTHER
+def test_the_output_of_a_killed_job_is_not_current(checkout: Checkout, first: str, second: str) -> None:
+    set_scale(checkout)
+    run = checkout.start_hanging("degree-1", *ENGINES[first])
+    os.kill(run.pid_of("degree-1"), signal.SIGKILL)
+    checkout.resume()
+    assert run.wait().rc
+    assert "fit" not in run.text or checkout.locked("fit")["params"]["config.yaml"]["fit"]["scale"] == 2
+    checkout.computes(second, FITS - run.jobs("done"))
+
+
+def test_the_results_of_failed_and_partial_runs_are_not_computed_again(checkout: Checkout) -> None:
+    set_constant(checkout, "stub")
+    assert checkout.run(*SNAKEMAKE, "--until", "points").jobs() == {"points"}
+    run = checkout.start_hanging("degree-2", *SNAKEMAKE)
+    os.kill(run.pid_of("degree-2"), signal.SIGKILL)
+    checkout.resume()
+    assert run.wait().rc
+    assert "degree-1" in run.jobs("done")
+    checkout.computes("dvc", {"degree-2", "best"})
+
+
+def test_the_other_persistence_backend_of_snakemake(checkout: Checkout) -> None:
+    in_a_database = (*SNAKEMAKE, "--persistence-backend", "db")
+    assert checkout.run(*in_a_database).jobs() == set()
+    set_scale(checkout)
+    run = checkout.start_hanging("degree-1", *in_a_database)
+    os.kill(run.pid_of("degree-1"), signal.SIGKILL)
+    checkout.resume()
+    assert run.wait().rc
+    again = checkout.run(*in_a_database)
+    assert again.jobs() == FITS - run.jobs("done")
+    checkout.is_right()
+    checkout.has_nothing_to_do()
+
+
+# A run was killed.
+
+
+@EACH_AFTER_THE_OTHER
+def test_the_finished_jobs_of_a_killed_run_do_not_run_again(checkout: Checkout, first: str, second: str) -> None:
+    set_scale(checkout)
+    kill_during(checkout, "best", first)
+    checkout.resume()
+    checkout.computes(second, {"best"})
+
+
+def test_a_run_waits_for_a_job_of_a_killed_run(checkout: Checkout) -> None:
+    set_scale(checkout)
+    killed = kill_during(checkout, "best", "snakemake", who="main")
+    run = checkout.start(*REPRO).wait_for("a job of a killed run")
+    assert any(f"`kill {killed.pid_of('best')}`" in line or "waiting for process" in line for line in run.messages())
+    checkout.resume()
+    assert run.wait().rc == 0, run
+    assert run.jobs() == {"best"}
+    checkout.is_right()
+    checkout.has_nothing_to_do()
+
+
+def test_a_copy_of_the_checkout_of_a_killed_run(checkout: Checkout) -> None:
+    set_scale(checkout)
+    kill_during(checkout, "best", "snakemake")
+    copy = checkout.copy()
+    copy.computes("dvc", {"best"})
+    checkout.resume()
+    checkout.computes("dvc", {"best"})
+
+
+def test_dvc_checkout_after_a_killed_run(checkout: Checkout) -> None:
+    set_scale(checkout)
+    kill_during(checkout, "best", "snakemake")
+    checkout.resume()
+    checkout.run("dvc", "checkout", "--force")
+    checkout.computes("snakemake", {"best"})
+
+
+def test_an_edit_is_undone_after_a_killed_run(checkout: Checkout) -> None:
+    set_constant(checkout, "stub")
+    kill_during(checkout, "degree-1", "snakemake")
+    checkout.resume()
+    checkout.git("checkout", "--quiet", "scripts/stub.py")
+    checkout.computes("dvc", set())
+
+
+# A run was interrupted.
+
+
+@BOTH_ENGINES
+def test_an_interrupt_while_a_job_runs(checkout: Checkout, engine: str) -> None:
+    set_scale(checkout)
+    run = checkout.start_hanging("best", *ENGINES[engine])
+    interrupted = time.monotonic()
+    run.kill("group", signal.SIGINT)
+    run.wait()
+    assert time.monotonic() - interrupted < 30
+    assert run.rc
+    checkout.resume()
+    checkout.computes("snakemake", {"best"})
