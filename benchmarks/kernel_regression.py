@@ -93,7 +93,7 @@ def unit_rows(X: Array) -> Array:
 
 
 def numpy_relu(xi: Array) -> Array:
-    """Return the normalised NNGP of ReLU as the sheet writes it, on whole matrices."""
+    """Return the normalised NNGP of ReLU as the problem set writes it, on whole matrices."""
     xi, pi = np.clip(xi, -1, 1), np.arccos(-np.ones((), xi.dtype))
     return (xi * (pi - np.arccos(xi)) + np.sqrt(1 - xi * xi)) / pi
 
