@@ -82,17 +82,9 @@ def download(
         InputError: if the file cannot be written.
     """
     part = path.with_name(path.name + ".part")
-    with _describe_local_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if _is_expected(path, expected):
-            return []
-        if _is_expected(part, expected):
-            part.replace(path)
-            return [{"from": part.name, "outcome": "complete since an earlier run"}]
-        if _size(part) >= expected.size:
-            part.unlink(missing_ok=True)
-
-    attempts: list[dict[str, str]] = []
+    attempts, complete = _earlier_download(expected, path, part)
+    if complete:
+        return attempts
     too_slow = False
     rates = dict.fromkeys(urls, math.inf)  # bytes per second; hosts that were not tried yet come first
     while rates:
@@ -117,6 +109,20 @@ def download(
     raise DownloadError(
         _failure_summary(expected, part, attempts, policy.patience if too_slow else None), hint, attempts
     )
+
+
+def _earlier_download(expected: ExpectedFile, path: Path, part: Path) -> tuple[list[dict[str, str]], bool]:
+    """Return attempts, and whether the file is complete from an earlier run; remove a wrong partial file."""
+    with _describe_local_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_expected(path, expected):
+            return [], True
+        if _is_expected(part, expected):
+            part.replace(path)
+            return [{"from": part.name, "outcome": "complete since an earlier run"}], True
+        if _size(part) >= expected.size:
+            part.unlink(missing_ok=True)
+    return [], False
 
 
 def _failure_summary(expected: ExpectedFile, part: Path, attempts: list[dict[str, str]], patience: float | None) -> str:

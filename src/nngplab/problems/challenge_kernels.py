@@ -74,15 +74,9 @@ def fit_ridges(
     kernel = make_kernel(model, hyperparameters)
     checkpoint = _checkpoint_if_possible(checkpoint, len(samples.X), device)
     regression = KernelRegression(kernel, device=device, checkpoint=checkpoint)
-    X, y = scale_inputs(samples.X), standardise_targets(samples)
-    models: dict[float, KernelRegression] = {}
-    remaining = list(ridges)
-    while remaining:
-        try:
-            for fitted in regression.ridge_path(X, y, tuple(remaining)):
-                models[remaining.pop(0)] = fitted
-        except NotPositiveDefiniteError as error:
-            log.warning("%s with %s: %s", model, hyperparameters | {"ridge": remaining.pop(0)}, error)
+    models, errors = _fit_path(regression, scale_inputs(samples.X), standardise_targets(samples), list(ridges))
+    for ridge, error in errors.items():
+        log.warning("%s with %s: %s", model, hyperparameters | {"ridge": ridge}, error)
 
     def predict(X: Array) -> dict[float, Array]:
         if not models:
@@ -91,6 +85,21 @@ def fit_ridges(
         return {ridge: rescale_outputs(of_ridge, samples) for ridge, of_ridge in zip(models, outputs, strict=True)}
 
     return predict
+
+
+def _fit_path(
+    regression: KernelRegression, X: Array, y: Array, ridges: list[float]
+) -> tuple[dict[float, KernelRegression], dict[float, Exception]]:
+    """Return the fitted models by ridge, and the errors for ridges with a singular Gram matrix."""
+    models: dict[float, KernelRegression] = {}
+    errors: dict[float, Exception] = {}
+    while ridges:
+        try:
+            for fitted in regression.ridge_path(X, y, tuple(ridges)):
+                models[ridges.pop(0)] = fitted
+        except NotPositiveDefiniteError as error:
+            errors[ridges.pop(0)] = error
+    return models, errors
 
 
 def _checkpoint_if_possible(checkpoint: Path | None, n: int, device: str) -> Path | None:
