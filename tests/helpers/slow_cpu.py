@@ -1,4 +1,4 @@
-"""Run the unit tests as on a CPU without AVX-512, with the options of pytest: `python -m tests.helpers.slow_cpu -n auto`.
+"""Run the unit tests as on a CPU without AVX-512: `python -m tests.helpers.slow_cpu`, with the options of pytest.
 
 The last digits of a result depend on the CPU: with other instructions the libraries add up in another order. A test
 that holds for the digits of one CPU alone fails either here or in the plain run.
