@@ -158,6 +158,9 @@ class TestDvc:
         assert ended.returncode == 0, ended.stdout
         assert (checkout / "made.yaml").read_text() == (ROOT / "dvc.yaml").read_text(), "run `make dvc.yaml`"
 
+    def test_the_text_of_dvc_lock_does_not_depend_on_which_stages_were_recorded_together(self, finished):
+        assert "&id" not in (finished / "dvc.lock").read_text(), "an anchor that stages share"
+
     def test_every_metric_that_is_declared_is_shown(self, run, finished):
         stages = yaml.safe_load((finished / "dvc.yaml").read_text())["stages"]
         declared = {path for stage in stages.values() for metric in stage.get("metrics", []) for path in metric}

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,9 @@ class Recorder:
         digests = {path: self.results.cache.add(path) for path in [*stage.outs, stage.records]}
         rules_files = self.recipes.snapshot.rules_files
         deps = {path: rules_files.get(path) or self.results.ledger.digest(path) for path in stage.deps}
-        params = {path: {key: lookup(self.base, key) for key in keys} for path, keys in stage.keys.items()}
+        # Copies: for one object in two stages DVC would write an anchor, and the text of dvc.lock would depend on which
+        # stages were recorded together.
+        params = {path: {key: deepcopy(lookup(self.base, key)) for key in keys} for path, keys in stage.keys.items()}
         return {
             "cmd": stage.declared["cmd"],
             "deps": [_path_entry(path, deps[path]) for path in sorted(deps)],
