@@ -1,8 +1,8 @@
-"""Time an epoch of Problem 2b with the images in memory against one that asks torchvision for one image after another.
+"""Compare the time of an epoch of Problem 2b with images in memory and with a DataLoader of torchvision.
 
-Both take the same images, do the same to them and train the same network, on one thread, in turns, several times over;
-the table shows the median seconds and the median of the paired ratios with its range. Once the batches are only
-brought, and once the network is trained on them: its arithmetic, which both have alike, bounds the second ratio.
+Both use the same images, preprocessing and network, on one thread. They run alternately, in several rounds. The table
+shows the median seconds, and the median of the paired ratios with its range, once for loading the batches alone, and
+once for loading and training. The arithmetic of training is the same for both, and limits the second ratio.
 """
 
 import argparse
@@ -25,25 +25,27 @@ from nngplab.networks.training import Batches, randomly_mirrored, shuffled_batch
 from nngplab.pipeline.devices import resolve_device
 
 
-def one_by_one(dataset: VerifiedCIFAR10, each: list[object], size: int, device: torch.device) -> Batches:
-    dataset.transform = transforms.Compose(each)
+def loader_batches(dataset: VerifiedCIFAR10, steps: list[object], size: int, device: torch.device) -> Batches:
+    """Return batches from a DataLoader that preprocesses one image at a time."""
+    dataset.transform = transforms.Compose(steps)
     loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(dataset, batch_size=size, shuffle=True)
     return lambda _: ((images.flatten(1).to(device), labels.to(device)) for images, labels in loader)
 
 
-def bring(batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+def load(batches: Iterable[tuple[Tensor, Tensor]]) -> None:
     for _ in batches:
         pass
 
 
-def seconds(batches: Batches, device: torch.device, training: bool) -> float:
+def measure_epoch(batches: Batches, device: torch.device, training: bool) -> float:
+    """Return the seconds of an epoch, with or without training."""
     network = OneHiddenLayer(N_FEATURES, 128, N_CLASSES, "relu", seed=0).to(device)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     start = time.perf_counter()
     if training:
         train(network, nn.functional.cross_entropy, batches, optimiser, 1, lambda: {"loss": 1.0})
     else:
-        bring(batches(0))
+        load(batches(0))
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - start
@@ -63,13 +65,13 @@ def main(arguments: argparse.Namespace) -> None:
         "mirror and standardise": (full, randomly_mirrored(shuffled_batches(X, y, size, seed=0), (3, 32, 32), seed=0)),
     }
     rows = []
-    for preprocessing, (each, in_turn) in pairs.items():
+    for preprocessing, (steps, memory_batches) in pairs.items():
         for training in (False, True):
-            taken = []
+            seconds = []
             for _ in range(arguments.rounds):
-                slow = seconds(one_by_one(dataset, each, size, device), device, training)
-                taken.append((slow, seconds(in_turn, device, training)))
-            slow_seconds, fast_seconds = np.transpose(taken)
+                slow = measure_epoch(loader_batches(dataset, steps, size, device), device, training)
+                seconds.append((slow, measure_epoch(memory_batches, device, training)))
+            slow_seconds, fast_seconds = np.transpose(seconds)
             ratio = slow_seconds / fast_seconds
             rows.append(
                 {
@@ -89,9 +91,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path("data/cifar10/cifar-10-batches-py"), help="the batches")
-    parser.add_argument("--files", type=Path, default=Path("results/cifar10/files.csv"), help="the verified files")
-    parser.add_argument("--batch-size", type=int, default=128, help="images in a batch")
-    parser.add_argument("--rounds", type=int, default=3, help="times that each pair of measurements is taken")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("data/cifar10/cifar-10-batches-py"), help="folder of the extracted batches"
+    )
+    parser.add_argument("--files", type=Path, default=Path("results/cifar10/files.csv"), help="the verified files, CSV")
+    parser.add_argument("--batch-size", type=int, default=128, help="number of images in a batch")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds")
     parser.add_argument("--device", default="cpu", help="auto, cpu or cuda")
     main(parser.parse_args())

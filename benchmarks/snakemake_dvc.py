@@ -1,8 +1,8 @@
-"""Time what snakemake-dvc costs: a run in which nothing is to be done, and a run of 100 small jobs.
+"""Measure the overhead of snakemake-dvc, for a run without jobs and a run of 100 small jobs.
 
-The same workflow is made twice in a temporary folder, with the call of `reconcile` and without. Each job starts Python
-and writes a line. Both workflows run in turns, several times over; the table shows the median seconds of each, and the
-medians of the paired differences and ratios, with their ranges.
+The same workflow is created twice in a temporary folder, with the call of `reconcile` and without. Each job starts
+Python and writes a line. Both workflows run alternately, in several rounds. The table shows the median seconds of each,
+and the medians of the paired differences and ratios with their ranges.
 """
 
 import argparse
@@ -51,17 +51,16 @@ CALL = (
 JOB = "import json\nimport sys\nimport time\n\ntime.sleep({seconds})\nprint(json.dumps(sys.argv[1:]))\n"
 
 
-def said(folder: Path, *command: str) -> str:
-    ended = subprocess.run(
+def run_command(folder: Path, *command: str) -> None:
+    process = subprocess.run(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    if ended.returncode:
-        sys.exit(f"{' '.join(command)} failed in {folder}:\n{ended.stdout}")
-    return ended.stdout
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed in {folder}:\n{process.stdout}")
 
 
 def make_workflow(folder: Path, jobs: int, seconds: float, reconciles: bool) -> Path:
-    """Make a workflow of small jobs, with or without the call of `reconcile`."""
+    """Create a workflow of small jobs, with or without the call of `reconcile`."""
     folder.mkdir()
     imported, call = (IMPORT, CALL) if reconciles else ("", "")
     (folder / "Snakefile").write_text(SNAKEFILE.format(reconcile=imported, call=call, jobs=jobs), encoding="utf-8")
@@ -69,9 +68,9 @@ def make_workflow(folder: Path, jobs: int, seconds: float, reconciles: bool) -> 
     (folder / "job.py").write_text(JOB.format(seconds=seconds), encoding="utf-8")
     set_seed(folder, 0)
     if reconciles:
-        said(folder, "git", "init", "--quiet")
-        said(folder, "dvc", "init", "--quiet")
-        said(folder, sys.executable, "-m", "snakemake_dvc", "stages")
+        run_command(folder, "git", "init", "--quiet")
+        run_command(folder, "dvc", "init", "--quiet")
+        run_command(folder, sys.executable, "-m", "snakemake_dvc", "stages")
     return folder
 
 
@@ -79,31 +78,32 @@ def set_seed(folder: Path, seed: int) -> None:
     (folder / "config.yaml").write_text(f"seed: {seed}\n", encoding="utf-8")
 
 
-def seconds_of(folder: Path, *command: str) -> float:
+def measure(folder: Path, *command: str) -> float:
+    """Return the seconds of a command."""
     start = time.perf_counter()
-    said(folder, *command)
+    run_command(folder, *command)
     return time.perf_counter() - start
 
 
-def row(name: str, taken: list[tuple[float, float]]) -> dict[str, str | float]:
+def row(name: str, seconds: list[tuple[float, float]]) -> dict[str, str | float]:
     """Return a row of the table from pairs of seconds, with `reconcile` and without."""
-    ours, bare = np.array(taken).T
+    reconciled, bare = np.array(seconds).T
     return {
         "run": name,
-        "reconciled_seconds": np.median(ours),
+        "reconciled_seconds": np.median(reconciled),
         "bare_seconds": np.median(bare),
-        "difference": np.median(ours - bare),
-        "difference_low": (ours - bare).min(),
-        "difference_high": (ours - bare).max(),
-        "ratio": np.median(ours / bare),
-        "ratio_low": (ours / bare).min(),
-        "ratio_high": (ours / bare).max(),
+        "difference": np.median(reconciled - bare),
+        "difference_low": (reconciled - bare).min(),
+        "difference_high": (reconciled - bare).max(),
+        "ratio": np.median(reconciled / bare),
+        "ratio_low": (reconciled / bare).min(),
+        "ratio_high": (reconciled / bare).max(),
     }
 
 
 def main(arguments: argparse.Namespace) -> None:
-    run = ["snakemake", "--cores", str(arguments.cores)]
-    nothing: list[tuple[float, float]] = []
+    command = ["snakemake", "--cores", str(arguments.cores)]
+    no_jobs: list[tuple[float, float]] = []
     all_jobs: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as home:
         folders = [
@@ -113,20 +113,20 @@ def main(arguments: argparse.Namespace) -> None:
         for seed in range(1, arguments.rounds + 1):
             for folder in folders:
                 set_seed(folder, seed)
-            ours, bare = (seconds_of(folder, *run) for folder in folders)
-            all_jobs.append((ours, bare))
+            reconciled, bare = (measure(folder, *command) for folder in folders)
+            all_jobs.append((reconciled, bare))
             for _ in range(3):
-                ours, bare = (seconds_of(folder, *run) for folder in folders)
-                nothing.append((ours, bare))
+                reconciled, bare = (measure(folder, *command) for folder in folders)
+                no_jobs.append((reconciled, bare))
             print(f"round {seed} of {arguments.rounds} timed", file=sys.stderr)
-    table = pd.DataFrame([row("nothing to do", nothing), row(f"{arguments.jobs} jobs", all_jobs)])
+    table = pd.DataFrame([row("no jobs", no_jobs), row(f"{arguments.jobs} jobs", all_jobs)])
     print(table.to_csv(index=False, float_format="%.3g"), end="")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=100, help="jobs of the workflow")
+    parser.add_argument("--jobs", type=int, default=100, help="number of jobs of the workflow")
     parser.add_argument("--seconds", type=float, default=0.5, help="seconds that each job sleeps")
-    parser.add_argument("--cores", type=int, default=2, help="jobs that run at a time")
-    parser.add_argument("--rounds", type=int, default=3, help="times that each pair of measurements is taken")
+    parser.add_argument("--cores", type=int, default=2, help="number of jobs at a time")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds")
     main(parser.parse_args())

@@ -1,7 +1,7 @@
-"""Time the batched computation of Problem 12 against the plain loop that solves one network after the other.
+"""Compare the time of the batched computation of Problem 12 with that of a loop over the networks.
 
-Both take the same draws of the first layer, in turns, several times over; the table shows, for each width, the median
-seconds, the median of the paired ratios with its range, and how far the test errors differ.
+Both use the same draws of the first layer. They run alternately, in several rounds. For each width, the table shows the
+median seconds, the median of the paired ratios with its range, and the largest difference of the test errors.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from nngplab.pipeline.seeds import generator
 Array = npt.NDArray[Any]
 
 
-def plain_loop(data: SineTarget, seed: int, k: int, draws: int) -> Array:
-    """Return the test MSE of each draw, with BLAS on as many threads as it likes."""
+def loop(data: SineTarget, seed: int, k: int, draws: int) -> Array:
+    """Return the test MSE of each draw, one network at a time, with the default number of BLAS threads."""
     errors = []
     for draw in range(draws):
         B = generator(seed, "width_sweep", k, draw).standard_normal((k, data.X.shape[1]))
@@ -37,14 +37,14 @@ def plain_loop(data: SineTarget, seed: int, k: int, draws: int) -> Array:
 
 
 def batched(data: SineTarget, seed: int, k: int, draws: int, threads: int) -> Array:
-    """Return the test MSE of each draw, as the pipeline computes it."""
+    """Return the test MSE of each draw, as in the pipeline."""
 
-    def of_batch(batch: range) -> Array:
+    def batch_errors(batch: range) -> Array:
         layers = [generator(seed, "width_sweep", k, draw).standard_normal((k, data.X.shape[1])) for draw in batch]
         return random_feature_errors(data.X, data.y, data.X_test, data.y_test, np.stack(layers))[1]
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(of_batch, draw_batches(0, draws - 1, k))))[:draws]
+        return np.concatenate(list(pool.map(batch_errors, draw_batches(0, draws - 1, k))))[:draws]
 
 
 def timed(function: Callable[..., Array], *arguments: Any) -> tuple[float, Array]:
@@ -56,8 +56,8 @@ def timed(function: Callable[..., Array], *arguments: Any) -> tuple[float, Array
 def compare(data: SineTarget, k: int, arguments: argparse.Namespace) -> dict[str, Any]:
     seconds = []
     for _ in range(arguments.rounds):
-        loop_seconds, loop = timed(plain_loop, data, arguments.seed, k, arguments.draws)
-        batched_seconds, batch = timed(batched, data, arguments.seed, k, arguments.draws, arguments.threads)
+        loop_seconds, loop_errors = timed(loop, data, arguments.seed, k, arguments.draws)
+        batched_seconds, batched_errors = timed(batched, data, arguments.seed, k, arguments.draws, arguments.threads)
         seconds.append((loop_seconds, batched_seconds))
     loop_seconds, batched_seconds = np.transpose(seconds)
     ratio = loop_seconds / batched_seconds
@@ -68,7 +68,7 @@ def compare(data: SineTarget, k: int, arguments: argparse.Namespace) -> dict[str
         "ratio": np.median(ratio),
         "ratio_low": ratio.min(),
         "ratio_high": ratio.max(),
-        "largest_relative_difference": np.max(np.abs(batch / loop - 1)),
+        "largest_relative_difference": np.max(np.abs(batched_errors / loop_errors - 1)),
     }
 
 
@@ -90,11 +90,13 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--widths", type=int, nargs="+", default=[2**power for power in range(11)], help="widths k")
-    parser.add_argument("--draws", type=int, default=50, help="draws of the first layer at each width")
-    parser.add_argument("--rounds", type=int, default=5, help="times that each pair of measurements is taken")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of the batched computation")
-    parser.add_argument("--n", type=int, default=100, help="training samples")
-    parser.add_argument("--d", type=int, default=200, help="coordinates")
-    parser.add_argument("--n-test", type=int, default=5000, help="test samples")
-    parser.add_argument("--seed", type=int, default=88, help="seed of data and draws")
+    parser.add_argument("--draws", type=int, default=50, help="number of draws of the first layer at each width")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds")
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="number of threads of the batched computation"
+    )
+    parser.add_argument("--n", type=int, default=100, help="number of training samples")
+    parser.add_argument("--d", type=int, default=200, help="number of coordinates")
+    parser.add_argument("--n-test", type=int, default=5000, help="number of test samples")
+    parser.add_argument("--seed", type=int, default=88, help="seed of the data and the draws")
     main(parser.parse_args())
