@@ -67,7 +67,7 @@ docs/configuration.md: $(INSTALLED) ## Write the page on the configuration anew 
 	python workflow/config_page.py
 
 sessions: $(INSTALLED) ## Run the sessions that the docs show, and write their pages anew
-	python -m tests.pipeline.test_day
+	python -m tests.pipeline.test_sessions
 
 lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs uv)
 	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
