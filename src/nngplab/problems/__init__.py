@@ -1,1 +1,1 @@
-"""What belongs to one problem of the problem set only."""
+"""Library code that belongs to a single problem."""
