@@ -10,8 +10,19 @@ from helpers.checkouts import Checkout, build, cleaned_up, copied
 from helpers.commands import Server
 from helpers.small_workflow import JOBS, WORKFLOW
 
-# The files that take longest. They come first, so that no worker of pytest-xdist ends long after the others.
-SLOWEST_FIRST = ["test_fuzz.py"]
+# The files that take longest come first, so that no worker of pytest-xdist ends long after the others.
+SLOWEST_FIRST = [
+    "test_fuzz.py",
+    "test_edits_during_runs.py",
+    "test_branches.py",
+    "test_changes.py",
+    "test_killed_runs.py",
+    "test_example.py",
+    "test_concurrent_runs.py",
+    "test_config.py",
+    "test_dvc_contracts.py",
+    "test_lost_state.py",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,15 +1,20 @@
 """Branches, merges and clones: what is computed in one place is not computed again in another."""
 
+from pathlib import Path
+
 import pytest
 import yaml
-from helpers.checkouts import Checkout
-from helpers.commands import SNAKEMAKE
+from helpers.checkouts import Checkout, copied
+from helpers.commands import SNAKEMAKE, Server
 from helpers.faults import BOTH_ENGINES, FITS, set_constant, set_scale
 from helpers.small_workflow import JOBS, METRICS, files_in
 
 
-def two_branches(checkout: Checkout) -> None:
-    """Change one stage on each of two branches in another way, and record it."""
+@pytest.fixture(scope="module")
+def conflict(base: Path, tmp_path_factory: pytest.TempPathFactory, server: Server) -> Path:
+    """A folder with a checkout of which two branches have changed one stage in different ways."""
+    root = tmp_path_factory.mktemp("conflict")
+    checkout = copied(base, root, server)
     checkout.git("switch", "--quiet", "--create", "one")
     set_scale(checkout)
     checkout.computes("snakemake", FITS)
@@ -19,11 +24,14 @@ def two_branches(checkout: Checkout) -> None:
     set_constant(checkout, "best")
     checkout.computes("snakemake", {"best"})
     checkout.commit()
+    return root
 
 
 @pytest.mark.parametrize("side", ["ours", "theirs"])
-def test_a_merge_conflicts_and_either_side_can_be_taken(checkout: Checkout, side: str) -> None:
-    two_branches(checkout)
+def test_a_merge_conflicts_and_either_side_can_be_taken(
+    conflict: Path, tmp_path: Path, server: Server, side: str
+) -> None:
+    checkout = copied(conflict, tmp_path, server)
     checkout.git("merge", "--quiet", "one", rc=1)
     assert checkout.git("diff", "--name-only", "--diff-filter=U").split() == ["dvc.lock", METRICS]
     (message,) = checkout.run(*SNAKEMAKE, rc=1).messages()

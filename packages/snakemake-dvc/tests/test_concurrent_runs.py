@@ -15,8 +15,8 @@ from helpers.faults import FITS, set_scale
 )
 def test_a_second_run_waits_or_names_the_first(checkout: Checkout, first: str, second: str) -> None:
     set_scale(checkout)
-    run = checkout.start_hanging("degree-1", *ENGINES[first], anew=True)
-    other = checkout.start(*ENGINES[second], anew=True)
+    run = checkout.start_hanging("degree-1", *ENGINES[first], execute=True)
+    other = checkout.start(*ENGINES[second], execute=True)
     if second == "snakemake":
         other.wait_for("snakemake-dvc: waiting for ")
         if first == "snakemake":

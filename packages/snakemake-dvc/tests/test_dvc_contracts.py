@@ -100,6 +100,20 @@ def test_an_entry_is_written_as_dvc_writes_it(piped: Checkout) -> None:
     assert lock.read_bytes() == by_dvc.replace(changed.encode(), b"f" * 32)
 
 
+def test_dvc_lock_is_replaced_as_a_whole(piped: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (piped.folder / "dvc.lock").read_bytes()
+    entry = _dvc.recorded_stages()["fit"]
+
+    def killed(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dvc.stage.serialize.to_lockfile", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Dvc().write_lock({"fit": entry})
+    assert (piped.folder / "dvc.lock").read_bytes() == before
+    assert not list((piped.folder / ".dvc/tmp").glob("dvc.lock*"))
+
+
 def test_the_entries_of_a_run_are_those_that_dvc_writes(checkout: Checkout) -> None:
     ours = (checkout.folder / "dvc.lock").read_bytes()
     for command in (("dvc", "commit", "--force"), REPRO):
@@ -131,7 +145,7 @@ def test_entries_of_the_run_cache_contain_outputs_and_digests(piped: Checkout) -
 
 def test_dvc_repro_respects_a_lock_on_outputs(checkout: Checkout) -> None:
     checkout.edit("config.yaml", "  scale: 2", "  scale: 3")
-    run = checkout.start_hanging("degree-1", *SNAKEMAKE, anew=True)
+    run = checkout.start_hanging("degree-1", *SNAKEMAKE, execute=True)
     half = (checkout.folder / f"{FOLDER}/1.txt").read_bytes()
     assert f"(PID {run.pid})" in checkout.run(*REPRO, rc=1).text
     assert (checkout.folder / f"{FOLDER}/1.txt").read_bytes() == half

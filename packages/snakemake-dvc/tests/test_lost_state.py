@@ -32,8 +32,14 @@ def test_lost_state_of_an_engine(checkout: Checkout, lost: str) -> None:
     checkout.computes("snakemake", set())
 
 
+def test_an_empty_lock_file(checkout: Checkout) -> None:
+    """DVC leaves it if it is killed while it writes the file, and cannot read it."""
+    (checkout.folder / "dvc.lock").write_text("")
+    checkout.computes("snakemake", set())
+
+
 def test_dvc_repro_force_computes_everything(checkout: Checkout) -> None:
-    run = checkout.run(*REPRO, "-f", anew=True)
+    run = checkout.run(*REPRO, "-f", execute=True)
     assert run.jobs() == JOBS, run
     checkout.is_right()
     checkout.has_nothing_to_do()

@@ -10,6 +10,7 @@ The package relies on the following, each with a test in tests/test_dvc_contract
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -210,11 +211,11 @@ class Dvc:
         Raises:
             ValueError: with one line, if DVC raises an error.
         """
-        from dvc.dvcfile import Lockfile
         from dvc.exceptions import DvcException
         from dvc.repo import Repo
         from dvc.stage.loader import StageLoader
 
+        _remove_empty_lock_file()
         with _quiet():
             try:
                 with Repo() as repo, repo.lock, repo.scm_context(quiet=True):
@@ -223,7 +224,8 @@ class Dvc:
                         StageLoader.fill_from_lock(stage, entries[stage.name])
                         stage.cmd_changed = False
                         stage.ignore_outs()
-                    Lockfile(repo, LOCK_FILE).dump_stages(stages)
+                    _replace_lock_file(stages)
+                    repo.scm_context.track_file(LOCK_FILE)
                     for stage in stages:
                         repo.stage_cache.save(stage)
             except DvcException as error:
@@ -257,6 +259,34 @@ class Dvc:
             yield
         finally:
             held.__exit__(None, None, None)
+
+
+def _remove_empty_lock_file() -> None:
+    """Remove a dvc.lock that DVC has left empty, since it was killed while it wrote the file. DVC cannot read it."""
+    if Path(LOCK_FILE).is_file() and not Path(LOCK_FILE).stat().st_size:
+        Path(LOCK_FILE).unlink()
+
+
+def _replace_lock_file(stages: Iterable[Any]) -> None:
+    """Write the entries of stages to a copy of dvc.lock, and replace the file by the copy.
+
+    A killed run leaves the old or the new file. DVC's own function truncates the file first.
+    """
+    from dvc.stage.serialize import to_lockfile
+    from dvc.utils.serialize import modify_yaml
+
+    draft = Path(f".dvc/tmp/{LOCK_FILE}.{os.getpid()}")
+    try:
+        if Path(LOCK_FILE).is_file():
+            shutil.copyfile(LOCK_FILE, draft)
+        with modify_yaml(draft) as content:
+            content.setdefault("schema", "2.0")
+            content.setdefault("stages", {})
+            for stage in stages:
+                content["stages"].update(to_lockfile(stage))
+        draft.replace(LOCK_FILE)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _remove_dead_holders(folder: Path) -> None:

@@ -52,7 +52,7 @@ class Results:
         self._has_imported = False
 
     def reset(self) -> None:
-        """Forget the result of an earlier comparison of all jobs with the records."""
+        """Discard the result of an earlier comparison of all jobs with the records."""
         self.would_restore, self._recorded = set(), {}
 
     def use_present_files(self) -> None:

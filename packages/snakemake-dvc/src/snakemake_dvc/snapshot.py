@@ -79,7 +79,7 @@ def raise_if_edited_since_start(path: str) -> None:
         ValueError: with one line.
     """
     seen = fingerprint(path)
-    # A time in the future says nothing: the clock was set back.
+    # A time in the future is ignored: the clock was set back.
     if seen and _process_start() < seen[2] / 1e9 <= time.time():
         raise ValueError(f"{path} was edited while Snakemake was reading the workflow: run again")
 

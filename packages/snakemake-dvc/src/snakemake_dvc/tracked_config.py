@@ -11,7 +11,7 @@ class TrackedConfig(dict[str, Any]):
     """A configuration that records, for each rules file, the top-level keys that its code reads.
 
     A read counts for every file on the call stack, and for the file of the rule that calls the code, such as an input
-    function that stands in another file. What the top level of a file reads is also recorded separately, since its
+    function that is defined in another file. What the top level of a file reads is also recorded separately, since its
     variables can be used by other files.
 
     Attributes:

@@ -1,7 +1,6 @@
 """The checkouts of a simulation, and the commands that run in them."""
 
 import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,10 +82,10 @@ class Checkouts:
 
     # Commands.
 
-    def _start(self, *argv: str, anew: bool = False) -> Run:
-        """Start a command; with `anew`, so that other processes can read its command line."""
+    def _start(self, *argv: str, execute: bool = False) -> Run:
+        """Start a command; with `execute`, so that other processes can read its command line."""
         self.counter += 1
-        run = Run(self.server, argv, self.folder, self.env, self.root / f"{self.counter}.out", anew)
+        run = Run(self.server, argv, self.folder, self.env, self.root / f"{self.counter}.out", execute)
         self.runs.append(run)
         return run
 
@@ -108,15 +107,8 @@ class Checkouts:
         return ended
 
     def _write_stages(self) -> None:
-        written = subprocess.run(
-            [sys.executable, "-m", "snakemake_dvc", "stages"],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self._require(written.returncode == 0, f"no dvc.yaml: {written.stdout}{written.stderr}")
+        run = self._run("snakemake-dvc", "stages")
+        self._require(run.rc == 0, f"no dvc.yaml: {run.text}")
 
     def _wait_for_processes(self) -> None:
         """Wait for the processes that a killed run has left."""

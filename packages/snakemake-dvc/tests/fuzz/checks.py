@@ -28,9 +28,8 @@ class Checks(Checkouts):
     def _lock_faults(self, jobs: dict[str, model.Job], stage: str) -> list[str]:
         """Return where the entry of a stage in dvc.lock differs from the present sources and their results."""
         declared = yaml.safe_load((self.folder / "dvc.yaml").read_text())["stages"][stage]
-        try:
-            locked = yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"][stage]
-        except (FileNotFoundError, KeyError):
+        locked = self._locked().get(stage)
+        if locked is None:
             return [f"dvc.lock has no stage {stage}"]
         outs = [*declared.get("outs", []), *declared.get("metrics", [])]
         outs = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
@@ -48,6 +47,11 @@ class Checks(Checkouts):
         if locked["cmd"] != declared["cmd"]:
             faults.append(f"dvc.lock, {stage}: the cmd differs from dvc.yaml")
         return faults
+
+    def _locked(self) -> dict[str, Any]:
+        """Return the stages in dvc.lock."""
+        path = self.folder / "dvc.lock"
+        return dict(yaml.safe_load(path.read_text())["stages"] if path.exists() else {})
 
     def _digest(self, path: str, results: dict[str, bytes]) -> str | None:
         """Return the digest that DVC computes of a result, a folder of results or a source."""
@@ -79,7 +83,7 @@ class Checks(Checkouts):
         records = f"records/{stage}.jsonl"
         if any(records not in fault for fault in self._lock_faults(jobs, stage)):
             return False
-        outs = yaml.safe_load((self.folder / "dvc.lock").read_text())["stages"][stage]["outs"]
+        outs = self._locked()[stage]["outs"]
         digest = next((out["md5"] for out in outs if out["path"] == records), None)
         file = self.folder / records
         return digest is not None and (

@@ -33,7 +33,7 @@ class Runs(Edits, Checks):
         """
         jobs, needless = self._jobs(overlay), self._must_not_run(argv[0], overlay)
         # DVC's option is read from the command line of its process.
-        run = self._end(self._start(*argv, anew=forced))
+        run = self._end(self._start(*argv, execute=forced))
         ran = run.jobs("start") & jobs.keys()
         self._require(run.rc == 0 or not must, f"{' '.join(argv)} failed")
         self._note(run, jobs)
@@ -112,10 +112,10 @@ class Runs(Edits, Checks):
         failed = name in run.jobs("start")
         self._require(failed == (run.rc != 0), f"{name} {'failed' if failed else 'did not run'}, and the run did not")
 
-    def _start_hanging(self, engine: str, name: str, anew: bool = False) -> Run:
+    def _start_hanging(self, engine: str, name: str, execute: bool = False) -> Run:
         """Start an engine; return when a job has stopped, or the engine has ended without it."""
         self.hang.write_text(name)
-        return self._start(*ENGINES[engine], anew=anew).wait_for_job(name)
+        return self._start(*ENGINES[engine], execute=execute).wait_for_job(name)
 
     def run_killed(self, engine: str, job: int, stale: bool, who: str, waits: bool) -> None:
         """Kill an engine in the middle of a job."""
@@ -145,6 +145,9 @@ class Runs(Edits, Checks):
             self.hang.unlink(missing_ok=True)  # Snakemake waits for its jobs
         # Python itself prints a traceback if it is interrupted during an import.
         self._end(run, traceback=who == "interrupt")
+        lock = self.folder / "dvc.lock"
+        if run.argv[0] == "dvc" and lock.is_file() and not lock.read_bytes():
+            lock.unlink()  # DVC was killed while it wrote the file, and could not read it
 
     def _resume(self, waits: bool) -> None:
         """Let a job that has stopped continue, and wait for it or not."""
@@ -179,8 +182,8 @@ class Runs(Edits, Checks):
         """Start an engine while another runs."""
         name = self._job(job, stale)
         jobs = self._jobs()
-        first = self._start_hanging(engines[0], name, anew=True)
-        second = self._start(*ENGINES[engines[1]], anew=True)
+        first = self._start_hanging(engines[0], name, execute=True)
+        second = self._start(*ENGINES[engines[1]], execute=True)
         time.sleep(0.3)
         self.hang.unlink()
         for run in (first, second):

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from helpers.commands import ENGINES, SNAKEMAKE, Run, Server, kill_processes_of, python
+from helpers.commands import ENGINES, SNAKEMAKE, Run, Server, kill_processes_of
 from helpers.small_workflow import expected, files_in
 
 
@@ -31,30 +31,30 @@ class Checkout:
 
     # Commands.
 
-    def start(self, *argv: str, anew: bool = False) -> Run:
+    def start(self, *argv: str, execute: bool = False) -> Run:
         """Start a command."""
         number = len(list(self.beside.glob("*.out")))
         output = self.beside / f"{number}.out"
         output.touch()
-        return Run(self.server, argv, self.folder, self.env, output, anew)
+        return Run(self.server, argv, self.folder, self.env, output, execute)
 
-    def run(self, *argv: str, rc: int | None = 0, anew: bool = False) -> Run:
+    def run(self, *argv: str, rc: int | None = 0, execute: bool = False) -> Run:
         """Run a command to its end, and check that it prints no traceback.
 
         Args:
             argv: the command.
             rc: 0 if the command must succeed, 1 if it must fail, None if either is right.
-            anew: whether the program is executed, so that other processes can read its command line.
+            execute: whether the program is executed, so that other processes can read its command line.
         """
-        run = self.start(*argv, anew=anew).wait()
+        run = self.start(*argv, execute=execute).wait()
         assert "Traceback" not in run.text, run
         assert rc is None or bool(run.rc) == bool(rc), run
         return run
 
-    def start_hanging(self, job: str, *argv: str, anew: bool = False) -> Run:
+    def start_hanging(self, job: str, *argv: str, execute: bool = False) -> Run:
         """Start a command, and return when one of its jobs has stopped in the middle of its work."""
         self.hang.write_text(job)
-        run = self.start(*argv, anew=anew).wait_for_job(job)
+        run = self.start(*argv, execute=execute).wait_for_job(job)
         assert job in run.jobs("hang"), run
         return run
 
@@ -77,7 +77,7 @@ class Checkout:
 
     def write_stages(self) -> None:
         """Run `snakemake-dvc stages`."""
-        python(self.folder, self.env, "-m", "snakemake_dvc", "stages")
+        self.run("snakemake-dvc", "stages")
 
     # Copies.
 

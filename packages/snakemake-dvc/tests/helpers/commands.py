@@ -1,4 +1,4 @@
-"""Commands that run in the background: snakemake and dvc."""
+"""Commands that run in the background: snakemake, dvc and snakemake-dvc."""
 
 import contextlib
 import json
@@ -62,16 +62,16 @@ class Run:
         cwd: the folder in which it runs.
         env: its environment variables.
         output: the file of its output; the jobs write to the file beside it with the suffix `.log`.
-        anew: whether the program is executed, so that other processes can read its command line.
+        execute: whether the program is executed, so that other processes can read its command line.
     """
 
     def __init__(
-        self, server: Server, argv: tuple[str, ...], cwd: Path, env: dict[str, str], output: Path, anew: bool = False
+        self, server: Server, argv: tuple[str, ...], cwd: Path, env: dict[str, str], output: Path, execute: bool = False
     ) -> None:
         self.argv, self.output, self.log = argv, output, output.with_suffix(".log")
         self._server = server
         env = {**env, "JOB_LOG": str(self.log)}
-        self.pid = server.ask(argv=list(argv), cwd=str(cwd), env=env, output=str(output), anew=anew)["pid"]
+        self.pid = server.ask(argv=list(argv), cwd=str(cwd), env=env, output=str(output), execute=execute)["pid"]
         self.rc: int | None = None
 
     def poll(self) -> int | None:
@@ -130,7 +130,7 @@ def wait_until(holds: Callable[[], bool], what: str, seconds: float = TIMEOUT) -
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until, what
-        time.sleep(0.005)
+        time.sleep(0.01)
 
 
 def processes_of(root: Path) -> list[psutil.Process]:

@@ -1,9 +1,11 @@
-"""Start snakemake and dvc without the cost of their imports: a process that has imported them forks for each command.
+"""Start commands without the cost of their imports: a process that has imported them forks for each command.
 
 It reads requests from its standard input, one line of JSON each, and answers each with one line. A request with `argv`
 starts a command in a session of its own; the answer is its process id. A request with `pid` is answered with the exit
-status of that process. A forked process has the command line of the server; a request with `anew` executes the program
-instead, so that other processes can read its command line.
+status of that process.
+
+A forked process has the command line of the server. A request with `execute` executes the program instead, so that
+other processes can read its command line.
 """
 
 import atexit
@@ -17,6 +19,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,7 @@ dvc.repo.params dvc.repo.plots dvc.repo.reproduce dvc.repo.stage dvc.repo.status
 dvc.stage.cache dvc.stage.run dvc.types dvc.utils.strictyaml dvc_data.hashfile.db.local dvc_data.hashfile.state
 dvc_data.hashfile.status dvc_data.index.checkout dvc_data.index.fetch dvc_data.index.push dvc_objects.fs.local
 dvc_render dulwich.ignore dulwich.worktree fsspec.implementations.memory scmrepo.git
-configobj graphlib networkx pathspec ruamel.yaml snakemake_dvc sqlite3 yaml
+configobj graphlib networkx pathspec ruamel.yaml snakemake_dvc.__main__ sqlite3 yaml
 """
 
 
@@ -90,16 +93,23 @@ def run(request: dict[str, Any]) -> None:
     folder = Path(sys.executable).parent
     sys.argv = [str(folder / program), *arguments]
     sys.path[0] = str(folder)
-    if request["anew"]:
+    if request["execute"]:
         os.execve(sys.argv[0], sys.argv, request["env"])  # noqa: S606 - no shell is involved
+    sys.exit(main_of(program)())
+
+
+def main_of(program: str) -> Callable[[], Any]:
+    """Return the entry point of a program."""
+    from snakemake.workflow import Workflow
+
+    Workflow._rundir = str(Path.cwd())  # set when the module was imported
     if program == "snakemake":
         from snakemake.cli import main
-        from snakemake.workflow import Workflow
-
-        Workflow._rundir = str(Path.cwd())  # set when the module was imported
+    elif program == "snakemake-dvc":
+        from snakemake_dvc.__main__ import main
     else:
         from dvc.cli import main
-    sys.exit(main())
+    return main
 
 
 def end(code: Any) -> None:

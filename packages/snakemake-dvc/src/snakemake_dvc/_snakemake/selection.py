@@ -1,4 +1,4 @@
-"""Which jobs must run: Snakemake asks its persistence layer and compares times; here the records answer instead."""
+"""Which jobs must run. Snakemake reads its metadata and compares times; here the records decide instead."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ class Change:
 
 
 class Decisions(Protocol):
-    """What the records say of the jobs and files of a run."""
+    """The decisions about the jobs and files of a run, which follow from the records."""
 
     def change_of(self, job: Any) -> Change | None:
         """Return why a job must run.
