@@ -9,6 +9,10 @@ CORES ?= all
 FUZZ_SECONDS ?= 3600
 FUZZ_SEED ?= random
 
+# One more than the cores: many tests wait for Slurm, for a server or for the end of a process.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+PYTEST := pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 VISDOM := $(VENV)/.visdom
@@ -16,7 +20,7 @@ CLUSTER := $(VENV)/cluster
 ENGINES := $(VENV)/engines
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-help: ## Say what there is to make
+help: ## List the targets
 	@sed -nE 's/^([a-z./-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 report: $(INSTALLED) ## Run the pipeline and write results/report.html
@@ -24,8 +28,8 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 	@echo 'The report is in results/report.html'
 
 test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed $(ENGINES)/.installed lint ## Check the code and run the tests
-	pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
-	cd packages/snakemake-dvc && pytest --numprocesses auto --dist loadfile
+	$(PYTEST)
+	cd packages/snakemake-dvc && $(PYTEST)
 	cd packages/snakemake-dvc && PATH=$(CURDIR)/$(ENGINES)/bin:$$PATH PYTHONPATH=src \
 	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py
 	$(MAKE) --no-print-directory test-slow-cpu
@@ -36,16 +40,16 @@ fuzz: $(INSTALLED) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS
 test-slow-cpu: $(INSTALLED) ## Run the unit tests as on a CPU without AVX-512
 	python -m tests.helpers.slow_cpu --numprocesses auto --dist loadfile
 
-test-gpu: $(INSTALLED) ## Run the tests that need a GPU; an error where there is none
+test-gpu: $(INSTALLED) ## Run the tests that need a GPU; fail if there is none
 	@python -c 'import sys, torch; sys.exit(not torch.cuda.is_available() and "there is no GPU here that PyTorch sees: nothing is tested")'
 	pytest -m gpu
 
-visdom: $(VISDOM) ## Install visdom, which shows pictures live in a browser
+visdom: $(VISDOM) ## Install visdom, which shows the images of Problem 4 in a browser
 
-cluster: $(CLUSTER)/.installed ## Install what lets Snakemake submit its jobs to a cluster
-	@echo 'Now tell Snakemake of it, in each shell: export PYTHONPATH=$$PWD/$(CLUSTER)'
+cluster: $(CLUSTER)/.installed ## Install the executor plugins of Snakemake for clusters
+	@echo 'In each shell, run: export PYTHONPATH=$$PWD/$(CLUSTER)'
 
-lint: $(INSTALLED) ## Check the form of the code, changing nothing
+lint: $(INSTALLED) ## Check format, style and types
 	ruff check
 	ruff format --check
 	snakefmt --check Snakefile workflow/rules
@@ -54,19 +58,19 @@ lint: $(INSTALLED) ## Check the form of the code, changing nothing
 	lint-imports
 	snakemake --lint
 
-format: $(INSTALLED) ## Put the code into form
+format: $(INSTALLED) ## Format the code
 	ruff check --fix
 	ruff format
 	snakefmt Snakefile workflow/rules
 
-dvc.yaml: $(INSTALLED) ## Write dvc.yaml anew from the Snakemake rules
+dvc.yaml: $(INSTALLED) ## Generate dvc.yaml from the Snakemake rules
 	PYTHONPATH=packages/snakemake-dvc/src python -m snakemake_dvc stages
 
-docs/configuration.md: $(INSTALLED) ## Write the page on the configuration anew from its schema
+docs/configuration.md: $(INSTALLED) ## Generate docs/configuration.md and the lists of closed forms
 	PYTHONPATH=src python workflow/closed_forms.py
 	python workflow/config_page.py
 
-sessions: $(INSTALLED) ## Run the sessions that the docs show, and write their pages anew
+sessions: $(INSTALLED) ## Run the sessions shown in the docs, and update their pages
 	python -m tests.pipeline.test_sessions
 
 lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs uv)
@@ -81,7 +85,7 @@ lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs 
 	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
 	    --output-file requirements-cluster.lock
 
-clean: ## Remove what the pipeline made, but for data/
+clean: ## Remove results and logs, but not data
 	git clean -dfqx results logs .snakemake
 
 # Made once, and again only when a pin changes.
