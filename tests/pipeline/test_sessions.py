@@ -102,10 +102,14 @@ def lend_environment(folder: Path) -> None:
 
 def run(folder: Path, commands: Iterable[str]) -> str:
     """Run commands in one shell, which stops at the first that fails; return what they said."""
+    # `make` in a session is not part of the `make` that runs the tests.
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    }
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
         cwd=folder,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "100"},
+        env={**environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
