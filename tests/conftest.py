@@ -42,7 +42,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def run() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a program in a folder, with what it printed on both streams in `.stdout`."""
+    """Run a program in a folder, with the output of both streams in `.stdout`."""
 
     def run_in(folder: Path, *command: str | Path, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -61,7 +61,7 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def done(run) -> Callable[..., str]:
-    """Run a program, which must end well; return what it said."""
+    """Run a program, which must exit with 0; return its output."""
 
     def run_well(folder: Path, *command: str | Path, timeout: float = 600) -> str:
         ended = run(folder, *command, timeout=timeout)

@@ -140,7 +140,7 @@ class TestFaults:
         )
 
     @given(st.sampled_from(FILES), st.data())
-    def test_the_first_fault_is_the_one_told(self, tmp_path_factory, name, data):
+    def test_the_first_fault_is_reported(self, tmp_path_factory, name, data):
         folder = tmp_path_factory.mktemp("course")
         for split, n in SMALL.items():
             write(folder / f"X_{split}.csv", np.full((n, 4), 0.5))
@@ -162,7 +162,7 @@ class TestFaults:
         assert f"{folder / 'X_test.csv'}, row 5, column 1: 'none'" in refused(folder)
 
     @pytest.mark.parametrize(
-        ("name", "row", "line", "told"),
+        ("name", "row", "line", "message"),
         [
             (
                 "X_train.csv",
@@ -202,9 +202,9 @@ class TestFaults:
             ),
         ],
     )
-    def test_a_row_of_another_length(self, folder, name, row, line, told):
+    def test_a_row_of_another_length(self, folder, name, row, line, message):
         change(folder / name, row, line)
-        assert refused(folder) == f"{folder / name}, {told}"
+        assert refused(folder) == f"{folder / name}, {message}"
 
     @pytest.mark.parametrize(
         ("name", "line"), [("X_train.csv", "a,b,c,d"), ("X_val.csv", '"x1","x2","x3","x4"'), ("y_test.csv", "target")]
@@ -247,8 +247,8 @@ class TestFaults:
     @pytest.mark.parametrize("content", [b"\x80\x04\x95pickle", np.zeros(4).tobytes() + b"\xff", b"1,2\n\xff\xfe\n"])
     def test_a_file_that_is_no_text(self, folder, content):
         (folder / "X_train.csv").write_bytes(content)
-        told = refused(folder)
-        assert re.search(r"X_train.csv is not a text file \(byte \d+\): save it as CSV in UTF-8$", told)
+        message = refused(folder)
+        assert re.search(r"X_train.csv is not a text file \(byte \d+\): save it as CSV in UTF-8$", message)
 
     def test_a_long_text_is_cut_short(self, folder):
         change(folder / "X_train.csv", 2, "z" * 10_000, column=1)

@@ -90,7 +90,7 @@ def test_auto_takes_the_stand_in_if_the_patience_ends_and_resumes_the_partial_fi
     assert int(server.requests[-1][1].removeprefix("bytes=").rstrip("-")) >= kept > 0
 
 
-def test_official_knows_no_stand_in_and_names_the_three_ways_on(script, server, monkeypatch):
+def test_official_gives_no_stand_in_and_names_the_three_alternatives(script, server, monkeypatch):
     monkeypatch.setattr(script, "OFFICIAL_URL", server.url("status/403"))
     with pytest.raises(InputError, match=r"HTTP 403 Forbidden.*cifar10\.archive.*stand-in.*DVC remote"):
         choose(script, "--source", "official")
@@ -102,7 +102,7 @@ def test_official_has_more_patience_than_configured(script, server, monkeypatch)
     assert is_official(choose(script, "--source", "official", "--patience", "0.5"), "official")
 
 
-def test_the_stand_in_on_request_asks_nobody(script, server):
+def test_the_stand_in_on_request_contacts_no_host(script, server):
     provenance = choose(script, "--source", "stand-in")
     assert is_stand_in(provenance)
     assert provenance["requested"] == "stand-in"
@@ -129,7 +129,7 @@ def test_the_official_bytes_are_cifar10_from_wherever_they_come(script):
 
 
 @pytest.mark.parametrize("source", ["auto", "archive"])
-def test_a_missing_or_wrong_checksum_is_told_with_the_computed_one(script, source):
+def test_a_missing_or_wrong_checksum_is_reported_with_the_computed_one(script, source):
     Path("mine.tar.gz").write_bytes(b"other images")
     found = hashlib.sha256(b"other images").hexdigest()
     with pytest.raises(InputError, match=f"cifar10.sha256 is missing.*{found}"):
@@ -171,7 +171,7 @@ def test_a_damaged_dvc_cache_is_passed_over(script, server):
     [(), ("remote add --default store ./nowhere",), ("remote add --default store http://127.0.0.1:1/store",)],
     ids=["no remote", "no such folder", "no such host"],
 )
-def test_dvc_without_the_archive_is_quiet_and_the_hosts_are_asked(script, server, commands, capfd):
+def test_dvc_without_the_archive_prints_nothing_and_the_hosts_are_tried(script, server, commands, capfd):
     repository(*commands)
     assert is_official(choose(script, "--source", "auto"), "official")
     assert len(server.requests) == 1

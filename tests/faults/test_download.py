@@ -35,13 +35,13 @@ def test_a_good_host_serves_the_file(server, tmp_path, mode):
     assert fetch(server, tmp_path / "new" / "file", mode) == ["complete"]
 
 
-def test_a_right_file_is_not_fetched_again(server, tmp_path):
+def test_a_correct_file_is_not_downloaded_again(server, tmp_path):
     fetch(server, tmp_path / "file", "whole")
     assert fetch(server, tmp_path / "file", "whole") == []
     assert len(server.requests) == 1
 
 
-def test_a_wrong_file_in_its_place_is_replaced(server, tmp_path):
+def test_a_wrong_file_is_replaced(server, tmp_path):
     (tmp_path / "file").write_bytes(PAYLOAD[:-1] + b"x")
     assert fetch(server, tmp_path / "file", "whole") == ["complete"]
 
@@ -58,7 +58,7 @@ def closed_port() -> int:
         return probe.getsockname()[1]
 
 
-def test_if_all_fail_one_line_lists_each_attempt_and_the_ways_on(server, tmp_path):
+def test_if_all_fail_one_line_lists_each_attempt_and_the_alternatives(server, tmp_path):
     urls = [
         f"http://user:secret@127.0.0.1:{closed_port()}/file?token=secret",
         "http://host.invalid/file",
@@ -87,7 +87,7 @@ def test_if_all_fail_one_line_lists_each_attempt_and_the_ways_on(server, tmp_pat
     assert not (tmp_path / "file").exists()
 
 
-def test_no_address_is_an_error_with_the_ways_on(tmp_path):
+def test_no_address_is_an_error_with_the_alternatives(tmp_path):
     with pytest.raises(DownloadError, match=r"no address is given.*three alternatives"):
         download([], EXPECTED, tmp_path / "file", QUICK, HINT)
 
@@ -98,7 +98,7 @@ def test_the_next_host_resumes_where_the_last_one_stopped(server, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["no-range", "wrong-range", "shorter"])
-def test_a_host_without_the_asked_range_sends_from_the_start(server, tmp_path, mode):
+def test_a_host_without_the_requested_range_sends_from_the_start(server, tmp_path, mode):
     part_of(tmp_path / "file").write_bytes(PAYLOAD[:150_000])
     assert fetch(server, tmp_path / "file", mode) == ["complete"]
 
@@ -114,7 +114,7 @@ def early_end(handler, start, value):
     handler.serve_truncated(0, "1000")
 
 
-def test_a_bad_partial_file_does_not_condemn_a_good_host(server, tmp_path):
+def test_after_a_bad_partial_file_a_good_host_is_tried_again(server, tmp_path):
     part_of(tmp_path / "file").write_bytes(PAYLOAD[:1000] + bytes(1000))
     assert fetch(server, tmp_path / "file", "whole") == ["complete"]
     assert [asked for _, asked in server.requests] == ["bytes=2000-", None]
@@ -147,25 +147,25 @@ def test_a_slow_host_is_left_for_a_fast_one(server, tmp_path):
     assert asked is not None
 
 
-def test_a_host_that_drips_single_bytes_is_slow(server, tmp_path):
+def test_a_host_that_sends_single_bytes_is_slow(server, tmp_path):
     outcomes = fetch(server, tmp_path / "file", "slow/10", "whole")
     assert outcomes[0].startswith("only 0 kB/s")
 
 
-def test_when_all_are_slow_the_fastest_goes_on_and_the_remaining_time_is_said(server, tmp_path, caplog):
+def test_if_all_are_slow_the_fastest_continues_and_the_remaining_time_is_logged(server, tmp_path, caplog):
     policy = DownloadPolicy(stall_timeout=1, slow_rate=10_000, slow_time=0.2)
     with caplog.at_level(logging.INFO, "nngplab"):
         outcomes = fetch(server, tmp_path / "file", "slow/20000", "slow/400000", "slow/30000", policy=policy)
     assert outcomes[-1] == "complete"
     assert server.requests[-1][0] == "slow/400000"
     assert len(server.requests) == 4
-    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(said) == 1
-    assert "all hosts are slow" in said[0]
-    assert " s left. Alternatives: three alternatives" in said[0]
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "all hosts are slow" in warnings[0]
+    assert " s left. Alternatives: three alternatives" in warnings[0]
 
 
-def test_if_the_fastest_of_the_slow_dies_the_next_fastest_goes_on(server, tmp_path):
+def test_if_the_fastest_of_the_slow_fails_the_next_fastest_continues(server, tmp_path):
     policy = DownloadPolicy(stall_timeout=1, slow_rate=10_000, slow_time=0.2)
     outcomes = fetch(server, tmp_path / "file", "slow/30000", "slow-then-dead/300000", "slow/150000", policy=policy)
     assert [path for path, _ in server.requests[3:]] == ["slow-then-dead/300000", "slow/150000"]
@@ -202,7 +202,7 @@ def test_a_host_within_the_patience_is_waited_for(server, tmp_path):
     assert fetch(server, tmp_path / "file", "slow/200000", policy=policy)[-1] == "complete"
 
 
-def test_log_lines_tell_rate_and_remaining_time_where_there_is_no_terminal(server, tmp_path, caplog, monkeypatch):
+def test_without_a_terminal_log_lines_show_rate_and_remaining_time(server, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(module, "LOG_INTERVAL", 0.1)
     with caplog.at_level(logging.INFO, "nngplab"):
         fetch(server, tmp_path / "file", "slow/400000", policy=DownloadPolicy(slow_rate=1))
@@ -250,14 +250,14 @@ def test_a_killed_download_is_resumed(server, tmp_path):
     assert server.requests[-1] == ("whole", f"bytes={kept}-")
 
 
-def test_a_folder_that_cannot_be_written_is_told_at_once(server, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported_at_once(server, tmp_path):
     (tmp_path / "taken").write_text("a file where a folder should be")
     with pytest.raises(InputError, match=r"cannot write .*taken"):
         download([server.url("whole")], EXPECTED, tmp_path / "taken" / "file", QUICK, HINT)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk")
-def test_a_full_disk_is_told_and_is_not_blamed_on_the_host(server, tmp_path):
+def test_a_full_disk_is_reported_and_is_no_failure_of_the_host(server, tmp_path):
     part_of(tmp_path / "file").symlink_to("/dev/full")
     with pytest.raises(InputError, match=r"cannot write .*No space left on device") as caught:
         download([server.url("whole")], EXPECTED, tmp_path / "file", QUICK, HINT)

@@ -41,7 +41,7 @@ def test_a_killed_training_resumes_at_its_last_epoch_and_ends_in_the_same_bytes(
     assert not (killed / "state/mse_0").exists()
 
 
-def test_the_state_of_another_training_is_not_taken_up(data, tmp_path):
+def test_the_checkpoint_of_another_training_is_not_used(data, tmp_path):
     """Interrupted by a full disk when the results are written, then started with another step size."""
     blocked = tmp_path / "mse_0.csv"
     blocked.mkdir()

@@ -34,14 +34,14 @@ def unbroken(tmp_path_factory) -> tuple[bytes, bytes]:
 
 
 class TestKilled:
-    def test_a_training_killed_again_and_again_ends_in_the_same_bytes(self, unbroken, tmp_path):
+    def test_a_training_killed_twice_ends_in_the_same_bytes(self, unbroken, tmp_path):
         small = Small(tmp_path / "killed")
         done = [small.kill_after(epochs) for epochs in (2, 5)]
         assert 2 <= done[0] < 5 <= done[1] < 12
         small.finish()
         assert small.results() == unbroken
 
-    def test_two_unbroken_ones_end_in_the_same_bytes_and_have_nothing_left_to_do(self, unbroken, tmp_path):
+    def test_two_trainings_end_in_the_same_bytes_and_a_finished_one_does_nothing(self, unbroken, tmp_path):
         small = Small(tmp_path / "again")
         small.finish()
         assert small.results() == unbroken
@@ -86,7 +86,7 @@ class TestCheckpoint:
             autoencode(eta, epochs, checkpoint=checkpoint)
         return TrainingRun(), None
 
-    def test_it_goes_on_from_the_last_epoch(self, tmp_path, caplog):
+    def test_it_resumes_at_the_last_epoch(self, tmp_path, caplog):
         self.run(tmp_path, stop=4)
         caplog.clear()
         with caplog.at_level("INFO", "nngplab"):

@@ -88,8 +88,8 @@ class Small:
 
     def finish(self) -> None:
         process = self.start()
-        _, told = process.communicate(timeout=120)
-        assert process.returncode == 0, told
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
 
     def kill_after(self, epochs: int) -> int:
         """Kill the training once the state of so many epochs is on disk; return the epochs really done by then."""

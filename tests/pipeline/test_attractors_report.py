@@ -72,7 +72,7 @@ class TestReport:
         assert words in self.words(results)
         assert "The results below are those of a network that did not fit its images." in self.words(results)
 
-    def test_failed_attempts_are_told(self, results):
+    def test_failed_attempts_are_reported(self, results):
         path = results / "attractors/attempts.csv"
         table = pd.read_csv(path)
         pd.concat([table.head(1).assign(outcome="dead", step_size=1.0), table]).to_csv(path, index=False)
@@ -80,7 +80,7 @@ class TestReport:
         assert "The table shows which attempts failed." in self.words(results)
         assert "On 1 image: trained" in self.words(results)
 
-    def test_a_step_size_of_ones_own(self, results):
+    def test_a_step_size_from_the_configuration(self, results):
         self.change(results, "attempts", "seed == 88", rule="given")
         words = self.words(results)
         assert "The step size. It is set in the configuration." in words

@@ -34,7 +34,7 @@ class TestWordsOnImages:
         assert line.startswith("Images: CIFAR-10, JPEG copy (it was given).")
         assert ("This is not the official archive." in line) is not official
 
-    def test_fewer_images_are_told(self, folder):
+    def test_fewer_images_are_reported(self, folder):
         assert "Verified: 50,000 training and 10,000 test images" in sentences(render(folder), "cifar10")
         write_cifar10(folder / "cifar10", train=5000, test=1000)
         text = sentences(render(folder), "cifar10")
@@ -43,7 +43,7 @@ class TestWordsOnImages:
             "the archive holds 5,000 training images (CIFAR-10 has 50,000) and 1,000 test images (CIFAR-10 has 10,000)"
         ) in text
 
-    def test_classes_out_of_balance_are_told(self, folder):
+    def test_unbalanced_classes_are_reported(self, folder):
         assert "The classes are balanced: 25,000 training and 5,000 test images of each" in sentences(
             render(folder), "cifar10"
         )
@@ -54,7 +54,7 @@ class TestWordsOnImages:
             "The classes are not balanced: they have 25,000 to 25,000 training and 4,999 to 5,000 test images" in text
         )
 
-    def test_a_failed_check_is_told(self, folder):
+    def test_a_failed_check_is_reported(self, folder):
         path = folder / "cifar10/checks.csv"
         path.write_text(path.read_text().replace('test,"5,000","5,000",True', 'test,"5,000","4,999 to 5,000",False'))
         text = sentences(render(folder), "cifar10")

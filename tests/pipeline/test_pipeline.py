@@ -99,7 +99,7 @@ def test_an_edited_module_makes_the_jobs_that_import_it_stale(run, after):
     assert jobs(run, after) == {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "report", *theory}
 
 
-def test_a_fault_in_the_config_is_told_before_any_job(run, checkout):
+def test_an_invalid_configuration_is_rejected_before_any_job(run, checkout):
     tiny = checkout / "config/tiny.yaml"
     tiny.write_text(tiny.read_text().replace("[1, 2, 4,", "[1, -2, 4,"))
     ended = run(checkout, "snakemake", "--cores", "2", *TINY)
@@ -110,7 +110,7 @@ def test_a_fault_in_the_config_is_told_before_any_job(run, checkout):
     assert not (checkout / "results").exists()
 
 
-def test_a_failing_job_tells_one_line_and_leaves_no_result(run, after):
+def test_a_failing_job_prints_one_line_and_leaves_no_result(run, after):
     script = after / "workflow/scripts/width_sweep_fit.py"
     script.write_text(
         script.read_text().replace("read_sine_target(arguments.data)", 'read_sine_target("data/none.npz")')
@@ -133,7 +133,7 @@ def test_snakemake_makes_its_own_report(run, after):
     assert "Problem 11: kernel regression" in (after / "snakemake-report.html").read_text()
 
 
-def test_one_stage_can_be_asked_for(run, checkout):
+def test_one_stage_can_be_requested(run, checkout):
     assert jobs(run, checkout, "--", "width_sweep") == {
         *("kernel_regression_data", "width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "width_sweep"),
     }
@@ -190,8 +190,8 @@ def by_dvc(tmp_path_factory, done) -> Path:
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
     # The stages ask for all cores that a process may use: here one, whichever it is.
     core = str(min(os.sched_getaffinity(0)))
-    said = done(folder, "taskset", "--cpu-list", core, "dvc", "repro", timeout=1200)
-    assert set(re.findall(r"^Provided cores: (\d+)", said, flags=re.MULTILINE)) == {"1"}
+    output = done(folder, "taskset", "--cpu-list", core, "dvc", "repro", timeout=1200)
+    assert set(re.findall(r"^Provided cores: (\d+)", output, flags=re.MULTILINE)) == {"1"}
     return folder
 
 

@@ -71,7 +71,7 @@ def theirs(mine, tmp_path, done, remote) -> Path:
     return tmp_path / "theirs"
 
 
-def test_what_one_pushes_another_pulls_and_need_not_make(mine, theirs, done):
+def test_results_that_are_pulled_are_not_made_again(mine, theirs, done):
     done(mine, "dvc", "push")
     done(theirs, "dvc", "pull")
     assert digests(theirs, "data", "results") == digests(mine, "data", "results")

@@ -1,7 +1,7 @@
 """The pages of the docs that show a session: run as they stand, step by step, in a small checkout of the project.
 
 A session is a script, docs/NAME.sh: comments, which are the words of the page, and commands. The page, docs/NAME.md,
-shows both, and what the commands said. `make sessions` runs the sessions and writes the pages.
+shows both, and the output of the commands. `make sessions` runs the sessions and writes the pages.
 """
 
 import os
@@ -32,7 +32,7 @@ This page is the record of a session in a terminal, which the tests run again. T
 the runs short; the results do not answer the problem set. The environment is active (`source .venv/bin/activate`). Of
 the output of each run, only the lines about jobs and stages are shown.
 """
-# What a run says of its jobs and stages, among much about times, places and resources.
+# The lines of a run about its jobs and stages, among many about times, paths and resources.
 OF_A_RUN = re.compile(
     r"(Job \d+: |Reason: Params |Nothing to be done|snakemake-dvc: |The report is |Running stage |Stage '"
     r"|Ran experiment|Experiment results |To apply the |\tdvc exp )"
@@ -52,14 +52,14 @@ SWEEP = [
 
 @dataclass
 class Step:
-    """Some words, the commands after them, and what each of these said."""
+    """Some words, the commands after them, and the output of each."""
 
     words: str
     commands: list[str]
-    said: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        each = zip(self.commands, self.said, strict=True)
+        each = zip(self.commands, self.outputs, strict=True)
         console = "\n".join(f"$ {command}\n{text}".strip("\n") for command, text in each)
         return f"{self.words}\n\n```console\n{console}\n```\n"
 
@@ -101,7 +101,7 @@ def lend_environment(folder: Path) -> None:
 
 
 def run(folder: Path, commands: Iterable[str]) -> str:
-    """Run commands in one shell, which stops at the first that fails; return what they said."""
+    """Run commands in one shell, which stops at the first that fails; return their output."""
     # `make` in a session is not part of the `make` that runs the tests.
     environment = {
         name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
@@ -123,9 +123,9 @@ def session(name: str, folder: Path) -> list[Step]:
     """Run a session in a checkout."""
     found = steps(name)
     commands = [line for step in found for command in step.commands for line in (f"echo {MARK}", command)]
-    said = iter(run(folder, commands).split(f"{MARK}\n")[1:])
+    outputs = iter(run(folder, commands).split(f"{MARK}\n")[1:])
     for step in found:
-        step.said = [shown(next(said), folder.parent) for _ in step.commands]
+        step.outputs = [shown(next(outputs), folder.parent) for _ in step.commands]
     return found
 
 
@@ -158,11 +158,11 @@ class TestPages:
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory) -> dict[str, list[str]]:
-    """What each command of the day said, each time it was given."""
+def outputs(tmp_path_factory) -> dict[str, list[str]]:
+    """The outputs of each command, one for each time that it was run."""
     found: dict[str, list[str]] = {}
     for step in session("a_day", prepare("a_day", tmp_path_factory.mktemp("day"))):
-        for command, text in zip(step.commands, step.said, strict=True):
+        for command, text in zip(step.commands, step.outputs, strict=True):
             found.setdefault(command, []).append(text)
     return found
 
@@ -170,29 +170,29 @@ def said(tmp_path_factory) -> dict[str, list[str]]:
 class TestADay:
     """What the page says about what runs is so."""
 
-    def test_with_nothing_changed_nothing_runs(self, said):
-        morning, _, _, back = said["make report"]
+    def test_with_nothing_changed_nothing_runs(self, outputs):
+        morning, _, _, back = outputs["make report"]
         for text in (morning, back):
             assert "Nothing to be done" in text
             assert "Job" not in text
 
-    def test_a_change_runs_what_it_makes_stale(self, said):
-        _, changed, wider, _ = said["make report"]
+    def test_a_change_runs_what_it_makes_stale(self, outputs):
+        _, changed, wider, _ = outputs["make report"]
         assert jobs(changed) == [*KERNELS, "Write the report"]
-        assert jobs(changed) == jobs(said["snakemake --dry-run"][0])
+        assert jobs(changed) == jobs(outputs["snakemake --dry-run"][0])
         assert jobs(wider) == [*SWEEP, "Write the report"]
 
-    def test_metrics_differ_where_something_was_changed(self, said):
+    def test_metrics_differ_where_something_was_changed(self, outputs):
         for command, differ in (("dvc metrics diff --precision 8", "laplace"), ("dvc metrics diff main", "widest")):
-            _, *rows = said[command][0].splitlines()
+            _, *rows = outputs[command][0].splitlines()
             assert rows
             assert all(row.split()[1].startswith(f"{differ}.") for row in rows)
 
-    def test_plots_are_drawn_without_complaint(self, said):
-        assert re.fullmatch(r"file:///home/you/nngp-lab/\S+/index.html", said["dvc plots diff"][0])
+    def test_plots_are_drawn_without_a_warning(self, outputs):
+        assert re.fullmatch(r"file:///home/you/nngp-lab/\S+/index.html", outputs["dvc plots diff"][0])
 
-    def test_dvc_knows_the_results_of_main_and_the_colleague_has_them(self, said):
-        assert said["dvc status"][1:] == ["Data and pipelines are up to date."] * 2
+    def test_dvc_has_the_results_of_main_and_the_clone_has_them(self, outputs):
+        assert outputs["dvc status"][1:] == ["Data and pipelines are up to date."] * 2
 
 
 def jobs(text: str) -> list[str]:
@@ -207,9 +207,9 @@ def folder(tmp_path_factory) -> Path:
 class TestExperiments:
     def test_the_session_ends_with_the_experiment_that_was_applied(self, folder):
         *_, last = session("dvc", folder)
-        said = dict(zip(last.commands, last.said, strict=True))
-        assert "kernel_regression.repeats  5       20" in said["dvc params diff"]
-        assert said["dvc status"] == "Data and pipelines are up to date."
+        outputs = dict(zip(last.commands, last.outputs, strict=True))
+        assert "kernel_regression.repeats  5       20" in outputs["dvc params diff"]
+        assert outputs["dvc status"] == "Data and pipelines are up to date."
         assert set(pd.read_csv(folder / "results/kernel_regression/summary.csv")["repeats"]) == {20}
 
     def test_an_experiment_with_other_data_reaches_every_stage_that_reads_them(self, folder, done):

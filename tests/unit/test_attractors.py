@@ -232,7 +232,7 @@ class TestTraining:
         _, attempts = fit_autoencoder(images(1), 40, seed=3, target=1e-4, max_steps=50, step_size=None)
         assert len(attempts) == attractors.MAX_ATTEMPTS
 
-    def test_running_out_of_steps_is_not_mended_by_smaller_ones(self):
+    def test_after_running_out_of_steps_no_smaller_step_size_is_tried(self):
         _, attempts = fit_autoencoder(images(2), 40, seed=3, target=1e-12, max_steps=30, step_size=None)
         assert [attempt.run.outcome for attempt in attempts] == [TrainingOutcome.OUT_OF_STEPS]
 

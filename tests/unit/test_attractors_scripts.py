@@ -95,7 +95,7 @@ class TestScripts:
                 parts = basin.image_share + basin.mixture_share + basin.elsewhere_share
                 assert parts == pytest.approx(basin.share)
 
-    def test_the_metrics_tell_where_test_images_end(self, home):
+    def test_the_metrics_show_where_test_images_end(self, home):
         folder = home / "results/attractors"
         metrics = json.loads((folder / "metrics.json").read_text())
         assert metrics["images"] == "STAND-IN IMAGES, NOT CIFAR-10"

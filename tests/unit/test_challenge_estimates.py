@@ -36,7 +36,7 @@ def test_several_ridges_need_the_gram_matrix_and_its_factor():
     assert several.ridge_path_mb == several.kernel_mb + triangle_mb
 
 
-def test_all_of_cifar10_takes_hours_and_the_memory_that_the_documentation_says():
+def test_all_of_cifar10_takes_hours_and_the_documented_memory():
     full = estimates("full.yaml", "cifar10")
     assert round(full.ridge_path_mb / 1000) == 23
     assert round(full.kernel_minutes(1) / 60) == 6

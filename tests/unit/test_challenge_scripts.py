@@ -70,14 +70,14 @@ class TestCourseData:
             assert set(file.files) == {"X_test", "y_test"}
             assert not rows & {row.tobytes() for row in file["X_test"]}
 
-    def test_some_of_the_six_are_one_line(self, tmp_path):
+    def test_some_of_the_six_files_give_one_line(self, tmp_path):
         (tmp_path / "X_train.csv").write_text("1,2\n")
         output = course(tmp_path, source=tmp_path, status=1)
         assert output.startswith("error: ")
         assert "lacks y_train.csv" in output
         assert output.count("\n") == 1
 
-    def test_too_many_rows_asked_for_are_one_line(self, tmp_path):
+    def test_too_many_rows_give_one_line(self, tmp_path):
         line = "error: challenge.course_train is 6,000, but there are 5,000 training rows: lower it, or null\n"
         assert course(tmp_path, 6000, status=1) == line
 
@@ -113,7 +113,7 @@ class TestCifar10Data:
         assert train.classes
         np.testing.assert_array_equal(train.y.sum(axis=1), 1)
 
-    def test_too_many_images_asked_for_are_one_line(self, data, tmp_path):
+    def test_too_many_images_give_one_line(self, data, tmp_path):
         line = "ask for 280 + 50 images, but there are 300 training images: lower one of them\n"
         assert line in cifar10(data, tmp_path, 280, 50, status=1)
 
@@ -201,7 +201,7 @@ class TestSelection:
         assert outcomes.loc["nngp", ["candidates", "fitted", "diverged"]].tolist() == [3, 3, 0]
         assert json.loads((results / "selected.json").read_text())["course"]["network"]["learning_rate"] == 0.01
 
-    def test_a_singular_kernel_is_named_and_no_reason_to_stop(self, results, tmp_path, monkeypatch):
+    def test_a_singular_kernel_is_named_and_does_not_stop_the_job(self, results, tmp_path, monkeypatch):
         """More samples than features, and too many for the least-squares solution: ridge 0 cannot be had."""
         monkeypatch.setattr(singular, "EIGENVECTORS_UP_TO", 10)
         options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "linear"]
@@ -211,7 +211,7 @@ class TestSelection:
         assert table["outcome"].tolist() == ["fitted", "fitted", "singular", "singular", "fitted", "fitted"]
         assert table["r2"].notna().tolist() == [True, True, False, False, True, True]
 
-    def test_a_lack_of_memory_is_a_reason_to_stop(self, results, tmp_path, monkeypatch):
+    def test_a_lack_of_memory_stops_the_job(self, results, tmp_path, monkeypatch):
         monkeypatch.setattr(memory, "available_memory", lambda: 1)
         options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "nngp", *NNGP]
         options += ["--output", tmp_path / "a.csv", "--cost", tmp_path / "c"]
@@ -307,7 +307,7 @@ class TestSubmission:
             mse = np.mean((predictions[:, 0] - file["y_test"]) ** 2)
         assert mse == pytest.approx(self.best(results).loc["test", "mse"], rel=1e-12)
 
-    def test_the_page_says_what_the_rules_ask(self, results, handed_in):
+    def test_the_page_has_what_the_rules_require(self, results, handed_in):
         page = (handed_in / "README.md").read_text()
         best = self.best(results)
         for split, words in (("train", "training"), ("val", "validation"), ("test", "test")):

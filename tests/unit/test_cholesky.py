@@ -82,7 +82,7 @@ class TestFactor:
         assert np.linalg.cond(K.astype(float)) > 1e-3 / eps
         assert ours < 3 * lapack < 30 * eps
 
-    def test_only_the_lower_tiles_are_asked_for_each_once(self):
+    def test_each_lower_tile_is_computed_once(self):
         K, asked = matrix(100), []
 
         def tiles(rows, columns, out):
@@ -228,7 +228,7 @@ class TestCheckpoint:
         return factor, len(asked)
 
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-    def test_it_goes_on_and_ends_in_the_same_bits(self, tmp_path, dtype):
+    def test_it_resumes_and_ends_in_the_same_bits(self, tmp_path, dtype):
         K, path = matrix(200, dtype=dtype), tmp_path / "sub" / "factor"
         self.interrupted(path, K, 15)
         factor, asked = self.resumed(path, K)
@@ -295,7 +295,7 @@ class TestCheckpoint:
             factorise(tiles_of(-matrix(64)), 64, np.float64, FactorCheckpoint(path, self.settings))
         assert not path.exists()
 
-    def test_a_full_disk_is_told_before_the_start(self, tmp_path, monkeypatch):
+    def test_a_full_disk_is_reported_before_the_start(self, tmp_path, monkeypatch):
         monkeypatch.setattr(checkpoint_module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
         with pytest.raises(InputError, match="GiB more than the disk has: name a file on another"):
             factorise(tiles_of(matrix(64)), 64, np.float64, FactorCheckpoint(tmp_path / "factor", self.settings))

@@ -73,7 +73,7 @@ def test_an_archive_is_unpacked_and_nothing_else_is_left(tmp_path):
     assert [path.name for path in (tmp_path / "data").iterdir()] == [FOLDER]
 
 
-def test_a_wrong_checksum_is_told_before_the_archive_is_opened(tmp_path):
+def test_a_wrong_checksum_is_reported_before_the_archive_is_opened(tmp_path):
     path = tmp_path / "a.tar.gz"
     path.write_bytes(b"no archive at all")
     with pytest.raises(InputError, match=f"{hashlib.sha256(path.read_bytes()).hexdigest()} instead of 1234"):
@@ -136,7 +136,7 @@ def test_a_missing_member_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [10, 1000, -100])
-def test_a_damaged_archive_is_told(tmp_path, cut):
+def test_a_damaged_archive_is_reported(tmp_path, cut):
     path = whole(tmp_path / "a.tar.gz")
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(InputError, match="cannot be extracted"):
@@ -206,7 +206,7 @@ def test_other_arrays_than_bytes_are_refused(tmp_path, data):
 @pytest.mark.parametrize(
     "payload", [b"", b"no pickle", pickle.dumps(batch(1))[:-100], pickle.dumps([1]), b"\x80\x02P1\n."]
 )
-def test_what_is_no_batch_is_told(tmp_path, payload):
+def test_a_file_that_is_no_batch_is_reported(tmp_path, payload):
     path = tmp_path / "data_batch_1"
     path.write_bytes(payload)
     with pytest.raises(InputError, match="data_batch_1"):
@@ -239,7 +239,7 @@ def test_full_size_and_balance_pass_every_check(folder, monkeypatch):
     assert check_images(folder)[0]["passed"].all()
 
 
-def test_classes_out_of_balance_are_reported(folder):
+def test_unbalanced_classes_are_reported(folder):
     (folder / "test_batch").write_bytes(pickle.dumps(batch(1, labels=[0, 1] * 10), 2))
     table = check_images(folder)[0].set_index(["split", "check"])
     assert table.loc[("test", "images per class"), "found"] == "0 to 10"

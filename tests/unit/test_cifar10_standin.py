@@ -68,7 +68,7 @@ def test_white_noise_fails_the_test_of_the_spectrum():
     assert abs(spectral_exponent(np.random.default_rng(1).normal(size=(500, 3072)))) < 0.1
 
 
-def test_the_texture_has_the_spectrum_asked_for():
+def test_the_texture_has_the_requested_spectrum():
     texture = natural_texture(np.random.default_rng(1), (), 256, 1.2)
     amplitude = np.abs(np.fft.fft2(texture.mean(0)))
     frequency = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.fftfreq(256))

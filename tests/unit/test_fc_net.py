@@ -141,7 +141,7 @@ class TestTraining:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize(("outcome", "rate", "standardise"), [("diverged", 1e5, "true"), ("dead", 3.0, "false")])
-    def test_a_step_size_that_is_too_large_is_told_in_one_line(self, data, tmp_path, outcome, rate, standardise):
+    def test_a_step_size_that_is_too_large_gives_one_line(self, data, tmp_path, outcome, rate, standardise):
         """Where no pixel is negative, one step can switch every unit off for every image."""
         plain = {"optimiser": "sgd", "schedule": "constant", "standardise": standardise, "learning_rate": rate}
         options = training_options(data, tmp_path, **plain)

@@ -88,7 +88,7 @@ class TestKernelRegression:
         zero = summary.set_index("kernel").loc["zero", "mean_test_mse"]
         assert ([zero, zero], [0, 1]) in lines(kernel_regression.plot_test_mse(*kernel_tables))
 
-    def test_activations_of_ones_own_have_their_names_and_colours(self, kernel_tables):
+    def test_user_defined_activations_have_their_names_and_colours(self, kernel_tables):
         named = [frame.replace({"kernel": {"sine": "my_swish", "relu": "other"}}) for frame in kernel_tables]
         axes = kernel_regression.plot_test_mse(*named).axes[0]
         labels = [label.get_text() for label in axes.get_yticklabels()]

@@ -81,7 +81,7 @@ class TestKernelRegression:
         system.factorise(None, lambda _: None)
         assert torch.cuda.max_memory_allocated(device) - before < 1.5 * 8 * len(X) ** 2
 
-    def test_a_singular_matrix_is_told(self, many):
+    def test_a_singular_matrix_is_reported(self, many):
         X, y, _ = many
         X, y = np.vstack([X, 2 * X[40]]), np.vstack([y, y[40]])
         with pytest.raises(InputError, match=r"not positive definite, the pivot of row 5000 is \S+ .* of row 40\)"):

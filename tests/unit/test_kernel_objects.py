@@ -172,7 +172,7 @@ def test_a_wrong_parameter_is_refused_in_one_line(make, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_kernel_of_ones_own():
+def test_a_user_defined_kernel():
     class Constant(Kernel):
         def __call__(self, X, Z=None):
             return np.ones((len(X), len(X if Z is None else Z)))

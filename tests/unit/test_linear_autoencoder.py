@@ -129,7 +129,7 @@ class TestCurvature:
         ends = [hessian_eigenvalue(network, squared_error(0.5), z, z, lowest) for lowest in (True, False)]
         assert ends == pytest.approx([-zz, zz])
 
-    def test_small_steps_end_in_the_minimum_foretold(self):
+    def test_small_steps_end_in_the_predicted_minimum(self):
         of = problem(d=20, k=5)
         alpha, gamma = of.after(40_000, 1e-3 * of.largest_stable_step)
         assert of.curvature(alpha, gamma) == pytest.approx(of.small_step_curvature, rel=2e-3)

@@ -186,7 +186,7 @@ class TestFigures:
 
 
 class TestImage:
-    def test_every_output_is_the_constant_foretold(self, results):
+    def test_every_output_is_the_predicted_constant(self, results):
         table = read(results, "constants.csv")
         assert len(table) == table["image"].nunique() == 15
         assert (table["relative_distance"] < 1e-12).all()

@@ -67,8 +67,8 @@ def piecewise(x, pieces):
 class TestTheBound:
     @settings(max_examples=60)
     @given(pieces, st.floats(-0.999, 0.999) | st.sampled_from([1 - 1e-5, 1e-5 - 1, 0.0]), st.booleans())
-    def test_random_piecewise_functions(self, pieces, xi, told):
-        """With the kinks told or not, the true error is within the bound, and the bound is small."""
+    def test_random_piecewise_functions(self, pieces, xi, given):
+        """With the kinks given or not, the true error is within the bound, and the bound is small."""
         s = np.sqrt((1 - xi) * (1 + xi))
         exact, scale = 0.0, 0.0
         for p, m, side, times in pieces:
@@ -76,7 +76,7 @@ class TestTheBound:
                 term = product_of_pieces((side * p, m), (other * q, n), side * other * xi, s)
                 exact += times * by * term
                 scale += abs(times * by) * (1 + abs(p)) * (1 + abs(q))
-        value, error = dual_and_error(partial(piecewise, pieces=pieces), xi, [p for p, *_ in pieces] if told else ())
+        value, error = dual_and_error(partial(piecewise, pieces=pieces), xi, [p for p, *_ in pieces] if given else ())
         assert abs(value - exact) <= error + 2e-15 * scale
         assert error <= 1e-12 * (1 + scale)
 

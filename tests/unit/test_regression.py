@@ -136,7 +136,7 @@ class TestFit:
         residual = (nngp(data.X) + 0.1 * np.eye(60)) @ model.dual_coef_ - data.y
         assert model.residual_ == pytest.approx(np.linalg.norm(residual) / np.linalg.norm(data.y), rel=1e-6)
 
-    def test_single_precision_costs_digits_and_says_so(self, data):
+    def test_single_precision_costs_digits_and_reports_it(self, data):
         single, double = (KernelRegression("relu", precision=p).fit(data.X, data.y) for p in ("single", "double"))
         assert double.residual_ < 1e-12 < 1e-8 < single.residual_ < 1e-4
         np.testing.assert_allclose(single.predict(data.X_test), double.predict(data.X_test), atol=1e-5)
@@ -215,7 +215,7 @@ class TestSingular:
         near = KernelRegression("relu", ridge=1e-8).fit(X, y)
         np.testing.assert_allclose(near.predict(data.X_test), limit.predict(data.X_test), rtol=1e-4, atol=1e-6)
 
-    def test_a_ridge_mends_it_without_a_warning(self, data, recwarn):
+    def test_with_a_ridge_there_is_no_warning(self, data, recwarn):
         X, y = np.vstack([data.X, data.X]), np.append(data.y, data.y)
         KernelRegression("relu", ridge=1e-6).fit(X, y)
         assert not recwarn.list
@@ -264,7 +264,7 @@ class TestBadInput:
             KernelRegression().fit(data.X, data.y).predict(np.ones((2, 3)))
 
 
-def test_the_progress_is_shown_if_asked_for(data, capsys):
+def test_the_progress_is_shown_on_request(data, capsys):
     KernelRegression("erf").fit(data.X, data.y)
     assert not capsys.readouterr().err
     KernelRegression("erf", verbose=True).fit(data.X, data.y)

@@ -182,13 +182,13 @@ class TestRefusals:
         ):
             KernelRegression(laplace).fit(X, y)
 
-    def test_too_little_memory_is_told_with_the_figures(self, many, on_torch, monkeypatch):
+    def test_too_little_memory_is_reported_with_the_numbers(self, many, on_torch, monkeypatch):
         X, y, _ = many
         monkeypatch.setattr(gpu, "free_memory", lambda _: 100_000)
         with pytest.raises(InputError, match=r"^300 samples need \S+ GiB on cpu, and 0\.00 GiB are free there: take "):
             KernelRegression().fit(X, y)
 
-    def test_memory_that_runs_out_on_the_way_is_told(self, many, on_torch, monkeypatch):
+    def test_memory_that_runs_out_during_a_fit_is_reported(self, many, on_torch, monkeypatch):
         X, y, _ = many
 
         def none_left(*_):
@@ -222,7 +222,7 @@ def test_a_fit_on_the_cpu_does_not_start_torch():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_dual_of_ones_own(many, monkeypatch):
+def test_a_user_defined_dual(many, monkeypatch):
     X, y, X_test = many
     relu = DUALS["relu"]
     own = Dual("own", relu.plain, relu.second_moment, relu.moment, relu.derivative_moment)

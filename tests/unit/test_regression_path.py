@@ -95,15 +95,15 @@ class TestMemory:
         X = np.random.default_rng(0).standard_normal((3000, 20))
         KernelRegression("erf", 1.0).fit(X[:10], X[:10])
         peak = peak_memory(lambda: KernelRegression("erf", 1.0, precision, loo=loo).fit(X, X[:, 0]))
-        said = memory_needed(3000, 20, precision, loo, copied=precision == "single")
-        assert 0.7 * said < peak < 1.05 * said
+        needed = memory_needed(3000, 20, precision, loo, copied=precision == "single")
+        assert 0.7 * needed < peak < 1.05 * needed
 
     @pytest.mark.parametrize(("ridges", "triangles"), [([1.0], 1), ([1.0, 2.0], 2)])
     def test_a_path_takes_a_second_triangle_only_for_several_ridges(self, ridges, triangles):
         X = np.random.default_rng(0).standard_normal((3000, 20))
         peak = peak_memory(lambda: [None for _ in KernelRegression("erf").ridge_path(X, X[:, 0], ridges)])
-        said = memory_needed(3000, 20, copied=False) + (triangles - 1) * 4 * 3000**2
-        assert 0.8 * said < peak < 1.15 * said
+        needed = memory_needed(3000, 20, copied=False) + (triangles - 1) * 4 * 3000**2
+        assert 0.8 * needed < peak < 1.15 * needed
 
     def test_many_blocks_of_rows_predict_as_one(self):
         random = np.random.default_rng(0)
@@ -118,7 +118,7 @@ class TestMemory:
 
 @pytest.mark.usefixtures("small_tiles")
 class TestCheckpoint:
-    def test_a_fit_goes_on_after_an_interrupt(self, many, monkeypatch, tmp_path, caplog):
+    def test_a_fit_resumes_after_an_interrupt(self, many, monkeypatch, tmp_path, caplog):
         X, y, _ = many
         model = KernelRegression("relu", checkpoint=tmp_path / "factor")
         calls = iter(range(100))

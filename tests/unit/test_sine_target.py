@@ -67,7 +67,7 @@ class TestFile:
         assert (data.seed, data.labels_before_normalising) == (88, True)
 
     @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off", pickle.dumps({"X": 1})])
-    def test_another_file_is_told_in_one_line(self, content, tmp_path):
+    def test_another_file_gives_one_line(self, content, tmp_path):
         (tmp_path / "sine_target.npz").write_bytes(content)
         with pytest.raises(
             InputError, match=r"sine_target\.npz is not a sine-target data set .*: remove it and run again$"

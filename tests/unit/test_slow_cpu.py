@@ -32,7 +32,7 @@ def test_no_library_uses_avx512():
     assert used["torch"] == "AVX2"
 
 
-def test_what_pytest_says_is_the_exit_status():
+def test_the_exit_status_is_that_of_pytest():
     command = [sys.executable, "-m", "tests.helpers.slow_cpu", "--no-such-option"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == pytest.ExitCode.USAGE_ERROR

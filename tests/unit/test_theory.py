@@ -169,7 +169,7 @@ class TestNumerical:
         right = numerical(lambda x: mpmath.sin(x), lambda x: mpmath.sin(x) + mpmath.mpf(error), mpmath.cos, x=(-1, 1))
         return right(effort(digits)).passed
 
-    def test_the_digits_are_those_asked_for(self):
+    def test_the_digits_are_those_requested(self):
         assert self.off_by("1e-31", 30)
         assert not self.off_by("1e-29", 30)
         assert self.off_by("1e-29", 28)
@@ -223,7 +223,7 @@ class TestSampled:
         outcomes = [self.run(offset, seed=seed) for seed in range(20)]
         assert all(outcome.passed and outcome.false_rejected for outcome in outcomes)
 
-    def test_the_draws_are_as_many_as_asked_for_in_blocks_that_fit_in_memory(self):
+    def test_the_requested_draws_come_in_blocks_that_fit_in_memory(self):
         sizes = []
 
         def draws(random, count):

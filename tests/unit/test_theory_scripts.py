@@ -114,7 +114,7 @@ class TestChecks:
         )
         assert not (tmp_path / "checks.csv").exists()
 
-    def test_a_false_variant_that_holds_is_told(self):
+    def test_a_false_variant_that_holds_is_reported(self):
         true = lambda: sympy.Integer(1)  # noqa: E731
         identities = [Identity(label, "1", "2", symbolic(true, true, true)) for label in ("x.1", "x.2")]
         checks = CHECKS["check"](DerivationPage("x", "x", identities), 15, 1000, 88)

@@ -141,7 +141,7 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_without_visdom_one_warning_says_what_to_install(caplog, monkeypatch, port):
+def test_without_visdom_one_warning_names_what_to_install(caplog, monkeypatch, port):
     monkeypatch.setitem(sys.modules, "visdom", None)
     show({"one": picture(1)}, LOCAL, port)
     assert warnings(caplog) == ["no images are shown in visdom: it is not installed; run `make visdom`"]
