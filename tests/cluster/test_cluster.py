@@ -1,6 +1,11 @@
-"""The pipeline on a real Slurm with two nodes on this machine, and the profiles for other clusters."""
+"""The pipeline on a real Slurm with two nodes on this machine, the faults of a cluster, and the profiles.
+
+All tests that use Slurm are in this file, so that one worker runs them: two clusters on one machine have the same names
+of nodes and numbers of jobs.
+"""
 
 import re
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +14,8 @@ import pytest
 import yaml
 
 from tests.helpers.checkout import ROOT, TINY, copy_checkout, digests, make_small
-from tests.helpers.slurm import NODES
-from tests.helpers.slurm_runs import edit_profile, end_of, submit
+from tests.helpers.slurm import NODES, running
+from tests.helpers.slurm_runs import FIT, change_job, edit_profile, end_of, submit, wait_for
 
 # Stages with local rules, with single jobs and with groups of jobs.
 ON_SLURM = ["cifar10", "fc_net", "kernel_regression", "width_sweep"]
@@ -44,6 +49,52 @@ class TestRun:
 
     def test_a_local_run_then_has_nothing_to_do(self, slurm_run, done):
         assert "Nothing to be done" in done(slurm_run[0], "snakemake", "--dry-run", "--cores", "2")
+
+
+class TestFaults:
+    def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environment, held, done):
+        run = submit(held, environment)
+        process = wait_for(lambda: next(running(FIT, held), None), run)
+        node = process.environ()["SLURMD_NODENAME"]
+        slurm.kill_node(node)
+        (held / "hold").unlink()
+        output = end_of(run)
+        slurm.start_node(node)
+        assert len(re.findall(r"Finished jobid: \d+ \(Rule: width_sweep_fit\)", output)) == 1
+        # DVC gets the same records as from a local run.
+        assert "recorded in dvc.lock: kernel_regression, width_sweep" in output
+        assert "up to date" in done(held, "dvc", "status")
+        assert "Nothing to be done" in done(held, "snakemake", "--dry-run", "--cores", "2")
+
+    def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held):
+        first = submit(held, environment)
+        left = wait_for(lambda: next(running(FIT, held), None), first)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        second = submit(held, environment)
+        again = wait_for(lambda: next((p for p in running(FIT, held) if p.pid != left.pid), None), second)
+        assert [process.pid for process in running(FIT, held)] == [again.pid]
+        (held / "hold").unlink()
+        output = end_of(second)
+        (cancelled,) = re.findall(r"snakemake-dvc: cancelling Slurm jobs of a killed run: (\d+)", output)
+        state = slurm.ask("squeue", "--states=all", "--noheader", "--format=%T", "--jobs", cancelled)
+        assert state.strip() == "CANCELLED"
+
+    def test_a_job_that_exceeds_its_memory_runs_again_with_more(self, environment, held):
+        (held / "hold").unlink()
+        ask = "import time\n    import numpy as np\n    taken = np.ones(150_000_000)\n    time.sleep(4)\n    del taken"
+        change_job(held, ask)
+        output = end_of(submit(held, environment))
+        assert len(re.findall(r"Error in (?:rule|group) ", output)) >= 1
+        assert re.findall(r"Finished jobid: \d+ \(Rule: (width_sweep_fit)\)", output)
+
+    def test_a_job_that_exceeds_its_time_fails_with_its_log(self, environment, held):
+        options = ["--set-resources", "width_sweep_fit:runtime=1", "--retries", "0"]
+        output = end_of(submit(held, environment, *options), code=1)
+        (log,) = re.findall(r"message: Error in group width_sweep\n +log: (\S+)", output)
+        assert "DUE TO TIME LIMIT" in Path(log).read_text()
+        assert not list((held / "results/width_sweep").rglob("*.csv"))
+        assert "Traceback" not in output
 
 
 class TestProfiles:
