@@ -15,7 +15,8 @@ import psutil
 
 from helpers.environment import environment
 
-TIMEOUT = 120
+# Seconds. A busy machine can be slow; a command that hangs is reported in any case.
+TIMEOUT = 300
 SNAKEMAKE = ("snakemake", "--cores", "2")
 REPRO = ("dvc", "repro")
 ENGINES = {"snakemake": SNAKEMAKE, "dvc": REPRO}
