@@ -16,6 +16,9 @@ from threadpoolctl import threadpool_limits
 from tests.helpers.checkout import TINY, copy_checkout
 from tests.helpers.small_checkout import commit, make_small_checkout
 
+# The modules that run most of the pipeline.
+LONGEST = ("test_cluster.py", "test_pipeline.py", "test_sessions.py", "test_staleness.py")
+
 # On a busy machine any example can take long; no test asserts speed.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -30,8 +33,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the tests that run the pipeline: at the end, short tests keep all workers busy."""
-    items.sort(key=lambda item: ("cluster", "pipeline", "faults", "unit").index(item.path.parent.name))
+    """Start with the longest modules: at the end, short ones keep all workers busy."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture
