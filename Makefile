@@ -111,7 +111,8 @@ $(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
 	touch $@
 
 # Snakemake and DVC of the version before: snakemake-dvc is tested with both.
-$(ENGINES)/.installed: requirements-engines.lock
+# In the folder of the other environment, which is cleared first.
+$(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	$(PYTHON) -m venv --clear $(ENGINES)
 	$(ENGINES)/bin/python -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
