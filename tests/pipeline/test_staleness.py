@@ -4,34 +4,24 @@ Each row of the table is a change. The test makes it in a copy of a finished che
 It compares the jobs that ran with those of the row, and the results with those of a run from scratch. Afterwards the
 other engine must have nothing to do. The workflow is that of the project, with the stages of Problems 11 and 12 alone.
 
-The rows show how the project uses snakemake-dvc. The tests of that package cover many more changes, with both engines:
-edits of results, other branches, damaged records, kills and edits during a run, runs at the same time, and random
-sequences of all these.
+The tests of the package snakemake-dvc make such changes with both engines, and random sequences of them.
 """
 
-import os
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.helpers.changes import TABLE
 from tests.helpers.checkout import ROOT, digests
 from tests.helpers.small_checkout import (
     ALL,
     CONFIG,
     ENGINES,
-    KERNELS,
-    LONG,
     NOTHING_TO_DO,
-    SWEEP,
-    K,
     Workspace,
-    configure,
-    edit,
-    git,
     jobs_run,
 )
 
@@ -56,75 +46,6 @@ def from_scratch(small, finished_small, run, tmp_path_factory) -> Callable[[Path
 
 def results(folder: Path) -> dict[str, str]:
     return digests(folder, "data", "results")
-
-
-# The changes. Each is made in a finished checkout.
-
-
-def nothing(workspace: Workspace) -> None:
-    pass
-
-
-def one_key_edited(workspace: Workspace) -> None:
-    configure(workspace.folder, "kernel_regression", laplace_L=0.01)
-
-
-def one_key_of_the_data_edited(workspace: Workspace) -> None:
-    configure(workspace.folder, "kernel_regression", n=25)
-
-
-def one_width_added(workspace: Workspace) -> None:
-    configure(workspace.folder, "width_sweep", widths=[8, K])
-
-
-def a_module_of_one_problem_edited(workspace: Workspace) -> None:
-    edit(workspace.folder / "src/nngplab/networks/random_features.py")
-
-
-def a_script_edited_and_given_an_old_time(workspace: Workspace) -> None:
-    path = workspace.folder / "workflow/scripts/width_sweep_summary.py"
-    edit(path)
-    os.utime(path, (1e9, 1e9))
-
-
-def a_comment_added_to_the_common_rules(workspace: Workspace) -> None:
-    edit(workspace.folder / "workflow/rules/common.smk")
-
-
-def the_lock_file_edited(workspace: Workspace) -> None:
-    edit(workspace.folder / "requirements.lock")
-
-
-def all_results_deleted(workspace: Workspace) -> None:
-    shutil.rmtree(workspace.folder / "results")
-
-
-def a_fresh_clone_without_dvc_pull(workspace: Workspace) -> None:
-    origin = workspace.folder.rename(workspace.folder.with_name("origin"))
-    git(origin.parent, "clone", "--quiet", str(origin), str(workspace.folder))
-
-
-def a_run_killed_during_a_job(workspace: Workspace) -> None:
-    workspace.draw(LONG)
-    process = workspace.start()
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-# What changes, which jobs run then, and the engine that runs them.
-TABLE: list[tuple[Callable[[Workspace], None], set[str], str]] = [
-    (nothing, set(), "dvc"),
-    (one_key_edited, KERNELS, "snakemake"),
-    (one_key_of_the_data_edited, ALL, "dvc"),
-    (one_width_added, SWEEP, "snakemake"),
-    (a_module_of_one_problem_edited, SWEEP, "dvc"),
-    (a_script_edited_and_given_an_old_time, SWEEP - {"width_sweep_fit"}, "snakemake"),
-    (a_comment_added_to_the_common_rules, set(), "dvc"),
-    (the_lock_file_edited, ALL, "snakemake"),
-    (all_results_deleted, set(), "snakemake"),
-    (a_fresh_clone_without_dvc_pull, set(), "dvc"),
-    (a_run_killed_during_a_job, SWEEP, "snakemake"),
-]
 
 
 def page_table() -> str:
