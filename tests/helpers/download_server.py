@@ -1,4 +1,4 @@
-"""A host on loopback that serves one file in every way a host can, good and bad; the path of the URL says how."""
+"""A host on loopback that serves one file, correctly or with a fault; the path of the URL selects which."""
 
 import gzip
 import hashlib
@@ -49,7 +49,7 @@ class DownloadServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/{path}"
 
     def handle_error(self, request, client_address):
-        """Clients that hang up are part of the tests."""
+        """Ignore clients that close the connection: the tests do so."""
 
 
 @contextmanager
@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.serve_whole(0, value)
 
     def serve_wrong_range(self, start, value):
-        """Answers a range with another one, a request without a range rightly."""
+        """Sends a wrong range; serves a request without a range correctly."""
         size = len(self.server.payload)
         if not start:
             return self.serve_whole(0, value)
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.wfile.write(self.server.payload[start - 1 :])
 
     def serve_shorter(self, start, value):
-        """Says of any range that it is beyond the end, and has the file from the start."""
+        """Answers each range with 416, and serves the file from the start."""
         if start:
             return self.head(416, 0)
         return self.serve_whole(0, value)
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(page)
 
     def serve_disguised_html(self, start, value):
-        """A page of the right length that calls itself an archive."""
+        """Sends a page of the right length with the content type of an archive."""
         self.head(200, len(self.server.payload), Content_Type="application/gzip")
         self.wfile.write(b"\n<html>".ljust(len(self.server.payload)))
 
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"\x1f\x8b" + bytes(10))
 
     def serve_more(self, start, value):
-        """Announces no length and sends too much."""
+        """Sends no length, and too many bytes."""
         self.head(200)
         self.wfile.write(self.server.payload + bytes(100_000))
 
