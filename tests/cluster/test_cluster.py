@@ -1,8 +1,4 @@
-"""The pipeline on a real Slurm with two nodes on this machine, the faults of a cluster, and the profiles.
-
-All tests that use Slurm are in this file, so that one worker runs them: two clusters on one machine have the same names
-of nodes and numbers of jobs.
-"""
+"""The pipeline on a real Slurm with two nodes on this machine, the faults of a cluster, and the profiles."""
 
 import re
 import signal

@@ -19,7 +19,7 @@ NODES = ("n1", "n2")
 # No accounting. Slurm checks the memory of jobs each second and kills a job that exceeds it. After 8 seconds without an
 # answer, a node counts as failed.
 CONF = """\
-ClusterName=test
+ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
@@ -74,7 +74,9 @@ class Slurm:
         self.folder = folder
         for name in ("bin", "munge", "state", *(f"spool/{node}" for node in NODES)):
             (folder / name).mkdir(parents=True)
-        conf = CONF.format(host=socket.gethostname().split(".")[0], folder=folder, ports=_free_ports(1 + len(NODES)))
+        ports = _free_ports(1 + len(NODES))
+        self.name = f"test{ports[0]}"
+        conf = CONF.format(name=self.name, host=socket.gethostname().split(".")[0], folder=folder, ports=ports)
         (folder / "slurm.conf").write_text(conf)
         # A real cluster has its configuration in /etc. The steps of a job do not inherit SLURM_CONF, so `srun` sets it.
         srun = folder / "bin/srun"
@@ -105,14 +107,16 @@ class Slurm:
     def kill_node(self, node: str) -> None:
         """Kill a node and all processes on it, as a power failure does."""
         jobs = self.ask("squeue", "--noheader", "--nodelist", node, "--format=%i").split()
+        steps = tuple(f"slurmstepd: [{job}." for job in jobs)
         daemon = self._daemons.pop(node)
         daemon.kill()
         daemon.wait()
+        # Another cluster on this machine can have the same numbers of jobs and the same names of nodes.
+        of_a_job = {"SLURM_CLUSTER_NAME": self.name, "SLURMD_NODENAME": node}
         for process in psutil.process_iter():
             try:
-                steps = [f"slurmstepd: [{job}." for job in jobs]
-                is_step = any(" ".join(process.cmdline()).startswith(step) for step in steps)
-                if is_step or process.environ().get("SLURMD_NODENAME") == node:
+                is_step = " ".join(process.cmdline()).startswith(steps) and process.cwd() == str(self.folder)
+                if is_step or of_a_job.items() <= process.environ().items():
                     process.kill()
             except psutil.Error:
                 continue
@@ -156,7 +160,7 @@ class Slurm:
         # In a session of its own: Ctrl-C ends the tests, and the tests stop the daemons in order.
         with (self.folder / f"{name}.out").open("ab") as out:
             self._daemons[name] = subprocess.Popen(
-                command, env=self.environment, stdout=out, stderr=out, start_new_session=True
+                command, cwd=self.folder, env=self.environment, stdout=out, stderr=out, start_new_session=True
             )
 
 
