@@ -2,10 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 from helpers.checkouts import Checkout
-from helpers.commands import ENGINES, REPRO, SNAKEMAKE
+from helpers.commands import ENGINES, REPRO, SNAKEMAKE, TIMEOUT
 from helpers.faults import BOTH_ENGINES, EACH_AFTER_THE_OTHER, FITS, kill_during, set_constant, set_scale
 
 # A job was killed, or failed.
@@ -95,7 +97,41 @@ def test_an_edit_is_undone_after_a_killed_run(checkout: Checkout) -> None:
     checkout.computes("dvc", set())
 
 
-# A run was interrupted.
+# A run was interrupted or terminated.
+
+TERMINATE_AND_RECORD = """
+import os
+import signal
+import sys
+
+from snakemake_dvc.results import Results
+
+record = Results.record
+
+
+def terminate_and_record(*args):
+    os.kill(os.getpid(), signal.SIGTERM)
+    record(*args)
+
+
+Results.record = terminate_and_record
+sys.argv = ["snakemake", "--cores", "2"]
+from snakemake.cli import main
+
+main()
+"""
+
+
+def test_a_termination_while_a_record_is_written(checkout: Checkout) -> None:
+    """Snakemake's own handler would wait for a lock that its main thread holds."""
+    set_scale(checkout)
+    command = [sys.executable, "-c", TERMINATE_AND_RECORD]
+    ended = subprocess.run(
+        command, cwd=checkout.folder, env=checkout.env, capture_output=True, text=True, check=False, timeout=TIMEOUT
+    )
+    assert ended.returncode == 1
+    assert "Will exit after finishing currently running jobs" in ended.stderr
+    checkout.computes("snakemake", {"best"})
 
 
 @BOTH_ENGINES

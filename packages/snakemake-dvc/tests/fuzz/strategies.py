@@ -100,8 +100,7 @@ STEPS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "engine": ENGINE,
         "milliseconds": st.integers(0, 2000),
         "job": JOB,
-        # Not "terminate": Snakemake's handler of that signal takes a lock that the handled thread may hold.
-        "who": st.sampled_from(["group", "main", "interrupt"]),
+        "who": WHO,
         "waits": st.booleans(),
     },
     "run_edited": {

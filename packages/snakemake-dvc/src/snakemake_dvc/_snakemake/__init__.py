@@ -6,6 +6,7 @@ The package relies on the following, each with a test in tests/test_snakemake_co
   the persistence layer what has changed since the last run of a job.
 - `JobScheduler.run` is called in the main process, with jobs that are about to start.
 - `DAG.finish` is called with jobs that have succeeded, and with no others.
+- `JobScheduler.exit_gracefully` handles SIGTERM. It acquires a lock that is held while `DAG.finish` runs.
 - `Workflow.execute` runs the workflow and raises an exception if a job failed.
 
 The modules: `hooks` replaces methods of Snakemake, `selection` decides which jobs must run, `workflow` and `jobs` read

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -118,7 +119,7 @@ def _replace_selection() -> None:
 
 
 def _replace_execution() -> None:
-    run, finish = JobScheduler.run, DAG.finish
+    run, finish, exit_gracefully = JobScheduler.run, DAG.finish, JobScheduler.exit_gracefully
 
     def run_with_callback(scheduler: Any, jobs: Any, *args: Any, **kwargs: Any) -> Any:
         jobs = list(jobs)
@@ -137,7 +138,12 @@ def _replace_execution() -> None:
                 callbacks.job_finished(one)
         return await finish(dag, job, *args, **kwargs)
 
+    def exit_in_thread(scheduler: Any, *args: Any) -> None:
+        # This handles SIGTERM in the main thread, which may hold the lock that Snakemake's handler acquires.
+        threading.Thread(target=exit_gracefully, args=(scheduler, *args)).start()
+
     JobScheduler.run = run_with_callback
+    JobScheduler.exit_gracefully = exit_in_thread
     DAG.finish = finish_with_callback
 
 
