@@ -21,7 +21,7 @@ def environment(home: Path) -> dict[str, str]:
         **AUTHOR,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
-        "PYTHONPATH": str(PACKAGE / "src"),
+        "PYTHONPATH": f"{PACKAGE / 'tests/helpers/site'}{os.pathsep}{PACKAGE / 'src'}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
