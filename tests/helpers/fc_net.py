@@ -23,10 +23,29 @@ PARAMETERS = {
 def training_options(data: Path, folder: Path, loss: str = "mse", seed: int = 0, **changes: object) -> list[object]:
     settings = {name: value for name, value in PARAMETERS.items() if not name.startswith("n_")} | changes
     options = {"folder": data / FOLDER, "files": data / "files.csv", "loss": loss, "seed": seed, "device": "cpu"}
-    options |= {"checkpoint": folder / "state" / f"{loss}_{seed}"} | settings
-    options |= {"metrics": folder / f"{loss}_{seed}.csv", "outputs": folder / f"{loss}_{seed}.npz"}
+    rates = folder / "rates" / f"{loss}.csv"
+    write_rates(rates, loss, settings.pop("learning_rate"))
+    options |= {"checkpoint": folder / "state" / f"{loss}_{seed}", "learning_rates": rates}
+    options |= settings | {"metrics": folder / f"{loss}_{seed}.csv", "outputs": folder / f"{loss}_{seed}.npz"}
     options |= {"model": folder / f"{loss}_{seed}.pt"}
+    return to_words(options)
+
+
+def tuning_options(data: Path, folder: Path, loss: str = "mse", **changes: object) -> list[object]:
+    settings = {name: value for name, value in PARAMETERS.items() if not name.startswith("n_")} | changes
+    options = {"folder": data / FOLDER, "files": data / "files.csv", "loss": loss, "device": "cpu"}
+    options |= {"validation_share": 1 / 3, "checkpoint": folder / "state" / loss, "output": folder / f"{loss}.csv"}
+    return to_words(options | settings)
+
+
+def to_words(options: dict[str, object]) -> list[object]:
     return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+
+
+def write_rates(path: Path, loss: str, rate: object) -> None:
+    """A table in which this learning rate is chosen for the loss, and others are not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"loss,learning_rate,chosen\n{loss},123.0,False\n{loss},{rate},True\nother,456.0,True\n")
 
 
 def train(data: Path, folder: Path, loss: str = "mse", seed: int = 0, **changes: object) -> None:

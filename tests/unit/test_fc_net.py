@@ -1,24 +1,27 @@
 """Problem 2b: data, training, summary, figures and words, on small images that a network can learn."""
 
-import argparse
 import json
 import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 import torch
 from torchvision import transforms
 
 from nngplab.datasets.cifar10 import FOLDER
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, channel_statistics, standardise, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
+from nngplab.networks.training import TrainingOutcome, TrainingRun
+from nngplab.problems.fc_net import OPTIMISERS, TrainingSettings, failure, one_cycle
 from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
 from nngplab.report.figures.images import plot_weights
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.cifar10_images import CLASSES, LABEL, write_images
-from tests.helpers.fc_net import PARAMETERS, results, train, training_options
+from tests.helpers.fc_net import PARAMETERS, results, train, training_options, tuning_options
 from tests.helpers.scripts import run_script
 
 
@@ -121,11 +124,11 @@ class TestTraining:
 
     @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
     def test_the_one_cycle_schedule_reaches_its_peak_and_ends_near_zero(self, optimiser):
-        namespace = runpy.run_path(str(SCRIPTS / "fc_net_train.py"))
-        arguments = argparse.Namespace(optimiser=optimiser, epochs=4, batch_size=32, learning_rate=0.5)
+        names = [name for name in PARAMETERS if not name.startswith("n_")]
+        settings = {name: PARAMETERS[name] for name in names} | {"optimiser": optimiser, "learning_rate": 0.5}
         weights = [torch.zeros(1, requires_grad=True)]
-        stepped = namespace["OPTIMISERS"][optimiser](weights, lr=0.5)
-        schedule = namespace["one_cycle"](stepped, arguments, 300)
+        stepped = OPTIMISERS[optimiser](weights, lr=0.5)
+        schedule = one_cycle(stepped, TrainingSettings(loss="mse", seed=0, **settings), 300)
         steps = []
         for _ in range(4 * 10 - 1):
             steps.append(stepped.param_groups[0]["lr"])
@@ -138,7 +141,7 @@ class TestTraining:
     def test_more_images_than_there_are(self, data, tmp_path):
         output = run_script("fc_net_train", *training_options(data, tmp_path, n_train=301), status=1)
         assert output == "error: fc_net.n_train is 301, but there are 300 training images: lower it, or null\n"
-        assert list(tmp_path.iterdir()) == []
+        assert results(tmp_path) == {}
 
     @pytest.mark.parametrize(("outcome", "rate", "standardise"), [("diverged", 1e5, "true"), ("dead", 3.0, "false")])
     def test_a_step_size_that_is_too_large_gives_one_line(self, data, tmp_path, outcome, rate, standardise):
@@ -148,9 +151,83 @@ class TestTraining:
         output = run_script("fc_net_train", *options, status=1)
         line = f"error: fc_net: network 0 with mse: {outcome} after epoch "
         assert next(words for words in output.splitlines() if words.startswith("error")).startswith(line), output
-        assert output.endswith(f"lower fc_net.learning_rate, which is {rate}\n")
+        assert output.endswith(f"set fc_net.learning_rate to a number below {rate}\n")
         assert results(tmp_path) == {}
         assert not list((tmp_path / "state").iterdir())
+
+
+class TestTuning:
+    def test_the_last_training_images_are_held_out(self, data, tmp_path):
+        """Training on the first 200 alone, with the statistics of these, measured on the last 100."""
+        run_script("fc_net_tune", *tuning_options(data, tmp_path))
+        row = pd.read_csv(tmp_path / "mse.csv").iloc[0].to_dict()
+        files = pd.read_csv(data / "files.csv")
+        images, labels = to_tensors(VerifiedCIFAR10(data / FOLDER, files, train=True))
+        train(data, tmp_path / "first", n_train=200)
+        model = torch.load(tmp_path / "first/mse_0.pt", weights_only=True)
+        net = OneHiddenLayer(3072, 12, 10, "relu", seed=0)
+        net.load_state_dict(model["network"])
+        with torch.no_grad():
+            outputs = net(standardise(images[200:], model["mean"], model["std"]))
+        accuracy = (outputs.argmax(dim=1) == labels[200:]).double().mean().item()
+        sizes = {"epochs": 4, "tuning_images": 200, "validation_images": 100}
+        expected = {"loss": "mse", "learning_rate": 0.003, "outcome": "out of steps", "validation_accuracy": accuracy}
+        assert row == expected | sizes
+        assert not list((tmp_path / "state").iterdir())
+
+    @pytest.mark.parametrize(("outcome", "rate", "standardise"), [("diverged", 1e5, "true"), ("dead", 3.0, "false")])
+    def test_a_failure_is_a_result(self, data, tmp_path, outcome, rate, standardise):
+        plain = {"optimiser": "sgd", "schedule": "constant", "standardise": standardise, "learning_rate": rate}
+        run_script("fc_net_tune", *tuning_options(data, tmp_path, **plain))
+        row = pd.read_csv(tmp_path / "mse.csv").iloc[0]
+        assert row["outcome"] == outcome
+        assert np.isnan(row["validation_accuracy"])
+
+    def test_an_error_that_is_not_finite_is_a_failure(self):
+        run = TrainingRun([{"loss": 1.0, "test_mse": 1.0}], TrainingOutcome.OUT_OF_STEPS)
+        assert failure(run) is None
+        run.history.append({"loss": 1.0, "test_mse": float("nan")})
+        assert failure(run) == "diverged"
+
+    def choose(self, folder: Path, accuracy: dict[float, float | None], status: int = 0) -> str:
+        paths = []
+        for number, (rate, value) in enumerate(accuracy.items()):
+            paths.append(folder / f"{number}.csv")
+            row = {"loss": "mse", "learning_rate": rate, "outcome": "", "validation_accuracy": value, "epochs": 4}
+            pd.DataFrame([row]).to_csv(paths[-1], index=False)
+        options = ["--tables", *paths, "--losses", "mse", "--output", folder / "rates.csv"]
+        return run_script("fc_net_learning_rates", *options, status=status)
+
+    @pytest.mark.parametrize(
+        ("accuracy", "chosen", "at_edge"),
+        [
+            ({0.1: 0.3, 0.01: 0.5, 0.001: 0.4}, 0.01, False),
+            ({0.1: 0.3, 0.01: 0.5, 0.001: 0.6}, 0.001, True),
+            ({0.1: 0.7, 0.01: 0.5, 0.001: 0.6}, 0.1, True),
+            ({0.1: 0.5, 0.01: 0.5, 0.001: 0.4}, 0.01, False),
+            ({0.1: None, 0.01: 0.5, 0.001: 0.4}, 0.01, False),
+            ({0.1: 0.5}, 0.1, True),
+        ],
+    )
+    def test_the_best_rate_is_chosen_and_of_equal_ones_the_smallest(self, tmp_path, accuracy, chosen, at_edge):
+        self.choose(tmp_path, accuracy)
+        table = pd.read_csv(tmp_path / "rates.csv")
+        assert table["learning_rate"].tolist() == sorted(accuracy)
+        (row,) = (row for row in table.itertuples() if row.chosen)
+        assert (row.learning_rate, row.at_edge) == (chosen, at_edge)
+        assert table["tuned"].all()
+
+    def test_no_rate_can_train_a_loss(self, tmp_path):
+        output = self.choose(tmp_path, {0.1: None, 1.0: None}, status=1)
+        line = "error: fc_net: no learning rate can train mse: add smaller ones to fc_net.learning_rates\n"
+        assert output == line
+
+    def test_a_given_rate_is_that_of_all_losses(self, tmp_path):
+        options = ["--losses", "mse", "cross_entropy", "--learning-rate", "0.002", "--output", tmp_path / "rates.csv"]
+        run_script("fc_net_learning_rates", "--tables", *options)
+        table = pd.read_csv(tmp_path / "rates.csv")
+        assert table["loss"].tolist() == ["mse", "cross_entropy"]
+        assert (table[["learning_rate", "chosen", "tuned"]] == [0.002, True, False]).all(axis=None)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +244,20 @@ def summarised(data, runs, tmp_path_factory) -> Path:
         *["--metrics", folder / "metrics.json"],
     )
     return folder
+
+
+def summary_functions() -> dict[str, Any]:
+    return runpy.run_path(str(SCRIPTS / "fc_net_summary.py"))
+
+
+def loss_table(losses: list[list[float]]) -> pd.DataFrame:
+    """The table of networks with these test losses: a list for each epoch. Training losses are a thousandth of them."""
+    return pd.DataFrame(
+        {"loss": "mse", "seed": seed, "epoch": epoch, "split": split, "mse": mse * (1 if split == "test" else 1e-3)}
+        for epoch, networks in enumerate(losses)
+        for seed, mse in enumerate(networks)
+        for split in ("train", "test")
+    )
 
 
 class TestSummary:
@@ -188,6 +279,10 @@ class TestSummary:
             assert (row.mean_accuracy, row.lowest_accuracy, row.highest_accuracy) == pytest.approx(
                 (np.mean(accuracy), min(accuracy), max(accuracy))
             )
+            gaps = mine[mine["split"] == "train"]["accuracy"].to_numpy() - accuracy
+            assert row.gap == pytest.approx(gaps.mean())
+            assert row.gap_low <= row.gap <= row.gap_high
+            assert row.mean_accuracy_low <= row.mean_accuracy <= row.mean_accuracy_high
             assert row.std_accuracy == pytest.approx(abs(accuracy[0] - accuracy[1]) / np.sqrt(2))
             assert row.mean_train_accuracy == pytest.approx(mine[mine["split"] == "train"]["accuracy"].mean())
             assert row.mean_loss == pytest.approx(mine[mine["split"] == "test"][row.loss].mean())
@@ -197,17 +292,55 @@ class TestSummary:
         columns = ["mean_accuracy", "std_accuracy", "mean_train_accuracy"]
         assert metrics == summary.set_index("loss")[columns].to_dict("index")
 
-    def test_the_epoch_with_the_smallest_test_loss(self):
-        losses = {0: [3.0, 3.0], 1: [1.0, 3.0], 2: [1.5, 1.7], 3: [2.0, 2.0]}
-        table = pd.DataFrame(
-            {"loss": "mse", "seed": seed, "epoch": epoch, "split": split, "mse": mse * (1 if split == "test" else 1e-3)}
-            | {"cross_entropy": -epoch, "accuracy": 0.5, "width": 12}
-            for epoch, both in losses.items()
-            for seed, mse in enumerate(both)
-            for split in ("train", "test")
+    def test_the_difference_of_the_losses_is_that_of_the_same_images(self, runs, summarised):
+        right = {}
+        for loss in ("mse", "cross_entropy"):
+            files = [np.load(runs / f"{loss}_{seed}.npz") for seed in range(2)]
+            right[loss] = np.array([file["outputs"].argmax(axis=1) == file["labels"] for file in files], float)
+        difference = right["mse"] - right["cross_entropy"]
+        networks = scipy.stats.t(1).ppf(0.975) * np.sqrt(difference.mean(axis=1).var(ddof=1) / 2)
+        images = scipy.stats.t(59).ppf(0.975) * np.sqrt(difference.mean(axis=0).var(ddof=1) / 60)
+        half = np.sqrt(networks**2 + images**2)
+        mse, cross_entropy = (row for row in pd.read_csv(summarised / "summary.csv").itertuples())
+        expected = [difference.mean(), difference.mean() - half, difference.mean() + half]
+        assert [mse.difference, mse.difference_low, mse.difference_high] == pytest.approx(expected)
+        assert cross_entropy.difference == -mse.difference
+        assert cross_entropy.difference_low == pytest.approx(-mse.difference_high)
+
+    @pytest.mark.parametrize(("networks", "images", "both"), [(1, 0.3, 1), (0.02, 1, 0.1), (0.3, 1, 3)])
+    def test_the_interval_covers_the_expectation(self, networks, images, both):
+        """Values of crossed random effects, dominated by the networks, by the images, and by neither."""
+        with_interval = summary_functions()["with_interval"]
+        random = np.random.default_rng(0)
+        covered = []
+        for _ in range(600):
+            values = networks * random.normal(size=(3, 1)) + images * random.normal(size=(1, 40))
+            found = with_interval("x", values + both * random.normal(size=(3, 40)))
+            covered.append(found["x_low"] < 0 < found["x_high"])
+        assert np.mean(covered) > 0.93
+
+    def test_the_interval_of_one_network_is_over_the_images(self):
+        values = np.array([[0, 1, 1, 1, 0, 1]])
+        found = summary_functions()["with_interval"]("x", values)
+        low, high = scipy.stats.t.interval(0.95, 5, values.mean(), scipy.stats.sem(values[0]))
+        assert found == pytest.approx({"x": 2 / 3, "x_low": low, "x_high": high})
+
+    def test_values_that_do_not_vary_have_an_interval_without_width(self):
+        assert summary_functions()["with_interval"]("x", np.ones((3, 5))) == {"x": 1, "x_low": 1, "x_high": 1}
+
+    def test_the_rise_of_the_test_loss_after_its_minimum(self):
+        row = summary_functions()["rise"](loss_table([[3.0, 3.0], [1.0, 3.0], [1.5, 1.7], [2.0, 2.1]]), "mse")
+        rises = np.array([0.5, 0.4])
+        half = scipy.stats.t(1).ppf(0.975) * rises.std(ddof=1) / np.sqrt(2)
+        assert row == pytest.approx(
+            {"lowest_mean_loss_epoch": 2, "lowest_mean_loss": 1.6, "train_loss_at_lowest": 1.6e-3}
+            | {"rise": 0.45, "rise_low": 0.45 - half, "rise_high": 0.45 + half}
         )
-        row = runpy.run_path(str(SCRIPTS / "fc_net_summary.py"))["summarise"](table).iloc[0]
-        assert (row["lowest_mean_loss_epoch"], row["lowest_mean_loss"], row["mean_loss"]) == (2, 1.6, 2.0)
+
+    def test_the_last_of_equal_test_losses_counts(self):
+        row = summary_functions()["rise"](loss_table([[3.0, 3.0], [1.0, 2.0], [1.5, 1.7], [2.0, 1.0]]), "mse")
+        assert (row["lowest_mean_loss_epoch"], row["rise"]) == (3, 0)
+        assert row["rise_low"] == row["rise_high"] == 0
 
     def test_classes_and_confusions_by_hand(self, runs, summarised):
         per_class, confusion = pd.read_csv(summarised / "per_class.csv"), pd.read_csv(summarised / "confusion.csv")

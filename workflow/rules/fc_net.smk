@@ -3,8 +3,74 @@ from nngplab.pipeline.resources import matrix_mb, minutes, training_operations
 
 FC_NET_LOSSES = config["fc_net"]["losses"]
 FC_NET_SEEDS = range(config["fc_net"]["seeds"])
+FC_NET_TUNED = config["fc_net"]["learning_rate"] == "auto"
+FC_NET_RATES = [float(rate) for rate in config["fc_net"]["learning_rates"]] if FC_NET_TUNED else []
 FC_NET_IMAGES = (config["fc_net"]["n_train"] or 50_000) + 10_000
 FC_NET_OPERATIONS = training_operations(3072 * config["fc_net"]["width"], FC_NET_IMAGES * config["fc_net"]["epochs"])
+
+
+rule fc_net_tune:
+    input:
+        script="workflow/scripts/fc_net_tune.py",
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+    output:
+        "results/fc_net/runs/tuning_{loss}_{learning_rate}.csv",
+    log:
+        "logs/fc_net_tune_{loss}_{learning_rate}.log",
+    wildcard_constraints:
+        loss="mse|cross_entropy",
+        learning_rate=r"[\d.e+-]+",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=scale_with_attempt(1500 + matrix_mb(FC_NET_IMAGES, 3072)),
+        runtime=scale_with_attempt(minutes(FC_NET_OPERATIONS)),
+        gpu=gpus(),
+    params:
+        folder=lambda wc, input: Path(input.batches[0]).parent,
+        checkpoint=lambda wc: f".checkpoints/fc_net/tuning_{wc.loss}_{wc.learning_rate}.pt",
+        root_seed=lookup(dpath="seed", within=config),
+        device=lookup(dpath="device", within=config),
+        width=lookup(dpath="fc_net/width", within=config),
+        optimiser=lookup(dpath="fc_net/optimiser", within=config),
+        schedule=lookup(dpath="fc_net/schedule", within=config),
+        validation_share=lookup(dpath="fc_net/validation_share", within=config),
+        epochs=lookup(dpath="fc_net/epochs", within=config),
+        batch_size=lookup(dpath="fc_net/batch_size", within=config),
+        standardise=lookup(dpath="fc_net/standardise", within=config),
+        mirror=lookup(dpath="fc_net/mirror", within=config),
+        n_train=option("--n-train", config["fc_net"]["n_train"]),
+    message:
+        "Train a network of Problem 2b with the loss {wildcards.loss} and the learning rate {wildcards.learning_rate}"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --loss {wildcards.loss}"
+        " --learning-rate {wildcards.learning_rate} --validation-share {params.validation_share}"
+        " --root-seed {params.root_seed} --device {params.device} --width {params.width}"
+        " --optimiser {params.optimiser} --schedule {params.schedule} --epochs {params.epochs}"
+        " --batch-size {params.batch_size} --standardise {params.standardise} --mirror {params.mirror}"
+        " {params.n_train} --checkpoint {params.checkpoint:q} --output {output:q} --log {log:q}"
+
+
+rule fc_net_learning_rates:
+    input:
+        script="workflow/scripts/fc_net_learning_rates.py",
+        tables=expand(rules.fc_net_tune.output, loss=FC_NET_LOSSES, learning_rate=FC_NET_RATES),
+    output:
+        report("results/fc_net/learning_rates.csv", category="Problem 2b: a fully connected network"),
+    log:
+        "logs/fc_net_learning_rates.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        losses=FC_NET_LOSSES,
+        learning_rate=option("--learning-rate", None if FC_NET_TUNED else config["fc_net"]["learning_rate"]),
+    message:
+        "Choose the learning rates of Problem 2b"
+    shell:
+        "python {input.script:q} --tables {input.tables:q} --losses {params.losses} {params.learning_rate}"
+        " --output {output:q} --log {log:q}"
 
 
 rule fc_net_train:
@@ -12,6 +78,7 @@ rule fc_net_train:
         script="workflow/scripts/fc_net_train.py",
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
+        learning_rates=rules.fc_net_learning_rates.output,
     output:
         metrics="results/fc_net/runs/{loss}_{seed}.csv",
         outputs="results/fc_net/runs/{loss}_{seed}.npz",
@@ -36,7 +103,6 @@ rule fc_net_train:
         width=lookup(dpath="fc_net/width", within=config),
         optimiser=lookup(dpath="fc_net/optimiser", within=config),
         schedule=lookup(dpath="fc_net/schedule", within=config),
-        learning_rate=lookup(dpath="fc_net/learning_rate", within=config),
         epochs=lookup(dpath="fc_net/epochs", within=config),
         batch_size=lookup(dpath="fc_net/batch_size", within=config),
         standardise=lookup(dpath="fc_net/standardise", within=config),
@@ -47,8 +113,8 @@ rule fc_net_train:
     shell:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --loss {wildcards.loss}"
         " --seed {wildcards.seed} --root-seed {params.root_seed} --device {params.device} --width {params.width}"
-        " --optimiser {params.optimiser} --schedule {params.schedule} --learning-rate {params.learning_rate}"
-        " --epochs {params.epochs} --batch-size {params.batch_size} --standardise {params.standardise}"
+        " --optimiser {params.optimiser} --schedule {params.schedule}"
+        " --learning-rates {input.learning_rates:q} --epochs {params.epochs} --batch-size {params.batch_size} --standardise {params.standardise}"
         " --mirror {params.mirror} {params.n_train} --checkpoint {params.checkpoint:q} --metrics {output.metrics:q}"
         " --outputs {output.outputs:q} --model {output.model:q} --log {log:q}"
 
@@ -124,6 +190,7 @@ rule fc_net:
     input:
         results=[
             expand(rules.fc_net_train.output, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
+            rules.fc_net_learning_rates.output,
             rules.fc_net_summary.output,
             rules.fc_net_figures.output,
         ],

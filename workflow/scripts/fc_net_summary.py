@@ -2,16 +2,22 @@
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import scipy.stats
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.statistics import mean_interval
 
 METRICS = ["mean_accuracy", "std_accuracy", "mean_train_accuracy"]
+# The confidence level of all intervals.
+LEVEL = 0.95
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -20,7 +26,7 @@ def main(arguments: argparse.Namespace) -> None:
     counts = pd.read_csv(arguments.counts)
     classes = counts[counts["split"] == "test"].sort_values("label")["class"].to_numpy()
     predictions = pd.concat([read_predictions(path, classes) for path in arguments.outputs], ignore_index=True)
-    summary = summarise(metrics)
+    summary = summarise(metrics, predictions)
     write_csv(metrics, arguments.all_tables)
     write_csv(summary, arguments.summary)
     write_csv(per_class(predictions), arguments.per_class)
@@ -37,39 +43,100 @@ def read_predictions(path: Path, classes: Any) -> pd.DataFrame:
         return pd.DataFrame({"loss": str(file["loss"]), "seed": int(file["seed"]), **columns})
 
 
-def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each loss, for the networks after the last epoch."""
+def summarise(metrics: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each loss, for the networks after the last epoch.
+
+    Args:
+        metrics: a row for each network, epoch and split.
+        predictions: class and predicted class of each test image, in the same order for each network.
+    """
+    right = {str(loss): correct(group) for loss, group in predictions.groupby("loss", sort=False)}
     rows = []
-    for loss, group in metrics.groupby("loss", sort=False):
-        by_epoch = group[group["split"] == "test"].groupby("epoch")[str(loss)].mean()
+    for name, group in metrics.groupby("loss", sort=False):
+        loss = str(name)
         last = group[group["epoch"] == group["epoch"].max()]
-        train, test = (last[last["split"] == split] for split in ("train", "test"))
+        train, test = (last[last["split"] == split].sort_values("seed") for split in ("train", "test"))
         parameters = test.iloc[0].drop(["loss", "seed", "epoch", "split", "mse", "cross_entropy", "accuracy"])
+        gap = train["accuracy"].to_numpy()[:, None] - right[loss]
+        others = [right[loss] - right[other] for other in right if other != loss]
         rows.append(
             {
                 "loss": loss,
                 "seeds": len(test),
-                "mean_accuracy": test["accuracy"].mean(),
+                **with_interval("mean_accuracy", right[loss]),
                 "std_accuracy": test["accuracy"].std(),
                 "lowest_accuracy": test["accuracy"].min(),
                 "highest_accuracy": test["accuracy"].max(),
                 "mean_train_accuracy": train["accuracy"].mean(),
-                "mean_loss": test[str(loss)].mean(),
-                "mean_train_loss": train[str(loss)].mean(),
-                "lowest_mean_loss": by_epoch.min(),
-                "lowest_mean_loss_epoch": by_epoch.idxmin(),
+                **with_interval("gap", gap),
+                **(with_interval("difference", others[0]) if others else {}),
+                "mean_loss": test[loss].mean(),
+                "mean_train_loss": train[loss].mean(),
+                **rise(group, loss),
+                "level": LEVEL,
                 **parameters,
             }
         )
     return pd.DataFrame(rows)
 
 
+def correct(predictions: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return whether each network (row) classifies each test image (column) correctly, as 0 and 1."""
+    networks = [group for _, group in predictions.groupby("seed")]
+    return np.array([(group["class"] == group["predicted"]).to_numpy() for group in networks], dtype=np.int64)
+
+
+def with_interval(name: str, values: npt.NDArray[Any]) -> dict[str, float]:
+    """Return the mean of values (networks, images), and the interval of its expectation, as NAME, NAME_low, NAME_high.
+
+    Networks and images are crossed random factors. The error of the mean is that of the networks plus that of the
+    images, and each has an interval by Student's t distribution, from the means over the other factor. The half widths
+    are added in quadrature: Zou and Donner 2008, "Construction of confidence limits about effect measures: a general
+    approach", Statistics in Medicine 27. The interaction counts in both, so the interval is rather too wide than too
+    narrow. With one network, the interval is over the images alone.
+    """
+    half_widths = [
+        float(scipy.stats.t.ppf((1 + LEVEL) / 2, len(means) - 1) * scipy.stats.sem(means))
+        for means in (values.mean(axis=0), values.mean(axis=1))
+        if len(means) > 1
+    ]
+    mean, half = float(values.mean()), math.hypot(*half_widths)
+    return {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half}
+
+
+def rise(metrics: pd.DataFrame, loss: str) -> dict[str, float]:
+    """Return the smallest mean test loss, and by how much the loss rises from there to the last epoch.
+
+    Of equal losses, the last epoch counts. The interval of the mean rise is over the networks, by Student's t
+    distribution, and infinite for one network. The training loss at both epochs tells whether the networks went on
+    to learn the training images.
+    """
+    test, train = (
+        metrics[metrics["split"] == split].pivot_table(index="epoch", columns="seed", values=loss).to_numpy()
+        for split in ("test", "train")
+    )
+    means = test.mean(axis=1)
+    epoch = int(np.flatnonzero(means == means.min())[-1])
+    rises = test[-1] - test[epoch]
+    low, high = mean_interval(rises, LEVEL)
+    return {
+        "lowest_mean_loss": means[epoch],
+        "lowest_mean_loss_epoch": epoch,
+        "train_loss_at_lowest": train[epoch].mean(),
+        "rise": rises.mean(),
+        "rise_low": low,
+        "rise_high": high,
+    }
+
+
 def per_class(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each loss and class: the number of test images, and their accuracy over the seeds."""
     right = predictions.assign(right=predictions["class"] == predictions["predicted"])
     groups = right.groupby(["loss", "class", "seed"], sort=False)["right"]
-    accuracy = groups.mean().groupby(["loss", "class"], sort=False)
-    table = accuracy.agg(mean_accuracy="mean", std_accuracy="std", lowest_accuracy="min", highest_accuracy="max")
+    by_seed = groups.mean().groupby(["loss", "class"], sort=False)
+    table = by_seed.agg(mean_accuracy="mean", std_accuracy="std", lowest_accuracy="min", highest_accuracy="max")
+    # The mean over all predictions is that of the networks, without its rounding: classes with equal counts tie.
+    table["mean_accuracy"] = right.groupby(["loss", "class"], sort=False)["right"].mean()
     table.insert(0, "images", groups.size().groupby(["loss", "class"], sort=False).first())
     return table.reset_index()
 
