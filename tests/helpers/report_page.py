@@ -68,6 +68,7 @@ def write_kernels(folder: Path, levels: dict[str, float], spread: float = 0.001,
         | {"mean_low": 0.99 * repeats[kernel].mean(), "mean_high": 1.01 * repeats[kernel].mean()}
         | {"median_test_mse": level, "std_test_mse": repeats[kernel].std(), "mean_r2": 1 - level / levels["zero"]}
         | {"mean_ratio_to_zero": level / levels["zero"], "median_condition_number": 123.4}
+        | {"headline_test_mse_labels_before": 2e-3 + level, "mean_test_mse_labels_before": 2e-3 + level}
         for kernel, level in levels.items()
     ]
     pd.DataFrame(summary).to_csv(folder / "summary.csv", index=False)
@@ -78,7 +79,7 @@ def write_kernels(folder: Path, levels: dict[str, float], spread: float = 0.001,
         paired.append(
             {"kernel": kernel, "other": other, "repeats": 10, "mean_difference": difference.mean()}
             | {"low": difference.mean() - half, "high": difference.mean() + half, "wins": (difference < 0).sum()}
-            | {"mean_ratio": (repeats[kernel] / repeats[other]).mean()}
+            | {"mean_ratio": (repeats[kernel] / repeats[other]).mean(), "losses": (difference > 0).sum()}
         )
     pd.DataFrame(paired).to_csv(folder / "paired.csv", index=False)
     misprint = pd.DataFrame(
@@ -87,6 +88,11 @@ def write_kernels(folder: Path, levels: dict[str, float], spread: float = 0.001,
         | {"r2": [-1367.5, 0.495], "n": 100, "d": 200, "seed": 88}
     )
     misprint.to_csv(folder / "misprint.csv", index=False)
+    labels = pd.DataFrame(
+        {"reading": ["after", "before"], "rms_norm": [1.0, 14.1], "rms_label": [0.005, 0.047], "d": 200, "seed": 88}
+        | {"zero_test_mse": [2.5e-5, 2.2e-3], "f_test_mse": [0.0, 1.8e-3], "nonlinear_share": [3.8e-6, 0.14]}
+    )
+    labels.to_csv(folder / "labels.csv", index=False)
     (folder / "repeats.svg").write_text(PICTURE)
 
 
@@ -106,7 +112,13 @@ def write_widths(
         | {"q05": 0.8 * median, "q25": 0.9 * median, "q75": 1.1 * median, "q95": 1.2 * median}
         | {"median_train_mse": 1e-33, "share_better_than_nngp": 0.74 if median < nngp else 0.0}
         | {"nngp_test_mse": nngp * 2**place, "zero_test_mse": zero, "n": 100, "d": 200, "n_test": 5000, "seed": 88}
-        | {"activation": activation}
+        | {"activation": activation, "median_low": 0.96 * median, "median_high": 1.04 * median}
+        | {
+            "joint_low": 0.95 * median,
+            "joint_high": 1.05 * median,
+            "median_condition_number": 1e6 if k == 100 else 150.0,
+        }
+        | {"draws_better_than_nngp": 37 if median < nngp else 0, "draws_worse_than_zero": 50 if median > zero else 13}
         for place, activation in enumerate(activations)
         for k, median in ((k, median * 2**place) for k, median in medians.items())
     )

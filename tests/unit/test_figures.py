@@ -47,6 +47,7 @@ def width_table() -> pd.DataFrame:
         {"k": [4, 10, 16, 64], "on_sheet": [True, False, True, True], "median_test_mse": median, "n": 10}
         | {"q05": 0.8 * median, "q25": 0.9 * median, "q75": 1.1 * median, "q95": 1.2 * median}
         | {"nngp_test_mse": 1.5e-5, "zero_test_mse": 4e-5, "activation": "relu"}
+        | {"median_low": 0.95 * median, "median_high": 1.05 * median}
     )
 
 
@@ -83,6 +84,11 @@ class TestKernelRegression:
         expected = summary[summary["kernel"] != "zero"].sort_values("mean_low")[["mean_low", "mean_high"]]
         np.testing.assert_allclose(drawn, expected)
 
+    def test_one_repeat_has_no_interval(self, kernel_tables):
+        table, summary = kernel_tables
+        single = summary.assign(mean_low=-np.inf, mean_high=np.inf)
+        assert len(kernel_regression.plot_test_mse(table, single).axes[0].collections) == 0
+
     def test_the_zero_predictor_is_a_line(self, kernel_tables):
         _, summary = kernel_tables
         zero = summary.set_index("kernel").loc["zero", "mean_test_mse"]
@@ -106,11 +112,19 @@ class TestWidthSweep:
         assert median in lines(width_sweep.plot_test_mse(width_table.iloc[::-1]))
 
     def test_bands_span_the_quantiles(self, width_table):
-        wide, narrow = width_sweep.plot_test_mse(width_table).axes[0].collections
+        wide, narrow, _ = width_sweep.plot_test_mse(width_table).axes[0].collections
         for band, low, high in ((wide, "q05", "q95"), (narrow, "q25", "q75")):
             y = band.get_paths()[0].vertices[:, 1]
             assert y.min() == width_table[low].min()
             assert y.max() == width_table[high].max()
+
+    def test_finite_intervals_of_the_median_are_bars(self, width_table):
+        width_table.loc[2, ["median_low", "median_high"]] = (-np.inf, np.inf)
+        bars = width_sweep.plot_test_mse(width_table).axes[0].collections[2]
+        expected = width_table.drop(index=2)[["median_low", "median_high"]]
+        np.testing.assert_allclose([segment[:, 1] for segment in bars.get_segments()], expected)
+        few = width_table.assign(median_low=-np.inf, median_high=np.inf)
+        assert len(width_sweep.plot_test_mse(few).axes[0].collections) == 2
 
     def test_added_widths_are_hollow(self, width_table):
         drawn_lines = width_sweep.plot_test_mse(width_table).axes[0].get_lines()

@@ -14,6 +14,7 @@ from tests.helpers.scripts import options_of, run_script
 
 TINY = {"seed": 5, "n": 12, "d": 20, "n_test": 50, "repeats": 4}
 KERNELS = ["relu", "sine", "erf", "laplace"]
+TABLES = ["test_mse.csv", "misprint.csv", "labels.csv"]
 
 
 def draw(folder: Path, **changes: object) -> Path:
@@ -26,6 +27,7 @@ def draw(folder: Path, **changes: object) -> Path:
 def fit(folder: Path, data: Path, status: int = 0, **changes: object) -> str:
     options = {"kernels": KERNELS, "laplace_L": 0.005, "repeats": TINY["repeats"]} | changes
     options |= {"data": data, "output": folder / "test_mse.csv", "misprint": folder / "misprint.csv"}
+    options |= {"labels": folder / "labels.csv"}
     return run_script("kernel_regression_fit", *options_of(**options), status=status)
 
 
@@ -54,7 +56,7 @@ class TestFit:
         table = read(results / "test_mse.csv")
         assert list(table.columns) == [
             *["kernel", "seed", "test_mse", "r2", "condition_number", "repeat", "zero_mse", "residual", "laplace_L"],
-            *["n", "d", "n_test", "labels_before_normalising"],
+            *["n", "d", "n_test", "labels_before_normalising", "test_mse_labels_before"],
         ]
         pairs = itertools.product(range(5), [*KERNELS, "linear", "zero"])
         assert list(zip(table["repeat"], table["kernel"], strict=True)) == list(pairs)
@@ -100,15 +102,35 @@ class TestFit:
         assert corrected.test_mse == pytest.approx(1.28348682e-05, rel=1e-8)
         assert printed.r2 < 0 < corrected.r2
 
+    def test_the_other_reading_of_the_labels(self, results):
+        """With the test labels of the rows as drawn; the numbers were computed without this library."""
+        table = read(results / "summary.csv").set_index("kernel")["headline_test_mse_labels_before"]
+        expected = {"erf": 1.991, "sine": 2.009, "relu": 2.041, "laplace": 2.093, "linear": 1.961, "zero": 2.208}
+        assert table.to_dict() == {kernel: pytest.approx(1e-3 * mse, abs=5e-7) for kernel, mse in expected.items()}
+
+    def test_the_labels_of_both_readings(self, results):
+        after, before = read(results / "labels.csv").itertuples()
+        assert (after.reading, before.reading) == ("after", "before")
+        generator = np.random.RandomState(88)
+        raw = generator.normal(size=(5100, 200))[100:]
+        rows = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+        f = np.sin(rows).mean(axis=1)
+        for reading, X in ((after, rows), (before, raw)):
+            y = np.sin(X).mean(axis=1)
+            assert reading.rms_norm == pytest.approx(np.sqrt(np.mean(np.sum(X**2, axis=1))))
+            assert reading.rms_label == pytest.approx(np.sqrt(np.mean(y**2)))
+            assert reading.zero_test_mse == pytest.approx(np.mean(y**2))
+            assert reading.f_test_mse == pytest.approx(np.mean((y - f) ** 2), abs=1e-30)
+            missed = np.linalg.lstsq(rows.mean(axis=1)[:, None], y)[1][0] / np.sum(y**2)
+            assert reading.nonlinear_share == pytest.approx(missed)
+
     def test_the_bytes_do_not_depend_on_the_number_of_threads(self, tmp_path):
         tables = []
         for threads in (1, 2):
             folder = tmp_path / str(threads)
             folder.mkdir()
             fit(folder, draw(folder), threads=threads)
-            tables.append(
-                [(folder / name).read_bytes() for name in ("sine_target.npz", "test_mse.csv", "misprint.csv")]
-            )
+            tables.append([(folder / name).read_bytes() for name in ("sine_target.npz", *TABLES)])
         assert tables[0] == tables[1]
 
     def test_fewer_repeats_are_the_first_of_more(self, tmp_path):
@@ -192,7 +214,11 @@ class TestSummary:
             assert row.mean_difference == pytest.approx(np.mean(mine) - np.mean(other))
             assert row.wins == sum(m < o for m, o in zip(mine, other, strict=True))
             assert row.mean_ratio == pytest.approx(np.mean(mine / other))
+            assert row.losses == sum(m > o for m, o in zip(mine, other, strict=True))
 
-    def test_one_repeat_has_no_interval(self, tmp_path):
+    def test_one_repeat_has_no_finite_interval(self, tmp_path):
         fit(tmp_path, draw(tmp_path), repeats=1)
-        assert "holds fewer than two repeats" in summarise(tmp_path, status=1)
+        summarise(tmp_path)
+        summary, paired = read(tmp_path / "summary.csv"), read(tmp_path / "paired.csv")
+        for low, high in ((summary["mean_low"], summary["mean_high"]), (paired["low"], paired["high"])):
+            assert (set(low), set(high)) == ({-np.inf}, {np.inf})

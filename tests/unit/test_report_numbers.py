@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngplab.report.filters import fixed, interval, join_and
+from nngplab.report.filters import fixed, interval, join_and, magnitude
 from nngplab.report.tracing import Number, Origin, significant
 from tests.helpers.report_page import read_shown
 
@@ -43,10 +43,22 @@ class TestNumbers:
             (0.5, 0.75, "0.50 to 0.75"),
             (10.0, 1000.0, "10 to 1,000"),
             (0.0, 0.0, "0.00 to 0.00"),
+            (float("-inf"), float("inf"), "–"),
         ],
     )
     def test_intervals(self, low, high, expected):
         assert interval(Number(low, ORIGIN), Number(high, ORIGIN)).striptags() == expected
+
+    @pytest.mark.parametrize(
+        ("low", "high", "expected"),
+        [
+            *((174, 1172, "hundreds"), (100, 1999, "hundreds"), (99, 1000, ""), (100, 2000, ""), (12, 18, "tens")),
+            *((1.2, 1.4, ""), (-5, 20, ""), (2e3, 9e3, "thousands"), (2e4, 9e4, "tens of thousands")),
+            *((1e5, 1e5, "hundreds of thousands"), (3e6, 4e6, "millions"), (3e8, 4e8, ""), (174, float("inf"), "")),
+        ],
+    )
+    def test_orders_of_magnitude(self, low, high, expected):
+        assert magnitude(Number(low, ORIGIN), Number(high, ORIGIN)) == expected
 
     def test_a_rounded_zero_has_no_sign(self):
         assert fixed(Number(-1e-6, ORIGIN), 3).striptags() == "0.000"

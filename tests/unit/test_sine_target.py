@@ -42,10 +42,11 @@ def test_a_published_solution(kernel, published, tolerance):
 
 def test_the_other_reading_changes_the_test_labels_alone():
     data, other = sine_target(100, 200, 5000, 88), sine_target(100, 200, 5000, 88, labels_before_normalising=True)
-    for name in ("X", "y", "X_test"):
+    for name in ("X", "y", "X_test", "test_norms"):
         np.testing.assert_array_equal(getattr(data, name), getattr(other, name))
     raw = np.random.RandomState(88).normal(size=(5100, 200))[100:]
     np.testing.assert_allclose(other.y_test, np.sin(raw).mean(axis=1), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(data.test_norms[:, None] * data.X_test, raw, rtol=1e-12)
     model = KernelRegression("relu").fit(data.X, data.y)
     mse, other_mse = (np.mean((model.predict(d.X_test) - d.y_test) ** 2) for d in (data, other))
     assert 50 < other_mse / mse < 500
@@ -62,7 +63,7 @@ class TestFile:
         write_sine_target(sine_target(5, 4, 6, seed=88, labels_before_normalising=True), tmp_path / "a.npz")
         data = read_sine_target(tmp_path / "a.npz")
         again = sine_target(5, 4, 6, seed=88, labels_before_normalising=True)
-        for name in ("X", "y", "X_test", "y_test"):
+        for name in ("X", "y", "X_test", "y_test", "test_norms"):
             np.testing.assert_array_equal(getattr(data, name), getattr(again, name))
         assert (data.seed, data.labels_before_normalising) == (88, True)
 

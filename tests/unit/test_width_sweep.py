@@ -150,7 +150,7 @@ class TestFit:
     def test_the_table(self, data, tmp_path):
         table = read(shard(data, tmp_path, 5, 2, 9))
         assert list(table.columns) == [
-            *["k", "repeat", "train_mse", "test_mse", "activation", "n", "d", "n_test", "seed"]
+            *["k", "repeat", "train_mse", "test_mse", "condition_number", "activation", "n", "d", "n_test", "seed"]
         ]
         assert table["repeat"].tolist() == list(range(2, 10))
         assert (table[["k", "activation", "n", "d", "n_test", "seed"]] == [5, "relu", 10, 8, 60, 88]).all(axis=None)
@@ -159,6 +159,13 @@ class TestFit:
         row = read(shard(data, tmp_path, 5)).query("repeat == 3").iloc[0]
         expected = by_hand(generator(88, "width_sweep", 5, 3).standard_normal((5, 8)))
         assert (row["train_mse"], row["test_mse"]) == pytest.approx(expected, rel=1e-9)
+
+    @pytest.mark.parametrize("k", [5, 10, 40])
+    def test_the_condition_number_of_the_gram_matrix(self, data, tmp_path, k):
+        row = read(shard(data, tmp_path, k)).query("repeat == 3").iloc[0]
+        B = generator(88, "width_sweep", k, 3).standard_normal((k, 8))
+        singular_values = np.linalg.svd(np.maximum(B @ DATA.X.T, 0), compute_uv=False)
+        assert row["condition_number"] == pytest.approx((singular_values[0] / singular_values[-1]) ** 2, rel=1e-6)
 
     def test_another_activation_has_the_same_draws(self, data, tmp_path):
         row = read(shard(data, tmp_path, 5, activation="tanh")).query("repeat == 3").iloc[0]
@@ -191,7 +198,8 @@ class TestSummary:
         shards.append(shard(data, tmp_path, 1, activation="tanh"))
         errors, _ = summarise(data, tmp_path, shards)
         assert list(errors.columns) == [
-            *["k", "repeat", "train_mse", "test_mse", "activation", "on_sheet", "n", "d", "n_test", "seed"]
+            *["k", "repeat", "train_mse", "test_mse", "condition_number", "activation", "on_sheet"],
+            *["n", "d", "n_test", "seed"],
         ]
         parts = pd.concat([read(path) for path in shards], ignore_index=True)
         pd.testing.assert_frame_equal(errors.drop(columns="on_sheet"), parts, check_exact=True)
@@ -206,6 +214,13 @@ class TestSummary:
                 "share_better_than_nngp",
                 "nngp_test_mse",
                 "zero_test_mse",
+                "median_low",
+                "median_high",
+                "joint_low",
+                "joint_high",
+                "draws_better_than_nngp",
+                "draws_worse_than_zero",
+                "median_condition_number",
                 "n",
                 "d",
                 "n_test",
@@ -225,6 +240,15 @@ class TestSummary:
             assert row.median_train_mse == np.median(mine["train_mse"])
             assert row.share_better_than_nngp == np.mean([mse < row.nngp_test_mse for mse in mine["test_mse"]])
             assert (row.nngp_test_mse, row.zero_test_mse) == pytest.approx((nngp_test_mse, zero_test_mse), rel=1e-9)
+            assert (row.draws_better_than_nngp, row.draws_worse_than_zero) == (
+                sum(mine["test_mse"] < row.nngp_test_mse),
+                sum(mine["test_mse"] > row.zero_test_mse),
+            )
+            assert row.median_condition_number == np.median(mine["condition_number"])
+            # Six draws: the smallest and the largest enclose the median with probability 1 - 2 / 2^6 = 0.969. That is
+            # enough for one interval, and not for four together.
+            assert (row.median_low, row.median_high) == (mine["test_mse"].min(), mine["test_mse"].max())
+            assert (row.joint_low, row.joint_high) == (-np.inf, np.inf)
             assert row.repeats == 6
             assert (row.n, row.d, row.n_test, row.seed) == (10, 8, 60, 88)
         medians = table.groupby("k")["test_mse"].median()

@@ -46,6 +46,7 @@ rule kernel_regression_fit:
     output:
         test_mse="results/kernel_regression/test_mse.csv",
         misprint="results/kernel_regression/misprint.csv",
+        labels="results/kernel_regression/labels.csv",
     log:
         "logs/kernel_regression_fit.log",
     conda:
@@ -64,7 +65,8 @@ rule kernel_regression_fit:
     shell:
         "python {input.script:q} --data {input.data:q} --kernels {params.kernels}"
         " --extra-activations {params.extra_activations} --laplace-L {params.laplace_L} --repeats {params.repeats}"
-        " --threads {threads} --output {output.test_mse:q} --misprint {output.misprint:q} --log {log:q}"
+        " --threads {threads} --output {output.test_mse:q} --misprint {output.misprint:q} --labels {output.labels:q}"
+        " --log {log:q}"
 
 
 rule kernel_regression_summary:

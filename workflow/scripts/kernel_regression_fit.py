@@ -1,4 +1,4 @@
-"""Fit all kernels of Problem 11, on the headline data set and its repeats, and the formula with the misprint."""
+"""Fit all kernels of Problem 11, on the headline data set and its repeats, and both readings of two misprints."""
 
 import argparse
 import logging
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from nngplab.datasets.sine_target import SineTarget, read_sine_target, sine_target
+from nngplab.datasets.sine_target import SineTarget, read_sine_target, sine_target, target
 from nngplab.kernels.activations import dual_named
 from nngplab.kernels.base import Kernel
 from nngplab.kernels.duals import DUALS
@@ -49,35 +49,73 @@ def main(arguments: argparse.Namespace) -> None:
             log.info("%s: test MSE %.4g, R² %.3f", row.kernel, row.test_mse, row.r2)
         tables = [headline, *pool.map(fit_repeat, range(1, arguments.repeats + 1))]
         misprint = compare_misprint(data).assign(n=n, d=d, seed=seed)
+        labels = compare_labels(data).assign(d=d, n_test=n_test, seed=seed)
 
     table = pd.concat(tables, ignore_index=True).assign(
         laplace_L=arguments.laplace_L, n=n, d=d, n_test=n_test, labels_before_normalising=before
     )
     columns = ["kernel", "seed", "test_mse", "r2", "condition_number", "repeat", "zero_mse", "residual", "laplace_L"]
-    write_csv(table[[*columns, "n", "d", "n_test", "labels_before_normalising"]], arguments.output)
+    columns += ["n", "d", "n_test", "labels_before_normalising", "test_mse_labels_before"]
+    write_csv(table[columns], arguments.output)
     write_csv(misprint, arguments.misprint)
+    write_csv(labels, arguments.labels)
 
 
 def fit_kernels(data: SineTarget, kernels: dict[str, Kernel]) -> pd.DataFrame:
     """Return a row for each kernel, and one for the zero predictor."""
+    labels_before = labels_before_normalising(data)
     rows = []
     for name, kernel in kernels.items():
         model = KernelRegression(kernel).fit(data.X, data.y)
+        prediction = model.predict(data.X_test)
         rows.append(
             {
                 "kernel": name,
-                **test_errors(model.predict(data.X_test), data.y_test),
+                **test_errors(prediction, data.y_test),
                 "condition_number": condition_number(kernel(data.X)),
                 "residual": model.residual_,
+                "test_mse_labels_before": np.mean((prediction - labels_before) ** 2),
             }
         )
-    rows.append({"kernel": "zero", **test_errors(np.zeros_like(data.y_test), data.y_test)})
+    zero = test_errors(np.zeros_like(data.y_test), data.y_test)
+    rows.append({"kernel": "zero", **zero, "test_mse_labels_before": np.mean(labels_before**2)})
     return pd.DataFrame(rows).assign(zero_mse=np.mean(data.y_test**2))
+
+
+def labels_before_normalising(data: SineTarget) -> npt.NDArray[Any]:
+    """Return the labels of the test rows by the letter of the problem set: f of the rows as drawn."""
+    return target(data.test_norms[:, None] * data.X_test)
 
 
 def test_errors(prediction: npt.NDArray[Any], y: npt.NDArray[Any]) -> dict[str, float]:
     test_mse = np.mean((prediction - y) ** 2)
     return {"test_mse": test_mse, "r2": 1 - test_mse / np.var(y)}
+
+
+def compare_labels(data: SineTarget) -> pd.DataFrame:
+    """Return a row for the test labels after normalising, and one for those before; f itself is compared with both.
+
+    `nonlinear_share` is the share of the mean square of the labels that remains after a least-squares fit with a
+    multiple of the mean of the coordinates.
+    """
+    f, mean_coordinate = target(data.X_test), data.X_test.mean(axis=1)
+    rows = []
+    for reading, norms, y in (
+        ("after", np.ones_like(f), f),
+        ("before", data.test_norms, labels_before_normalising(data)),
+    ):
+        slope = (mean_coordinate @ y) / (mean_coordinate @ mean_coordinate)
+        rows.append(
+            {
+                "reading": reading,
+                "rms_norm": np.sqrt(np.mean(norms**2)),
+                "rms_label": np.sqrt(np.mean(y**2)),
+                "zero_test_mse": np.mean(y**2),
+                "f_test_mse": np.mean((f - y) ** 2),
+                "nonlinear_share": np.mean((y - slope * mean_coordinate) ** 2) / np.mean(y**2),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def compare_misprint(data: SineTarget) -> pd.DataFrame:
@@ -120,5 +158,8 @@ if __name__ == "__main__":
         "--threads", type=int, default=1, help="data sets that are fitted at a time (default: %(default)s)"
     )
     parser.add_argument("--output", type=Path, required=True, help="the table of test errors, CSV")
-    parser.add_argument("--misprint", type=Path, required=True, help="the table of the misprint in Problem 11, CSV")
+    parser.add_argument("--misprint", type=Path, required=True, help="the ReLU formula as printed and corrected, CSV")
+    parser.add_argument(
+        "--labels", type=Path, required=True, help="the test labels before and after normalising the rows, CSV"
+    )
     run(parser, main)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
 from nngplab.pipeline.statistics import mean_interval
@@ -16,10 +15,6 @@ METRICS = ["headline_test_mse", "headline_r2", "mean_test_mse", "mean_r2"]
 
 def main(arguments: argparse.Namespace) -> None:
     table = pd.read_csv(arguments.test_mse)
-    if table["repeat"].nunique() < 3:
-        raise InputError(
-            f"{arguments.test_mse} holds fewer than two repeats: set kernel_regression.repeats to 2 or more"
-        )
     summary = summarise(table)
     write_csv(summary, arguments.summary)
     write_csv(compare_pairs(table), arguments.paired)
@@ -48,6 +43,8 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
                 "mean_r2": repeats["r2"].mean(),
                 "mean_ratio_to_zero": (repeats["test_mse"] / repeats["zero_mse"]).mean(),
                 "median_condition_number": repeats["condition_number"].median(),
+                "headline_test_mse_labels_before": headline["test_mse_labels_before"],
+                "mean_test_mse_labels_before": repeats["test_mse_labels_before"].mean(),
             }
         )
     return pd.DataFrame(rows)
@@ -70,6 +67,7 @@ def compare_pairs(table: pd.DataFrame) -> pd.DataFrame:
                 "high": high,
                 "wins": (mine < others).sum(),
                 "mean_ratio": (mine / others).mean(),
+                "losses": (mine > others).sum(),
             }
         )
     return pd.DataFrame(rows)

@@ -12,7 +12,10 @@ from nngplab.datasets.sine_target import read_sine_target
 from nngplab.kernels.activations import dual_named
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.statistics import median_interval
 from nngplab.regression.estimator import KernelRegression
+
+LEVEL = 0.95
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -39,10 +42,17 @@ def merge(shards: list[Path], widths: list[int]) -> pd.DataFrame:
 
 
 def summarise(table: pd.DataFrame, nngp_test_mse: float, zero_test_mse: float) -> pd.DataFrame:
-    """Return a row for each width, with quantiles besides the mean, since the errors are heavy-tailed at k = n."""
+    """Return a row for each width, with quantiles besides the mean, since the errors are heavy-tailed at k = n.
+
+    `median_low` and `median_high` are the ends of the 95% interval of the median by order statistics. Those from
+    `joint_low` to `joint_high` enclose the medians of all widths together at this level (Bonferroni).
+    """
     groups = table.groupby("k")
     test_mse = groups["test_mse"]
     parameters = groups[["on_sheet", "n", "d", "n_test", "seed"]].first()
+    joint_level = 1 - (1 - LEVEL) / len(groups)
+    lows, highs = zip(*test_mse.apply(median_interval, LEVEL), strict=True)
+    joint_lows, joint_highs = zip(*test_mse.apply(median_interval, joint_level), strict=True)
     summary = pd.DataFrame(
         {
             "on_sheet": parameters["on_sheet"],
@@ -57,6 +67,13 @@ def summarise(table: pd.DataFrame, nngp_test_mse: float, zero_test_mse: float) -
             "share_better_than_nngp": test_mse.agg(lambda errors: (errors < nngp_test_mse).mean()),
             "nngp_test_mse": nngp_test_mse,
             "zero_test_mse": zero_test_mse,
+            "median_low": lows,
+            "median_high": highs,
+            "joint_low": joint_lows,
+            "joint_high": joint_highs,
+            "draws_better_than_nngp": test_mse.agg(lambda errors: (errors < nngp_test_mse).sum()),
+            "draws_worse_than_zero": test_mse.agg(lambda errors: (errors > zero_test_mse).sum()),
+            "median_condition_number": groups["condition_number"].median(),
         }
     )
     return summary.join(parameters.drop(columns="on_sheet")).reset_index()

@@ -9,9 +9,27 @@ def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> tuple[float, fl
     """Return the confidence interval of a mean, by Student's t distribution.
 
     Args:
-        values: independent values (n,), with n at least 2.
+        values: independent values (n,). One value alone has the interval from -inf to inf.
         level: the confidence level.
     """
     values = np.asarray(values, dtype=np.float64)
-    low, high = scipy.stats.t.interval(level, len(values) - 1, loc=values.mean(), scale=scipy.stats.sem(values))
-    return float(low), float(high)
+    if len(values) < 2:
+        return -np.inf, np.inf
+    half = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1) * scipy.stats.sem(values)
+    return float(values.mean() - half), float(values.mean() + half)
+
+
+def median_interval(values: npt.ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Return the confidence interval of a median that order statistics give, whatever the distribution.
+
+    The number of values below the median is binomial with probability 1/2. So the r-th smallest and the r-th largest
+    value enclose the median with probability 1 - 2 P(Bin(n, 1/2) < r) or more; r is the largest for which this is at
+    least `level` (David and Nagaraja, Order Statistics, 3rd edition, section 7.1).
+
+    Args:
+        values: independent values (n,). Where no r exists (n < 6 for a level of 0.95), the interval is -inf to inf.
+        level: the confidence level.
+    """
+    values = np.sort(np.asarray(values, dtype=np.float64))
+    rank = int(scipy.stats.binom.ppf((1 - level) / 2, len(values), 0.5))
+    return (float(values[rank - 1]), float(values[-rank])) if rank else (-np.inf, np.inf)

@@ -9,6 +9,8 @@ from markupsafe import Markup, escape
 
 from nngplab.report.tracing import PLAIN_POWERS, SUPERSCRIPTS, Number, fixed_point, significant
 
+_MAGNITUDES = ("tens", "hundreds", "thousands", "tens of thousands", "hundreds of thousands", "millions")
+
 
 def digits(number: Any, count: int) -> Any:
     """Write a number with `count` significant digits. Text stays as it is."""
@@ -31,17 +33,33 @@ def percent(number: Number, decimals: int = 0) -> Markup:
 
 
 def interval(low: Number, high: Number) -> Markup:
-    """Write an interval as "(1.27 to 1.31) × 10⁻⁵", with two significant digits of its width."""
+    """Write an interval as "(1.27 to 1.31) × 10⁻⁵", with two significant digits of its width; "–" if it is infinite."""
+    if not math.isfinite(high - low):
+        return Markup("–")
     largest = max(abs(low), abs(high))
     power = math.floor(math.log10(largest)) if largest > 0 else 0
     scale = 0 if power in PLAIN_POWERS else power
     width = (high - low) / 10.0**scale
     decimals = max(0, 1 - math.floor(math.log10(width))) if width > 0 else 2
+    nearest = min(abs(low), abs(high)) / 10.0**scale
+    if nearest > 0 and (low > 0) == (high > 0):  # An interval that excludes zero must not show it as an end.
+        decimals = max(decimals, -math.floor(math.log10(nearest)))
     ends = [end.written_as(fixed_point(float(end) / 10.0**scale, decimals)) for end in (low, high)]
     written = Markup("{} to {}").format(*ends)
     if scale:
         written = Markup("({}) × 10{}").format(written, str(scale).translate(SUPERSCRIPTS))
     return Markup('<span class="interval">{}</span>').format(written)
+
+
+def magnitude(low: Number, high: Number) -> str:
+    """Name the order of magnitude of all numbers between two ends, or return "" if they have no common one.
+
+    It is that of the lower end; "hundreds" then go on to below twenty hundred, and so on.
+    """
+    for power, name in enumerate(_MAGNITUDES, start=1):
+        if 10**power <= low < 10 ** (power + 1) and low <= high < 2 * 10 ** (power + 1):
+            return name
+    return ""
 
 
 def join_and(items: Iterable[object]) -> Markup:

@@ -8,8 +8,8 @@ import jinja2
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
-from nngplab.report.filters import as_yaml, digits, fixed, interval, join_and, percent, plain
-from nngplab.report.labels import kernel_label
+from nngplab.report.filters import as_yaml, digits, fixed, interval, join_and, magnitude, percent, plain
+from nngplab.report.labels import activation_label, kernel_label
 from nngplab.report.mathematics import MathematicsExtension, latex, markdown, markdown_line
 from nngplab.report.results import Results
 
@@ -34,8 +34,8 @@ class HTMLReport:
             extensions=["jinja2.ext.do", MathematicsExtension],
         )
         self._environment.filters.update({function.__name__: function for function in _FILTERS})
-        self._environment.globals.update(results=results, interval=interval, **context)
-        self._environment.globals.update(duals=DUALS, kernel_label=kernel_label)
+        self._environment.globals.update(results=results, interval=interval, magnitude=magnitude, **context)
+        self._environment.globals.update(duals=DUALS, activation_label=activation_label, kernel_label=kernel_label)
 
     def render(self, sections: Iterable[str]) -> str:
         """Return the page with these sections.

@@ -40,7 +40,9 @@ def plot_test_mse(test_mse: pd.DataFrame, summary: pd.DataFrame) -> Figure:
                 axes.plot(others[column], heights, "o", ms=3.2, mew=0, alpha=0.45, color=colour)
                 axes.plot(headline[column], [row] * len(headline), "*", ms=13, mec="white", mew=0.8, color=colour)
             bar = [[mean["mean_test_mse"] - mean["mean_low"]], [mean["mean_high"] - mean["mean_test_mse"]]]
-            left.errorbar(mean["mean_test_mse"], row + 0.36, xerr=bar, fmt="D", ms=4, capsize=3, color="black")
+            # One repeat alone has no finite interval.
+            bars = bar if np.isfinite(bar).all() else None
+            left.errorbar(mean["mean_test_mse"], row + 0.36, xerr=bars, fmt="D", ms=4, capsize=3, color="black")
         left.axvline(zero["mean_test_mse"], color=KERNEL_COLOURS["zero"], ls="--", lw=1.2)
         right.axvline(1, color=KERNEL_COLOURS["linear"], lw=1.2)
         left.set_yticks(range(len(ranking)), [kernel_label(str(kernel)) for kernel in ranking.index])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,13 +16,13 @@ from nngplab.report.labels import activation_label
 def plot_test_mse(summary: pd.DataFrame) -> Figure:
     """Draw test MSE against the width k (Problem 12) on logarithmic axes; a panel for each activation.
 
-    The median over the draws is a line, with bands from the 5% to the 95% quantile and from the 25% to the 75%
-    quantile. Widths of the problem set have filled marks, added widths have hollow ones. Lines mark the NNGP (k to
-    infinity), the zero predictor and the interpolation threshold k = n.
+    The median over the draws is a line, with its interval as bars where it is finite, and with bands from the 5% to the
+    95% quantile and from the 25% to the 75% quantile. Widths of the problem set have filled marks, added widths have
+    hollow ones. Lines mark the NNGP (k to infinity), the zero predictor and the interpolation threshold k = n.
 
     Args:
-        summary: columns activation, k, on_sheet (whether the problem set asks for k), median_test_mse, q05, q25, q75,
-            q95, nngp_test_mse, zero_test_mse, n; one row for each activation and k.
+        summary: columns activation, k, on_sheet (whether the problem set asks for k), median_test_mse, median_low,
+            median_high, q05, q25, q75, q95, nngp_test_mse, zero_test_mse, n; one row for each activation and k.
     """
     activations = list(summary["activation"].unique())
     colours = kernel_colours(activations)
@@ -43,6 +44,7 @@ def _plot_activation(axes: Axes, summary: pd.DataFrame, colour: str) -> None:
     axes.fill_between(width, summary["q05"], summary["q95"], color=colour, alpha=0.16, lw=0, label="5 to 95% of draws")
     axes.fill_between(width, summary["q25"], summary["q75"], color=colour, alpha=0.3, lw=0, label="25 to 75% of draws")
     axes.plot(width, summary["median_test_mse"], color=colour, lw=1.8, label="median of the draws")
+    _plot_intervals(axes, summary[np.isfinite(summary["median_high"])])
     for asked, fill, label in ((True, colour, "width of the problem set"), (False, "white", "added width")):
         some = summary[summary["on_sheet"] == asked]
         if len(some):
@@ -55,6 +57,14 @@ def _plot_activation(axes: Axes, summary: pd.DataFrame, colour: str) -> None:
     axes.set_xlabel("width $k$")
     axes.set_ylabel("test MSE")
     axes.legend(loc="upper left", fontsize=9.5, frameon=True, framealpha=0.9)
+
+
+def _plot_intervals(axes: Axes, summary: pd.DataFrame) -> None:
+    if summary.empty:
+        return
+    bars = np.abs(summary[["median_low", "median_high"]].T - summary["median_test_mse"])
+    style: dict[str, Any] = {"fmt": "none", "ecolor": BLACK, "elinewidth": 1.2, "capsize": 3, "zorder": 4}
+    axes.errorbar(summary["k"], summary["median_test_mse"], bars, label="95% interval of the median", **style)
 
 
 def _mark_threshold(axes: Axes, n: int) -> None:
