@@ -31,14 +31,17 @@ def write_challenge(
     half_width: float = 0.01,
     stand_in: bool = True,
     direction: bool = True,
+    at_edge: tuple[str, ...] = (),
+    seeds: int = 3,
     **outcomes: int,
 ) -> None:
     """Tables in which the models have these test scores, R² on the course's data and accuracy on the images.
 
-    The network has so many candidates of each of the outcomes beside two that were fitted.
+    The network has so many candidates of each of the outcomes beside two that were fitted. The values `at_edge` of the
+    network are at the highest of their grids.
     """
     scores = {"course": course or {}, "cifar10": cifar10 or {}}
-    rows, comparison, counts, directions = [], [], [], []
+    rows, tested, comparison, places, counts, directions = [], [], [], [], [], []
     for dataset, of_dataset in scores.items():
         score = "r2" if dataset == "course" else "accuracy"
         record = {"stand_in": stand_in and dataset == "course", "n_train": 5000, "n_val": 1000, "n_test": 2000}
@@ -52,10 +55,19 @@ def write_challenge(
                 row |= {"split": split, "mse": 2 * (1 - value - better), "r2": value + better}
                 rows.append(row | {"accuracy": value + better if score == "accuracy" else None})
             counts.append({"dataset": dataset, "model": model, "candidates": 3, "fitted": 3})
-            if "network" in of_dataset and model != "network":
-                lead = of_dataset["network"] - value
-                row = {"dataset": dataset, "model": "network", "other": model, "score": score, "difference": lead}
-                comparison.append(row | {"low": lead - half_width, "high": lead + half_width})
+            row = {"dataset": dataset, "model": model, "score": score, "value": value, "low": value - half_width}
+            row |= {"high": value + half_width, "seeds": seeds if model == "network" else 1, "failed": 0}
+            tested.append(row | {"lowest": value - 0.001, "highest": value + 0.001})
+            for name, chosen in CHOICES[model].items():
+                edge = model == "network" and name in at_edge
+                row = {"dataset": dataset, "model": model, "hyperparameter": name, "value": chosen, "tried": 3}
+                row |= {"highest": chosen if edge else 100}
+                places.append(row | {"place": "highest" if edge else "inside", "edge": edge})
+            for other in of_dataset.keys() - {model}:
+                lead = value - of_dataset[other]
+                row = {"dataset": dataset, "model": model, "other": other, "score": score, "difference": lead}
+                row |= {"low": lead - half_width, "high": lead + half_width}
+                comparison.append(row | {"conclusive": not at_edge or "network" not in (model, other)})
             if model in ("network", "rfm") and dataset == "course":
                 for feature, component in ((2, 0.96), (1, 0.28)):
                     row = {"dataset": dataset, "model": model, "feature": feature, "component": component}
@@ -66,7 +78,12 @@ def write_challenge(
     table = pd.DataFrame(counts)
     for outcome in ("diverged", "dead", "singular"):
         table[outcome] = [outcomes.get(outcome, 0) if row["model"] == "network" else 0 for row in counts]
-    tables = {"benchmark": rows, "comparison": comparison, "directions": directions}
+    within = {"dataset": "course", "model": "rfm", "n_test": 2000, "n_outside": 20, "share_outside": 0.01}
+    within |= {"mse_test": 0.5, "mse_val": 0.1, "mse_inside": 0.14, "mse_outside": 36.14, "error_share_outside": 0.7228}
+    within |= {"excess_low": 20, "excess_high": 52, "gap_difference": 0.4, "gap_low": 0.2, "gap_high": 0.6}
+    within |= {"rest_difference": 0.04, "rest_low": -0.02, "rest_high": 0.1}
+    tables = {"benchmark": rows, "scores": tested, "comparison": comparison, "edges": places, "ranges": [within]}
+    tables["directions"] = directions
     for name, content in tables.items():
         (folder / f"{name}.csv").unlink(missing_ok=True)
         pd.DataFrame(content).to_csv(folder / f"{name}.csv", index=False)
@@ -121,22 +138,49 @@ class TestTracing:
 class TestWords:
     def test_the_network_beats_the_nngp(self, folder):
         text = words(folder)
-        assert "The network is better than the ReLU NNGP: test R² 0.9000 against 0.7000, a difference of 0.2000" in text
-        assert "95% interval of the network's lead 0.190 to 0.210" in text
-        assert "this many samples it helps to train the other layers as well" in text
-        assert "The best model on the test set is the recursive feature machine, with 0.9700" in text
+        assert "The network is better than the ReLU NNGP: test R² 0.9000 (95% interval 0.890 to 0.910) against" in text
+        assert "a difference of 0.2000 (95% interval 0.190 to 0.210) on the same test samples" in text
+        assert "The best model on the test samples is the recursive feature machine, test R² 0.9700" in text
 
     def test_the_nngp_beats_the_network(self, folder):
         text = words(folder)
-        assert "The ReLU NNGP is better than the network: test accuracy 50.0% against 48.0%" in text
-        assert "this many samples it does not help to train the other layers as well" in text
-        assert "a difference of 2.0 percentage points (95% interval of the network's lead −3.0 to −1.0)" in text
-        assert "The best model is the ReLU NNGP. The second best is the network, with 48.0%" in text
+        assert (
+            "The ReLU NNGP is better than the network: test accuracy 50.0% (95% interval 49.0 to 51.0 percent)" in text
+        )
+        assert "a difference of 2.0 percentage points (95% interval 1.0 to 3.0) on the same test samples" in text
+        assert "The best model on the test samples is the ReLU NNGP" in text
+        assert "The second best is the network: the lead is 2.0 percentage points (95% interval 1.0 to 3.0)" in text
 
     def test_a_difference_within_chance(self, folder):
         text = words(folder, half_width=0.05)
-        assert "The network and the ReLU NNGP do not differ significantly: test accuracy 48.0% and 50.0%" in text
-        assert "a difference of −2.0 percentage points (95% interval of the network's lead" in text
+        assert "The data do not decide between the network and the ReLU NNGP: test accuracy" in text
+        assert "is not distinguishable from the network (lead 2.0 percentage points (95% interval −3 to 7))." in text
+
+    def test_a_network_at_an_edge_of_its_grid(self, folder):
+        text = words(folder, at_edge=("learning_rate", "k"))
+        assert (
+            "Within this grid and budget, the network is better than the ReLU NNGP; no conclusion about the models"
+            in text
+        )
+        assert (
+            "The network is at the edge of what was tried: width 64 is the highest of 3; learning rate 0.001 is" in text
+        )
+        assert (
+            "No conclusion about the models follows: the table of hyperparameters names the values at an edge" in text
+        )
+        assert "The recursive feature machine is better than the Laplace kernel: test R² 0.9700" in text
+
+    def test_one_seed(self, folder):
+        text = words(folder, seeds=1)
+        assert "The selected network was trained with" not in text
+        assert "The selected network was trained with 3 seeds. Its test R² is the mean; the single" in words(folder)
+
+    def test_the_samples_outside_the_range_of_the_training_samples(self, folder):
+        text = words(folder)
+        assert "the MSE of the feature machine is 0.500 on the test samples and 0.100 on the validation samples" in text
+        assert "Of 2,000 test samples, 20 (1.00%) have a coordinate u·x outside the range" in text
+        assert "They have 72.3% of the squared error" in text
+        assert "explain 90.0% of the difference between test and validation: without them, it is 0.0400" in text
 
     def test_the_stand_in_is_named_wherever_its_numbers_stand(self, folder):
         text = words(folder)
@@ -150,16 +194,15 @@ class TestWords:
         assert "the leading direction u of the feature machine has 62.5% of the trace" in text
         assert "that of the network 37.5% of the trace of its average gradient outer product" in text
         assert "The largest components of u are those of the features 2 and 1." in text
-        assert "The cosine of u with the true direction is 0.28000" in text
-        assert "Its test error is 0.100 times that of the NNGP" in text
+        assert "The cosine of u with the true direction is 0.280000" in text
         assert "true direction" not in words(folder, direction=False)
 
     def test_what_was_selected(self, folder):
         text = words(folder)
-        assert "width 64, 1 hidden layer, step size 0.001, weight decay 0.0, 7 epochs" in text
+        assert "width 64, 1 hidden layer, learning rate 0.001, weight decay 0.0, 7 of 100 epochs" in text
         assert "ridge 0.1, homogeneous, with a bias" in text
         assert "ridge 0.01, rate 0.5" in text
-        assert "bandwidth 10.0, 5 iterations, ridge 0.0" in text
+        assert "bandwidth 10.0, 5 of 100 iterations, ridge 0.0" in text
         assert "rate 1.0, ridge 0.1" in text
 
     def test_candidates_that_failed(self, folder):
@@ -184,4 +227,4 @@ class TestWords:
         (folder / "challenge/direction.svg").unlink()
         text = words(folder, {"network": 0.9, "nngp": 0.7})
         assert "Which features matter" not in text
-        assert "The best model is the network. The second best is the ReLU NNGP, with 0.7000" in text
+        assert "The second best is the ReLU NNGP: the lead is 0.2000" in text

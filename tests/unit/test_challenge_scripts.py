@@ -1,5 +1,6 @@
 """Problem 13: the scripts on small data, from the samples to the submission."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -157,13 +158,21 @@ def select(folder: Path) -> None:
     tables = ["--tables", *(folder / f"{model}.csv" for model in MODELS)]
     options = ["--validation", folder / "validation.csv", "--outcomes", folder / "outcomes.csv"]
     options += ["--records", folder / "course.json", "--selected", folder / "selected.json"]
+    options += ["--epochs", json.dumps({"course": NETWORK["epochs"]}), "--edges", folder / "edges.csv"]
     assert run_script("challenge_selection", *tables, *options) == ""
 
 
-def final(folder: Path, model: str, samples: Path, to: Path) -> None:
+def final(folder: Path, model: str, samples: Path, to: Path, seeds: int = 3) -> None:
     options = ["--selection", folder / "selection.npz", "--test", samples, "--selected", folder / "selected.json"]
-    options += ["--dataset", "course", "--model", model, "--seed", 88, "--threads", 1, "--table", to / f"{model}.csv"]
-    options += ["--outputs", to / f"{model}.npz", "--cost", folder / f"cost_test_{model}.csv"]
+    options += ["--dataset", "course", "--model", model, "--seed", 88, "--seeds", seeds, "--threads", 1]
+    options += [
+        "--table",
+        to / f"{model}.csv",
+        "--outputs",
+        to / f"{model}.npz",
+        "--cost",
+        folder / f"cost_test_{model}.csv",
+    ]
     assert run_script("challenge_test", *options) == ""
 
 
@@ -171,7 +180,8 @@ def summarise(folder: Path) -> None:
     options = ["--validation", folder / "validation.csv", "--records", folder / "course.json"]
     for flag, suffix in (("--tests", "csv"), ("--outputs", "npz")):
         options += [flag, *(folder / f"course/{model}.{suffix}" for model in MODELS)]
-    for name in ("benchmark", "comparison", "directions"):
+    options += ["--edges", folder / "edges.csv"]
+    for name in ("benchmark", "scores", "comparison", "ranges", "directions"):
         options += [f"--{name}", folder / f"{name}.csv"]
     assert run_script("challenge_summary", *options, "--metrics", folder / "metrics.json") == ""
 
@@ -194,6 +204,15 @@ class TestSelection:
             best = candidates.sort_values("r2").iloc[-1]
             assert selected[model] == json.loads(best["hyperparameters"])
         assert selected["rfm_direction"] == selected["rfm"] | ALONG
+
+    def test_the_places_of_the_selected_values(self, results):
+        edges = pd.read_csv(results / "edges.csv").set_index(["model", "hyperparameter"])
+        assert edges.loc[("network", "learning_rate"), ["tried", "place", "edge"]].tolist() == [2, "lowest", True]
+        assert edges.loc[("network", "k"), ["tried", "place", "edge"]].tolist() == [1, "fixed", False]
+        epochs = edges.loc[("network", "epochs")]
+        assert int(epochs["highest"]) == NETWORK["epochs"]
+        assert (epochs["place"] == "last") == (epochs["value"] == epochs["highest"])
+        assert edges.loc[("rfm_direction", "iterations"), "place"] == edges.loc[("rfm", "iterations"), "place"]
 
     def test_a_network_that_diverged_is_named_and_not_selected(self, results):
         outcomes = pd.read_csv(results / "outcomes.csv").set_index("model")
@@ -242,7 +261,7 @@ class TestTheTest:
         """With the validation samples for the test samples, the errors are those by which it was selected."""
         with np.load(results / "selection.npz") as file:
             np.savez(tmp_path / "test.npz", X_test=file["X_val"], y_test=file["y_val"])
-        final(results, model, tmp_path / "test.npz", tmp_path)
+        final(results, model, tmp_path / "test.npz", tmp_path, seeds=1)
         validation = pd.read_csv(results / "validation.csv").query("split == 'val'")
         for row in pd.read_csv(tmp_path / f"{model}.csv").itertuples():
             chosen = validation.query("model == @row.model and hyperparameters == @row.hyperparameters").iloc[0]
@@ -260,12 +279,51 @@ class TestTheTest:
         assert metrics["nngp"]["test"] == benchmark.query("model == 'nngp' and split == 'test'")["r2"].item()
 
     def test_the_comparison_is_that_of_the_scores(self, results):
-        comparison = pd.read_csv(results / "comparison.csv").set_index("other")
+        comparison = pd.read_csv(results / "comparison.csv").set_index(["model", "other"])
         r2 = pd.read_csv(results / "benchmark.csv").query("split == 'test'").set_index("model")["r2"]
-        assert set(comparison.index) == {"nngp", "rfm", "rfm_direction"}
-        for other, row in comparison.iterrows():
-            assert row["difference"] == pytest.approx(r2["network"] - r2[other])
+        assert set(comparison.index) == set(itertools.permutations(r2.index, 2))
+        for (model, other), row in comparison.iterrows():
+            assert row["difference"] == pytest.approx(r2[model] - r2[other])
             assert row["low"] < row["difference"] < row["high"]
+            assert row["difference"] == -comparison.loc[(other, model), "difference"]
+
+    def test_the_scores_of_the_seeds(self, results):
+        """The first is that of the candidate that was selected."""
+        scores = pd.read_csv(results / "scores.csv").set_index("model")
+        assert scores["seeds"].to_dict() == {"network": 3, "nngp": 1, "rfm": 1, "rfm_direction": 1}
+        with np.load(results / "course/network.npz") as file:
+            outputs, first, y = file["network_seeds"], file["network"], file["y_test"]
+        np.testing.assert_array_equal(outputs[0], first)
+        r2 = 1 - np.mean((outputs - y) ** 2, axis=(1, 2)) / np.var(y)
+        assert len(set(r2)) == 3
+        row = scores.loc["network"]
+        assert (row["value"], row["lowest"], row["highest"]) == pytest.approx((r2.mean(), r2.min(), r2.max()))
+        assert row["seed_se"] == pytest.approx(r2.std(ddof=1) / np.sqrt(3))
+        assert (scores["seed_se"].drop("network") == 0).all()
+
+    def test_trainings_that_diverge_are_counted_and_left_out(self, results, tmp_path):
+        selected = json.loads((results / "selected.json").read_text())
+        selected["course"]["network"] |= {"learning_rate": 1e9}
+        (tmp_path / "selected.json").write_text(json.dumps(selected))
+        (tmp_path / "selection.npz").write_bytes((results / "selection.npz").read_bytes())
+        final(tmp_path, "network", results / "test.npz", tmp_path)
+        assert pd.read_csv(tmp_path / "network.csv").empty
+        with np.load(tmp_path / "network.npz") as file:
+            assert file["failed"] == 3
+            assert "network" not in file
+        assert pd.read_csv(tmp_path / "cost_test_network.csv")["fits"].item() == 3
+
+    def test_the_range_of_the_training_samples(self, results):
+        with np.load(results / "test.npz") as test, np.load(results / "selection.npz") as selection:
+            X, X_train = test["X_test"], selection["X_train"]
+        with np.load(results / "course/rfm.npz") as file:
+            u, errors = file["direction"], ((file["rfm"] - file["y_test"]) ** 2)[:, 0]
+        outside = (X @ u < (X_train @ u).min()) | (X @ u > (X_train @ u).max())
+        row = pd.read_csv(results / "ranges.csv").set_index("model").loc["rfm"]
+        assert row["n_outside"] == outside.sum()
+        assert row["mse_inside"] == pytest.approx(errors[~outside].mean())
+        val = pd.read_csv(results / "benchmark.csv").query("model == 'rfm' and split == 'val'")
+        assert row["mse_val"] == pytest.approx(val["mse"].item())
 
     def test_the_directions(self, results):
         directions = pd.read_csv(results / "directions.csv")
@@ -286,7 +344,7 @@ def handed_in(results) -> Path:
     assert run_script("challenge_cost", "--costs", *costs, "--output", results / "cost.csv") == ""
     options = ["--template", ROOT / "workflow/report/challenge_submission.md.jinja"]
     options += ["--record", results / "course.json", "--predictions", results / "submission/predictions.csv"]
-    for name in ("benchmark", "directions", "cost"):
+    for name in ("benchmark", "directions", "edges", "cost"):
         options += [f"--{name}", results / f"{name}.csv"]
     outputs = [results / f"course/{model}.npz" for model in MODELS]
     options += ["--outputs", *outputs, "--readme", results / "submission/README.md"]
@@ -319,7 +377,12 @@ class TestSubmission:
 
     def test_the_cost_adds_up(self, results, handed_in):
         cost = pd.read_csv(results / "cost.csv").set_index(["model", "step"])
-        fits = {("network", "selection"): 2, ("nngp", "selection"): 3, ("rfm", "selection"): 4, ("rfm", "test"): 2}
+        fits = {
+            ("network", "selection"): 2,
+            ("nngp", "selection"): 3,
+            ("rfm", "selection"): 4,
+            ("rfm", "test"): 2,
+        }
         assert {key: cost.loc[key, "fits"] for key in fits} == fits
         assert (cost[["seconds", "cpu_seconds", "peak_memory_mib"]] > 0).all(axis=None)
 
@@ -340,7 +403,7 @@ class TestFigures:
         # Words are drawn as shapes, each after a comment that has them.
         for words in ("network", "ReLU NNGP", "feature machine", "its direction alone", "course challenge: small data"):
             assert f"<!-- {words} -->" in drawn["benchmark.svg"], words
-        for words in ("ReLU NNGP", "best network", "0.01", "validation R²"):
+        for words in ("ReLU NNGP", "selected network", "0.01", "validation R²"):
             assert f"<!-- {words} -->" in drawn["ridges.svg"], words
         for words in ("truth", "feature machine", "network", "small data"):
             assert f"<!-- {words} -->" in drawn["direction.svg"], words

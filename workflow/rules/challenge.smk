@@ -36,6 +36,10 @@ CHALLENGE_MODELS = {
 CHALLENGE_JOBS = {dataset: JobEstimates.from_config(CHALLENGE, dataset) for dataset in CHALLENGE_DATASETS}
 # A GPU or all cores factorise a large Gram matrix. The result does not depend on the number of cores.
 CHALLENGE_LARGE = [dataset for dataset in CHALLENGE_DATASETS if CHALLENGE_JOBS[dataset].large]
+# Each network as often as it is trained if it is selected.
+CHALLENGE_TEST_NETWORKS = [
+    CHALLENGE["test_seeds"] * [network] for networks in CHALLENGE_NETWORKS.values() for network in networks
+]
 CHALLENGE_TESTS = {
     "dataset": [dataset for dataset, models in CHALLENGE_MODELS.items() for _ in models],
     "model": [model for models in CHALLENGE_MODELS.values() for model in models],
@@ -203,17 +207,20 @@ rule challenge_selection:
         validation="results/challenge/validation.csv",
         outcomes="results/challenge/outcomes.csv",
         selected="results/challenge/selected.json",
+        edges="results/challenge/edges.csv",
     log:
         "logs/challenge_selection.log",
     localrule: True
     conda:
         "../../environment.yml"
+    params:
+        epochs=json.dumps({dataset: CHALLENGE[f"{dataset}_epochs"] for dataset in CHALLENGE_DATASETS}),
     message:
         "Select the models of Problem 13 by the validation samples"
     shell:
-        "python {input.script:q} --tables {input.tables:q} --records {input.records:q}"
+        "python {input.script:q} --tables {input.tables:q} --records {input.records:q} --epochs {params.epochs:q}"
         " --validation {output.validation:q} --outcomes {output.outcomes:q} --selected {output.selected:q}"
-        " --log {log:q}"
+        " --edges {output.edges:q} --log {log:q}"
 
 
 # The only rule that reads test samples.
@@ -236,11 +243,12 @@ rule challenge_test:
     threads: lambda wc: 64 if wc.dataset in CHALLENGE_LARGE and wc.model in CHALLENGE_KERNELS else 1
     resources:
         mem_mb=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].kernel_mb),
-        runtime=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].test_minutes(CHALLENGE_NETWORKS.values())),
+        runtime=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].test_minutes(CHALLENGE_TEST_NETWORKS)),
         gpu=lambda wc: gpus() * (wc.model == "network" or wc.dataset in CHALLENGE_LARGE),
     params:
         device=lambda wc: config["device"] if wc.model == "network" or wc.dataset in CHALLENGE_LARGE else "cpu",
         seed=lookup(dpath="seed", within=config),
+        seeds=lookup(dpath="challenge/test_seeds", within=config),
         checkpoint=lambda wc: checkpoint_option(
             f"challenge/{wc.dataset}_test_{wc.model}", wc.dataset in CHALLENGE_LARGE
         ),
@@ -249,7 +257,7 @@ rule challenge_test:
     shell:
         "python {input.script:q} --selection {input.selection:q} --test {input.test:q} --selected {input.selected:q}"
         " --dataset {wildcards.dataset} --model {wildcards.model} --device {params.device} --seed {params.seed}"
-        " --threads {threads} {params.checkpoint} --table {output.table:q} --outputs {output.outputs:q}"
+        " --seeds {params.seeds} --threads {threads} {params.checkpoint} --table {output.table:q} --outputs {output.outputs:q}"
         " --cost {output.cost:q} --log {log:q}"
 
 
@@ -257,12 +265,15 @@ rule challenge_summary:
     input:
         script="workflow/scripts/challenge_summary.py",
         validation=rules.challenge_selection.output.validation,
+        edges=rules.challenge_selection.output.edges,
         records=rules.challenge_selection.input.records,
         tests=expand(rules.challenge_test.output.table, zip, **CHALLENGE_TESTS),
         outputs=expand(rules.challenge_test.output.outputs, zip, **CHALLENGE_TESTS),
     output:
         benchmark=report("results/challenge/benchmark.csv", category="Problem 13: the course challenge"),
+        scores=report("results/challenge/scores.csv", category="Problem 13: the course challenge"),
         comparison="results/challenge/comparison.csv",
+        ranges="results/challenge/ranges.csv",
         directions=report("results/challenge/directions.csv", category="Problem 13: the course challenge"),
         metrics="results/challenge/metrics.json",
     log:
@@ -274,7 +285,8 @@ rule challenge_summary:
         "Compare the models of Problem 13"
     shell:
         "python {input.script:q} --validation {input.validation:q} --tests {input.tests:q} --outputs {input.outputs:q}"
-        " --records {input.records:q} --benchmark {output.benchmark:q} --comparison {output.comparison:q}"
+        " --records {input.records:q} --edges {input.edges:q} --benchmark {output.benchmark:q}"
+        " --scores {output.scores:q} --comparison {output.comparison:q} --ranges {output.ranges:q}"
         " --directions {output.directions:q} --metrics {output.metrics:q} --log {log:q}"
 
 
@@ -348,6 +360,7 @@ rule challenge_submission:
         record="results/challenge/data/course.json",
         benchmark=rules.challenge_summary.output.benchmark,
         directions=rules.challenge_summary.output.directions,
+        edges=rules.challenge_selection.output.edges,
         cost=rules.challenge_cost.output.cost,
         outputs=expand(rules.challenge_test.output.outputs, dataset="course", model=CHALLENGE_MODELS.get("course", [])),
     output:
@@ -363,7 +376,7 @@ rule challenge_submission:
     shell:
         "python {input.script:q} --template {input.template:q} --record {input.record:q}"
         " --benchmark {input.benchmark:q} --directions {input.directions:q} --cost {input.cost:q}"
-        " --outputs {input.outputs:q}"
+        " --edges {input.edges:q} --outputs {input.outputs:q}"
         " --predictions {output.predictions:q} --readme {output.readme:q} --log {log:q}"
 
 

@@ -1,4 +1,7 @@
-"""Merge the tables of candidates of Problem 13, and select each model by its validation score."""
+"""Merge the tables of candidates of Problem 13, and select each model by its validation score.
+
+A table says which of the selected hyperparameters are at an edge of the grid.
+"""
 
 import argparse
 import json
@@ -9,6 +12,8 @@ import pandas as pd
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
+from nngplab.problems.challenge_edges import COLUMNS as EDGE_COLUMNS
+from nngplab.problems.challenge_edges import edge_rows
 
 COLUMNS = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy", "outcome"]
 OUTCOMES = ("fitted", "diverged", "dead", "singular")
@@ -19,9 +24,10 @@ def main(arguments: argparse.Namespace) -> None:
     validation = pd.concat([pd.read_csv(path) for path in arguments.tables], ignore_index=True)[COLUMNS]
     write_csv(validation, arguments.validation)
     write_csv(count_outcomes(validation), arguments.outcomes)
-    write_json(
-        {name: select(validation, name, record["score"]) for name, record in records.items()}, arguments.selected
-    )
+    selected = {name: select(validation, name, record["score"]) for name, record in records.items()}
+    write_json(selected, arguments.selected)
+    edges = pd.DataFrame(edge_rows(validation, selected, arguments.epochs), columns=EDGE_COLUMNS, dtype=object)
+    write_csv(edges, arguments.edges)
 
 
 def count_outcomes(validation: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +51,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="tables of candidates, CSV")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="descriptions of the data sets, JSON")
+    parser.add_argument(
+        "--epochs", type=json.loads, required=True, help="largest number of epochs by data set, a JSON object"
+    )
     parser.add_argument("--validation", type=Path, required=True, help="the merged table, CSV")
     parser.add_argument("--outcomes", type=Path, required=True, help="numbers of candidates by outcome, CSV")
     parser.add_argument("--selected", type=Path, required=True, help="hyper-parameters by data set and model, JSON")
+    parser.add_argument("--edges", type=Path, required=True, help="the places of the selected values in the grid, CSV")
     run(parser, main)

@@ -1,6 +1,7 @@
-"""Compare the selected models of Problem 13: metrics, differences of scores, and the directions that they learned."""
+"""Compare the selected models of Problem 13: metrics, scores with intervals, and the directions that they learned."""
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -11,31 +12,48 @@ import pandas as pd
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
-from nngplab.pipeline.statistics import mean_interval
+from nngplab.problems.challenge_kernels import KERNELS
+from nngplab.problems.challenge_scores import (
+    RANDOM_MODELS,
+    TestScores,
+    comparison_rows,
+    range_row,
+    score_outputs,
+    score_rows,
+)
 from nngplab.regression.feature_machine import leading_direction
 
 Array = npt.NDArray[Any]
+# The models in the order of the tables.
+MODELS = ("network", *KERNELS, "rfm", "rfm_direction")
 COLUMNS = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy"]
-COMPARISON = ["dataset", "model", "other", "score", "difference", "low", "high"]
+ERRORS = ["low", "high", "sample_se", "seed_se"]
+SCORES = ["dataset", "model", "score", "value", *ERRORS, "seeds", "failed", "lowest", "highest"]
+COMPARISON = ["dataset", "model", "other", "score", "difference", *ERRORS, "edges", "conclusive"]
 DIRECTIONS = ["dataset", "model", "feature", "component", "truth", "cosine", "share"]
+DIFFERENCES = [f"{name}_{key}" for name in ("excess", "gap", "rest") for key in ("difference", "low", "high")]
+MSES = [f"mse_{name}" for name in ("val", "test", "inside", "outside")]
+RANGES = ["dataset", "model", "n_test", "n_outside", "share_outside", *MSES, "error_share_outside", *DIFFERENCES]
+# The arrays of the test files of a data set by model, and those of all data sets.
+Files = dict[str, dict[str, Array]]
+Datasets = dict[str, Files]
 
 
 def main(arguments: argparse.Namespace) -> None:
     records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.records}
     benchmark = benchmark_table(pd.read_csv(arguments.validation), pd.concat(map(pd.read_csv, arguments.tests)))
     write_csv(benchmark, arguments.benchmark)
-    comparison, learned = [], []
-    for dataset, record in records.items():
-        arrays = read_arrays(arguments.outputs, dataset)
-        models = benchmark.loc[benchmark["dataset"] == dataset, "model"].unique()
-        outputs = {model: file[model] for file in arrays.values() for model in models if model in file}
-        (y, *_) = (file["y_test"] for file in arrays.values())
-        comparison += [{"dataset": dataset, **row} for row in compare(outputs, y, record["score"])]
-        for model, file in arrays.items():
-            if "feature_matrix" in file:
-                table = direction_table(file["feature_matrix"], record["direction"])
-                learned.append(table.assign(dataset=dataset, model=model))
-    write_csv(pd.DataFrame(comparison, columns=COMPARISON), arguments.comparison)
+    arrays: Datasets = {dataset: read_arrays(arguments.outputs, dataset) for dataset in records}
+    scores, comparison = score_tables(arrays, records, pd.read_csv(arguments.edges))
+    write_csv(scores, arguments.scores)
+    write_csv(comparison, arguments.comparison)
+    write_csv(range_table(arrays), arguments.ranges)
+    learned = [
+        direction_table(file["feature_matrix"], records[dataset]["direction"]).assign(dataset=dataset, model=model)
+        for dataset, files in arrays.items()
+        for model, file in files.items()
+        if "feature_matrix" in file
+    ]
     write_csv(pd.concat(learned)[DIRECTIONS] if learned else pd.DataFrame(columns=DIRECTIONS), arguments.directions)
     write_json(metrics(benchmark, records), arguments.metrics)
 
@@ -46,7 +64,7 @@ def benchmark_table(validation: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFra
     return pd.concat([selected.merge(validation, how="left")[COLUMNS], tests[COLUMNS]], ignore_index=True)
 
 
-def read_arrays(paths: list[Path], dataset: str) -> dict[str, dict[str, Array]]:
+def read_arrays(paths: list[Path], dataset: str) -> Files:
     """Return the arrays of all test files of a data set, by model."""
     found = {}
     for path in paths:
@@ -56,28 +74,44 @@ def read_arrays(paths: list[Path], dataset: str) -> dict[str, dict[str, Array]]:
     return found
 
 
-def compare(outputs: dict[str, Array], y: Array, score: str) -> list[dict[str, Any]]:
-    """Return the difference between the scores of the network and each other model, with its 95% confidence interval.
+def score_tables(arrays: Datasets, records: dict[str, Any], edges: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the test scores of all models, and the differences of all pairs, with 95% confidence intervals."""
+    scores, comparison = [], []
+    for dataset, record in records.items():
+        names = {"dataset": dataset, "score": record["score"]}
+        models = score_models(arrays[dataset], record["score"])
+        at_edge = edges.loc[(edges["dataset"] == dataset) & edges["edge"], "model"].tolist()
+        scores += [names | row for row in score_rows(models)]
+        comparison += [
+            names | row for row in comparison_rows(models, {model: at_edge.count(model) for model in models})
+        ]
+    return pd.DataFrame(scores, columns=SCORES), pd.DataFrame(comparison, columns=COMPARISON)
 
-    The differences are paired, since all models have the same test samples.
-    """
 
-    def scores(model: str) -> Array:
-        """Return a value for each sample; their mean is the score."""
-        if score == "accuracy":
-            right: Array = (outputs[model].argmax(axis=1) == y.argmax(axis=1)).astype(float)
-            return right
-        ratios: Array = ((outputs[model] - y) ** 2).mean(axis=1) / np.mean((y - y.mean(axis=0)) ** 2)
-        return 1 - ratios
+def score_models(files: Files, score: str) -> dict[str, TestScores]:
+    """Return the test scores of each model of the test files of a data set."""
+    models = {}
+    for model, file in itertools.product(MODELS, files.values()):
+        if model in file:
+            outputs = file.get(f"{model}_seeds", file[model][np.newaxis])
+            failed, random = int(file.get("failed", 0)), model in RANDOM_MODELS
+            models[model] = score_outputs(outputs, file["y_test"], score, failed, random)
+    return models
 
+
+def range_table(arrays: Datasets) -> pd.DataFrame:
+    """Return the errors inside and outside the range of the training samples along each learned direction."""
     rows = []
-    for other in outputs if "network" in outputs else []:
-        if other != "network":
-            differences = scores("network") - scores(other)
-            low, high = mean_interval(differences)
-            names = {"model": "network", "other": other, "score": score}
-            rows.append(names | {"difference": differences.mean(), "low": low, "high": high})
-    return rows
+    for dataset, files in arrays.items():
+        for file in files.values():
+            for model in ("rfm", "rfm_direction") if "direction" in file else ():
+                errors = {
+                    split: ((file[name] - file[f"y_{split}"]) ** 2).mean(axis=1)
+                    for split, name in (("test", model), ("val", f"{model}_val"))
+                }
+                along = {split: file[f"along_{split}"] for split in ("train", "test")}
+                rows.append({"dataset": dataset, "model": model, **range_row(along, errors)})
+    return pd.DataFrame(rows, columns=RANGES)
 
 
 def direction_table(matrix: Array, truth: list[float] | None) -> pd.DataFrame:
@@ -114,10 +148,11 @@ if __name__ == "__main__":
     parser.add_argument("--tests", type=Path, nargs="+", required=True, help="metrics on the test samples, CSV")
     parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="outputs for the test samples, NPZ")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="descriptions of the data sets, JSON")
+    parser.add_argument("--edges", type=Path, required=True, help="the places of the selected values in the grid, CSV")
     parser.add_argument("--benchmark", type=Path, required=True, help="metrics of the selected models, CSV")
-    parser.add_argument(
-        "--comparison", type=Path, required=True, help="differences between the network and each other model, CSV"
-    )
+    parser.add_argument("--scores", type=Path, required=True, help="test scores with their intervals, CSV")
+    parser.add_argument("--comparison", type=Path, required=True, help="differences of the scores of all pairs, CSV")
+    parser.add_argument("--ranges", type=Path, required=True, help="errors by the range of the training samples, CSV")
     parser.add_argument("--directions", type=Path, required=True, help="the learned directions, CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="the scores, JSON")
     run(parser, main)

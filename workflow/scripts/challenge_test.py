@@ -1,4 +1,7 @@
-"""Fit one selected model of Problem 13 again, and evaluate it on the test samples, which no other script reads."""
+"""Fit one selected model of Problem 13 again, and evaluate it on the test samples, which no other script reads.
+
+A network is trained with several seeds, of which the first is that of the selection.
+"""
 
 import argparse
 import json
@@ -34,67 +37,86 @@ def main(arguments: argparse.Namespace) -> None:
     cost = CostMeter()
     selected = json.loads(arguments.selected.read_text(encoding="utf-8"))[arguments.dataset]
     with threadpool_limits(arguments.threads, "blas"):
-        train = read_selection(arguments.selection).train
-        seed = integer_seed(arguments.seed, "challenge", arguments.dataset)
-        predictors, learnt = fit_selected(arguments, selected, train, seed)
+        selection = read_selection(arguments.selection)
+        predictors, learnt = fit_selected(arguments, selected, selection.train)
         test = read_test(arguments.test, arguments.selection)
-        outputs = {name: predictor(test.X) for name, predictor in predictors.items()}
+        outputs = {name: [predict(test.X) for predict in seeds] for name, seeds in predictors.items()}
         if "direction" in learnt:
-            learnt |= {"along_train": train.X @ learnt["direction"], "along_test": test.X @ learnt["direction"]}
+            learnt |= {"along_train": selection.train.X @ learnt["direction"]}
+            learnt |= {"along_test": test.X @ learnt["direction"], "y_val": selection.val.y}
+            learnt |= {f"{name}_val": predict(selection.val.X) for name, (predict, *_) in predictors.items()}
     rows = [
         {"dataset": arguments.dataset, "model": name, "hyperparameters": json.dumps(selected[name]), "split": "test"}
-        | evaluate(outputs[name], test)
-        for name in predictors
+        | mean_metrics([evaluate(of_seed, test) for of_seed in seeds])
+        for name, seeds in outputs.items()
     ]
     columns = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy"]
     write_csv(pd.DataFrame(rows, columns=columns), arguments.table)
-    write_npz(arguments.outputs, y_test=test.y, **outputs, **learnt)
-    write_csv(cost.table(arguments.dataset, arguments.model, "test", len(predictors)), arguments.cost)
+    first = {name: seeds[0] for name, seeds in outputs.items()}
+    write_npz(arguments.outputs, y_test=test.y, **first, **all_seeds(outputs), **learnt)
+    fits = sum(map(len, predictors.values())) + int(learnt.get("failed", 0))
+    write_csv(cost.table(arguments.dataset, arguments.model, "test", fits), arguments.cost)
+
+
+def mean_metrics(metrics: list[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over the seeds."""
+    return {name: float(np.mean([of_seed[name] for of_seed in metrics])) for name in metrics[0]}
+
+
+def all_seeds(outputs: dict[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the outputs of the network with each seed (seeds, n, outputs), as `network_seeds`."""
+    return {f"{name}_seeds": np.stack(seeds) for name, seeds in outputs.items() if name == "network"}
 
 
 def fit_selected(
-    arguments: argparse.Namespace, selected: dict[str, Any], train: Samples, seed: int
-) -> tuple[dict[str, Predictor], dict[str, np.ndarray]]:
+    arguments: argparse.Namespace, selected: dict[str, Any], train: Samples
+) -> tuple[dict[str, list[Predictor]], dict[str, np.ndarray]]:
     """Fit a model, unless none of its candidates could be fitted.
 
     Returns:
-        The predictors of the model by name, and for regression arrays of the features that it learned: the average
-        gradient outer product `feature_matrix` (d, d), and for the feature machine the `direction` (d,) of
-        rfm_direction.
+        The predictors of the model by name, for each seed, and further arrays: for networks, how many trainings
+        `failed`; for regression, what was learned of the features, which is the average gradient outer product
+        `feature_matrix` (d, d), and for the feature machine the `direction` (d,) of rfm_direction.
     """
     model, device = arguments.model, arguments.device
     if model not in selected:
         return {}, {}
     if model in KERNELS:
-        return {model: fit_kernel(model, selected[model], train, device, arguments.checkpoint)}, {}
+        return {model: [fit_kernel(model, selected[model], train, device, arguments.checkpoint)]}, {}
     if model == "network":
-        return fit_network(selected[model], train, seed, device)
+        names = ("challenge", arguments.dataset)
+        further = [integer_seed(arguments.seed, *names, "repeat", repeat) for repeat in range(1, arguments.seeds)]
+        return fit_networks(selected[model], train, [integer_seed(arguments.seed, *names), *further], device)
     machine = fit_feature_machine(selected["rfm"], train)
     direction = machine.leading_direction_
     predictors = {
-        "rfm": feature_machine_predictor(machine, train),
-        "rfm_direction": fit_along_direction(direction, selected["rfm_direction"], train),
+        "rfm": [feature_machine_predictor(machine, train)],
+        "rfm_direction": [fit_along_direction(direction, selected["rfm_direction"], train)],
     }
     return predictors, {} if train.classes else {"feature_matrix": machine.feature_matrix_, "direction": direction}
 
 
-def fit_network(
-    hyperparameters: Hyperparameters, train: Samples, seed: int, device: str
-) -> tuple[dict[str, Predictor], dict[str, np.ndarray]]:
+def fit_networks(
+    hyperparameters: Hyperparameters, train: Samples, seeds: list[int], device: str
+) -> tuple[dict[str, list[Predictor]], dict[str, np.ndarray]]:
+    """Train a network with each seed. The features are those of the first that did not diverge."""
     # Imported here, since the other models do not need PyTorch.
     import torch
 
     from nngplab.networks.fully_connected import average_gradient_outer_product
+    from nngplab.networks.training import TrainingOutcome
     from nngplab.pipeline.devices import resolve_device
     from nngplab.problems.challenge_networks import network_predictor, train_network
 
     torch.set_num_threads(1)
-    network, _ = train_network(hyperparameters, train, seed, device=resolve_device(device))
-    learnt = {}
-    if not train.classes:
+    runs = [train_network(hyperparameters, train, seed, device=resolve_device(device)) for seed in seeds]
+    networks = [network for network, run in runs if run.outcome != TrainingOutcome.DIVERGED]
+    learnt = {"failed": np.array(len(runs) - len(networks))}
+    if networks and not train.classes:
         inputs = torch.from_numpy(train.X.astype(np.float32)).to(resolve_device(device))
-        learnt = {"feature_matrix": average_gradient_outer_product(network, inputs).cpu().numpy()}
-    return {"network": network_predictor(network, train)}, learnt
+        learnt["feature_matrix"] = average_gradient_outer_product(networks[0], inputs).cpu().numpy()
+    predictors = [network_predictor(network, train) for network in networks]
+    return {"network": predictors} if predictors else {}, learnt
 
 
 if __name__ == "__main__":
@@ -105,6 +127,7 @@ if __name__ == "__main__":
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument("--model", choices=["network", *KERNELS, "rfm"], required=True, help="name of the model")
     parser.add_argument("--seed", type=int, required=True, help="root seed")
+    parser.add_argument("--seeds", type=int, required=True, help="number of seeds with which a network is trained")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--threads", type=int, required=True, help="number of threads of BLAS")
     parser.add_argument("--checkpoint", type=Path, help="where an interrupted factorisation resumes (default: nowhere)")

@@ -16,7 +16,7 @@ _SCORES = {"r2": "R²", "accuracy": "accuracy"}
 def plot_benchmark(benchmark: pd.DataFrame, scores: dict[str, str]) -> Figure:
     """Draw the score of each selected model on the training, validation and test samples.
 
-    There is a panel for each data set, with the best model on the validation samples at the top.
+    There is a panel for each data set, with the highest validation score at the top.
 
     Args:
         benchmark: columns dataset, model, split ("train", "val" or "test"), r2, accuracy; one row for each of them.
@@ -49,7 +49,7 @@ def plot_benchmark(benchmark: pd.DataFrame, scores: dict[str, str]) -> Figure:
 def plot_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure:
     """Draw the validation score of kernel regression against the ridge; a panel for each data set.
 
-    Other hyper-parameters of a kernel are those that are best at each ridge. A dashed line shows the best network.
+    Other hyper-parameters of a kernel are those that are best at each ridge. A dashed line shows the selected network.
 
     Args:
         validation: columns dataset, model, hyperparameters (JSON), split, r2, accuracy, outcome.
@@ -70,7 +70,7 @@ def plot_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure:
                 x = curve.index.map(places)
                 axes.plot(x, curve, "o-", ms=5, color=colours[str(model)], label=model_label(str(model)))
             network = val.loc[(val["dataset"] == dataset) & (val["model"] == "network"), score].max()
-            axes.axhline(network, color=BLACK, ls="--", lw=1.2, label="best network")
+            axes.axhline(network, color=BLACK, ls="--", lw=1.2, label="selected network")
             axes.set_xticks(list(places.values()), [f"{ridge:g}" for ridge in places])
             axes.set_xlabel("ridge")
             axes.set_ylabel(f"validation {_SCORES[score]}")

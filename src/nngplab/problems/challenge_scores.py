@@ -1,0 +1,179 @@
+"""Test scores of the course challenge (Problem 13) and their differences, with 95% confidence intervals.
+
+An interval covers two sources of chance. One is the draw of the test samples, which give the numerator and the
+denominator of R²: the delta method takes both into account. The other is the seed of a training. Their variances are
+added. The training samples are fixed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.stats
+
+Array = npt.NDArray[Any]
+
+LEVEL = 0.95
+# The kernels have no seed: fitted again, they give the same outputs.
+RANDOM_MODELS = ("network",)
+
+
+@dataclass(frozen=True)
+class TestScores:
+    """The scores of one model on the test samples.
+
+    Attributes:
+        by_seed: the score of each training (seeds,).
+        influences: how much each test sample moves the mean of these scores (n,), with mean 0. The variance of their
+            mean is that of the score over draws of the test samples, to first order.
+        failed: the number of trainings that diverged, which are not in `by_seed`.
+        random: whether the score depends on a seed.
+    """
+
+    __test__ = False  # the class is no test of pytest
+
+    by_seed: Array
+    influences: Array
+    failed: int = 0
+    random: bool = False
+
+    @property
+    def value(self) -> float:
+        """The mean of the scores over the seeds."""
+        return float(self.by_seed.mean())
+
+    @property
+    def seed_variance(self) -> float | None:
+        """The variance of `value` over draws of the seeds; None if a single seed leaves it unknown."""
+        if not self.random:
+            return 0.0
+        return float(self.by_seed.var(ddof=1) / len(self.by_seed)) if len(self.by_seed) > 1 else None
+
+    @property
+    def reliable(self) -> bool:
+        """Whether no training diverged, and the variance over seeds is known."""
+        return not self.failed and self.seed_variance is not None
+
+
+def score_outputs(outputs: Array, y: Array, score: str, failed: int = 0, random: bool = False) -> TestScores:
+    """Return the scores of a model.
+
+    Args:
+        outputs: the outputs for the test samples of each training (seeds, n, outputs).
+        y: the targets (n, outputs).
+        score: "r2" or "accuracy".
+        failed: as in `TestScores`.
+        random: as in `TestScores`.
+    """
+    if score == "accuracy":
+        right = outputs.argmax(axis=2) == y.argmax(axis=1)
+        return TestScores(right.mean(axis=1), right.mean(axis=0) - right.mean(), failed, random)
+    losses = ((outputs - y) ** 2).mean(axis=2)
+    spread = ((y - y.mean(axis=0)) ** 2).mean(axis=1)
+    # The derivative of 1 - mean(loss) / mean(spread) by the weights of the samples.
+    influences = (losses.mean() / spread.mean() * spread - losses.mean(axis=0)) / spread.mean()
+    return TestScores(1 - losses.mean(axis=1) / spread.mean(), influences, failed, random)
+
+
+def interval(value: float, parts: Iterable[tuple[float, int]]) -> tuple[float, float]:
+    """Return the confidence interval of an estimate whose variance is a sum of estimated variances.
+
+    It is by Student's t distribution, with the degrees of freedom of Welch and Satterthwaite.
+
+    Args:
+        value: the estimate.
+        parts: the variances, each with its degrees of freedom.
+    """
+    parts = [(variance, freedom) for variance, freedom in parts if variance > 0]
+    total = sum(variance for variance, _ in parts)
+    if not parts:
+        return value, value
+    freedom = 1 / sum((variance / total) ** 2 / freedom for variance, freedom in parts)
+    half = float(scipy.stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(total))
+    return value - half, value + half
+
+
+def mean_difference(first: Array, second: Array) -> dict[str, float]:
+    """Return the difference of the means of two independent samples, with its interval as `low` and `high`.
+
+    With fewer than two values in a sample, the interval is infinite.
+    """
+    value = float(first.mean() - second.mean()) if len(first) and len(second) else np.nan
+    if min(len(first), len(second)) < 2:
+        return {"difference": value, "low": -np.inf, "high": np.inf}
+    low, high = interval(value, [(float(part.var(ddof=1) / len(part)), len(part) - 1) for part in (first, second)])
+    return {"difference": value, "low": low, "high": high}
+
+
+def _errors_and_interval(value: float, influences: Array, models: Iterable[TestScores]) -> dict[str, Any]:
+    """Return the standard errors and the interval of a score, or of the difference of two."""
+    models = list(models)
+    sample = float(influences.var(ddof=1) / len(influences))
+    seeds = [(model.seed_variance, len(model.by_seed) - 1) for model in models]
+    known = [(variance, freedom) for variance, freedom in seeds if variance is not None]
+    low, high = interval(value, [(sample, len(influences) - 1), *known])
+    seed_se = np.sqrt(sum(variance for variance, _ in known)) if len(known) == len(models) else None
+    return {"low": low, "high": high, "sample_se": np.sqrt(sample), "seed_se": seed_se}
+
+
+def score_rows(models: Mapping[str, TestScores]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each model: its score, the interval, and the standard errors by the samples and by the seeds."""
+    for name, model in models.items():
+        seeds = {"seeds": len(model.by_seed), "failed": model.failed}
+        spread = {"lowest": model.by_seed.min(), "highest": model.by_seed.max()}
+        errors = _errors_and_interval(model.value, model.influences, [model])
+        yield {"model": name, "value": model.value, **errors, **seeds, **spread}
+
+
+def comparison_rows(models: Mapping[str, TestScores], edges: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each ordered pair of models: the difference of their scores, paired by the test samples.
+
+    The column `conclusive` says whether the difference tells more than which of two candidates is better: no
+    hyperparameter of the two models is at an edge of its grid, no training failed, and the intervals cover the seeds.
+
+    Args:
+        models: the scores of each model.
+        edges: the number of hyperparameters of each model at an edge.
+    """
+    for (name, model), (other_name, other) in permutations(models.items(), 2):
+        value = model.value - other.value
+        errors = _errors_and_interval(value, model.influences - other.influences, [model, other])
+        at_edge = edges[name] + edges[other_name]
+        conclusive = at_edge == 0 and model.reliable and other.reliable
+        yield {"model": name, "other": other_name, "difference": value, **errors} | {
+            "edges": at_edge,
+            "conclusive": conclusive,
+        }
+
+
+def range_row(along: Mapping[str, Array], errors: Mapping[str, Array]) -> dict[str, Any]:
+    """Return how the error on test samples depends on whether these are in the range of the training samples.
+
+    Args:
+        along: the coordinates along the learned direction of the samples "train" and "test".
+        errors: the squared error of each sample of "val" (m,) and "test" (n,).
+
+    Returns:
+        Numbers of test samples, mean squared errors, and three differences of these with their intervals: of the test
+        samples outside the range and inside (`excess`), of all test samples and the validation samples (`gap`), and of
+        the test samples inside the range and the validation samples (`rest`).
+    """
+    test, val = errors["test"], errors["val"]
+    outside = (along["test"] < along["train"].min()) | (along["test"] > along["train"].max())
+    parts = {"val": val, "test": test, "inside": test[~outside], "outside": test[outside]}
+    differences = {
+        "excess": mean_difference(parts["outside"], parts["inside"]),
+        "gap": mean_difference(test, val),
+        "rest": mean_difference(parts["inside"], val),
+    }
+    return {
+        "n_test": len(test),
+        "n_outside": int(outside.sum()),
+        "share_outside": outside.mean(),
+        **{f"mse_{name}": part.mean() if len(part) else np.nan for name, part in parts.items()},
+        "error_share_outside": parts["outside"].sum() / test.sum() if test.sum() > 0 else 0.0,
+        **{f"{name}_{key}": value for name, row in differences.items() for key, value in row.items()},
+    }

@@ -1,0 +1,430 @@
+"""The sentences on Problem 13 against generated results: each claim stands if and only if the raw results say it.
+
+The results go through the code of the selection and of the summary. What the page should say is computed here from the
+raw outputs in another way: the derivative of a score by the weights of the test samples is taken numerically.
+"""
+
+import json
+import re
+import runpy
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+
+from nngplab.pipeline.files import write_csv
+from nngplab.problems.challenge_edges import edge_rows
+from nngplab.report.page import HTMLReport
+from nngplab.report.results import Results
+from tests.helpers.checkout import SCRIPTS
+from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
+
+SELECTION, SUMMARY = (runpy.run_path(str(SCRIPTS / f"challenge_{name}.py")) for name in ("selection", "summary"))
+NAMES = {
+    "network": "the network",
+    "nngp": "the ReLU NNGP",
+    "laplace": "the Laplace kernel",
+    "linear": "the linear kernel",
+    "rfm": "the recursive feature machine",
+    "rfm_direction": "regression on its leading direction alone",
+}
+NATURAL = {("weight_decay", 0.0), ("ridge", 0.0), ("direction_ridge", 0.0), ("depth", 1)}
+FIXED = {"network": {"batch_size": 100}, "nngp": {"bias": True, "normalize": False}, "rfm": {"ridge": 0.0}}
+GRIDS: dict[str, dict[str, list[Any]]] = {
+    "network": {"k": [64, 256, 1024], "depth": [1, 2], "learning_rate": [1e-3, 1e-2, 1e-1], "weight_decay": [0.0, 1.0]},
+    "nngp": {"ridge": [0.0, 0.1, 1.0]},
+    "laplace": {"ridge": [0.0, 0.1], "L": [0.1, 1.0, 10.0]},
+    "linear": {"ridge": [0.0, 0.1, 1.0]},
+    "rfm": {"bandwidth": [1.0, 5.0, 10.0], "iterations": [1, 2, 3]},
+}
+EPOCHS = 7
+N = 80
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Raw results: of each model the place of the selected candidate, and how far its outputs are from the targets."""
+
+    dataset: str
+    levels: dict[str, float]
+    grids: dict[str, dict[str, list[Any]]]
+    chosen: dict[str, dict[str, Any]]
+    seeds: int = 3
+    failed: int = 0
+    spread: float = 0.0
+    beyond: int = 0
+    far: float = 1.0
+    near: float = 1.0
+    draw: int = 0
+
+    @property
+    def score(self) -> str:
+        return "r2" if self.dataset == "course" else "accuracy"
+
+
+@st.composite
+def raw_results(draw: Callable[..., Any]) -> Raw:
+    dataset = draw(st.sampled_from(["course", "cifar10"]))
+    models = draw(st.lists(st.sampled_from(sorted(GRIDS)), min_size=2, unique=True))
+    models = [model for model in GRIDS if model in models and (model != "rfm" or dataset == "course")]
+    assume(models)
+    levels = {model: draw(st.sampled_from([0.0, 0.3, 0.4, 1.0, 2.0])) for model in models}
+    grids, chosen = {}, {}
+    for model in models:
+        grids[model] = {
+            name: values[: draw(st.integers(1, len(values)))] if name != "iterations" else values
+            for name, values in GRIDS[model].items()
+        }
+        chosen[model] = {name: draw(st.sampled_from(values)) for name, values in grids[model].items()}
+    if "network" in models:
+        chosen["network"]["epochs"] = draw(st.integers(1, EPOCHS))
+    if "rfm" in models:
+        levels["rfm_direction"] = draw(st.sampled_from([0.0, 0.4, 1.0]))
+    return Raw(
+        dataset,
+        levels,
+        grids,
+        chosen,
+        seeds=draw(st.integers(1, 3)),
+        failed=draw(st.sampled_from([0, 0, 1])),
+        spread=draw(st.sampled_from([0.0, 0.1, 0.5])),
+        beyond=draw(st.sampled_from([0, 1, 20])),
+        far=draw(st.sampled_from([0.5, 1.0, 5.0])),
+        near=draw(st.sampled_from([0.1, 1.0, 3.0])),
+        draw=draw(st.integers(0, 1000)),
+    )
+
+
+INSIDE = {"k": 256, "depth": 1, "learning_rate": 1e-2, "weight_decay": 0.0, "epochs": 4}
+
+
+def one(dataset: str = "course", network: float = 0.3, nngp: float = 1.0, **changes: Any) -> Raw:
+    """A network and the NNGP, both inside their grids."""
+    models = {"network": network, "nngp": nngp}
+    chosen = {"network": INSIDE | changes.pop("chosen", {}), "nngp": {"ridge": changes.pop("ridge", 0.1)}}
+    return Raw(dataset, models, {model: GRIDS[model] for model in models}, chosen, **changes)
+
+
+def machine(**changes: Any) -> Raw:
+    """A feature machine and its control, both inside their grids."""
+    levels = {"laplace": changes.pop("laplace", 1.0), "rfm": changes.pop("rfm", 0.3), "rfm_direction": 0.4}
+    chosen = {"laplace": {"ridge": 0.0, "L": 1.0}, "rfm": {"bandwidth": 5.0, "iterations": 2}}
+    grids = {model: GRIDS[model] for model in chosen}
+    return Raw("course", levels, grids, chosen, **changes)
+
+
+def candidates(raw: Raw) -> pd.DataFrame:
+    """All candidates, of which the chosen one has the highest validation score. Without a network, all diverged."""
+    rows = []
+    for model, grid in raw.grids.items():
+        names, best = list(grid), {name: raw.chosen[model][name] for name in grid}
+        for values in (
+            np.array(np.meshgrid(*map(range, map(len, grid.values())), indexing="ij")).reshape(len(grid), -1).T
+        ):
+            tried = {name: grid[name][place] for name, place in zip(names, values, strict=True)}
+            epochs = {"epochs": raw.chosen[model]["epochs"]} if model == "network" else {}
+            rows.append((model, {**FIXED.get(model, {}), **tried, **epochs}, 0.9 if tried == best else 0.1))
+        if model == "rfm":
+            along = {"direction_L": 1.0, "direction_ridge": 0.0}
+            rows.append(("rfm_direction", {**FIXED["rfm"], **best, **along}, 0.9))
+    if "network" not in raw.grids:
+        rows.append(("network", INSIDE, np.nan))
+    return pd.DataFrame(
+        {"dataset": raw.dataset, "model": model, "hyperparameters": json.dumps(values), "split": split, "mse": 1 - r2}
+        | {
+            "r2": r2,
+            "accuracy": r2 if raw.dataset == "cifar10" else None,
+            "outcome": "diverged" if np.isnan(r2) else "fitted",
+        }
+        for model, values, r2 in rows
+        for split in ("train", "val")
+    )
+
+
+def test_files(raw: Raw) -> dict[str, dict[str, np.ndarray]]:
+    """The arrays of the test jobs."""
+    random = np.random.default_rng(raw.draw)
+    classes = raw.dataset == "cifar10"
+    y = np.eye(3)[random.integers(0, 3, N)] if classes else random.standard_normal((N, 1))
+    y_val = random.standard_normal((N, 1))
+    along = np.linspace(-0.9, 0.9, N)
+    along[: raw.beyond] = 2.0
+    files = {}
+    for model, level in raw.levels.items():
+        noise = level * random.standard_normal(y.shape)
+        if model == "network":
+            each = y + noise + raw.spread * random.standard_normal((raw.seeds, *y.shape))
+            arrays = {"network": each[0], "network_seeds": each, "failed": np.array(raw.failed)}
+            files[model] = arrays | ({} if classes else {"feature_matrix": np.diag([1.0, 3.0])})
+        elif model.startswith("rfm"):
+            noise[along > 1] *= raw.far
+            machine = files.setdefault(
+                "rfm", {"feature_matrix": np.diag([1.0, 9.0]), "direction": np.array([0.0, 1.0])}
+            )
+            machine |= {model: y + noise, f"{model}_val": y_val + raw.near * level * random.standard_normal(y.shape)}
+            machine |= {"along_train": np.array([-1.0, 1.0]), "along_test": along, "y_val": y_val}
+        else:
+            files[model] = {model: y + noise}
+        files["rfm" if model == "rfm_direction" else model]["y_test"] = y
+    return files
+
+
+test_files.__test__ = False  # type: ignore[attr-defined]
+
+
+def write(raw: Raw, files: dict[str, dict[str, np.ndarray]], results: Path) -> None:
+    """Write the results as the scripts do."""
+    folder = results / "challenge"
+    for path in (results / "cifar10", folder / "data"):
+        path.mkdir(parents=True)
+    write_cifar10(results / "cifar10", stand_in=False, source="archive", label="CIFAR-10, a copy")
+    record = {"stand_in": False, "label": "real", "score": raw.score, "direction": [0.0, 1.0]}
+    record |= {"n_train": 10, "n_val": N, "n_test": N, "d": 2}
+    (folder / f"data/{raw.dataset}.json").write_text(json.dumps(record))
+    validation = candidates(raw)
+    selected = {raw.dataset: SELECTION["select"](validation, raw.dataset, raw.score)}
+    (folder / "selected.json").write_text(json.dumps(selected))
+    write_csv(SELECTION["count_outcomes"](validation), folder / "outcomes.csv")
+    rows = edge_rows(validation, selected, {raw.dataset: EPOCHS})
+    write_csv(pd.DataFrame(rows, columns=SELECTION["EDGE_COLUMNS"], dtype=object), folder / "edges.csv")
+    arrays, records = {raw.dataset: files}, {raw.dataset: record}
+    scores, comparison = SUMMARY["score_tables"](arrays, records, pd.read_csv(folder / "edges.csv"))
+    tests = scores.assign(r2=scores["value"], accuracy=scores["value"], mse=1 - scores["value"], split="test")
+    tests["hyperparameters"] = [json.dumps(selected[raw.dataset][model]) for model in tests["model"]]
+    write_csv(SUMMARY["benchmark_table"](validation, tests), folder / "benchmark.csv")
+    write_csv(scores, folder / "scores.csv")
+    write_csv(comparison, folder / "comparison.csv")
+    write_csv(SUMMARY["range_table"](arrays), folder / "ranges.csv")
+    learned = [
+        SUMMARY["direction_table"](file["feature_matrix"], [0.0, 1.0]).assign(dataset=raw.dataset, model=model)
+        for model, file in files.items()
+        if "feature_matrix" in file
+    ]
+    write_csv(pd.concat([pd.DataFrame(columns=SUMMARY["DIRECTIONS"]), *learned]), folder / "directions.csv")
+    for name in ("benchmark", "ridges", "direction"):
+        (folder / f"{name}.svg").write_text(PICTURE)
+
+
+def render(raw: Raw, files: dict[str, dict[str, np.ndarray]]) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results"
+        write(raw, files, results)
+        context = {"config": {"seed": 88, "report": {"name": None}}, "provenance": {"code": {"git commit": "0123"}}}
+        page = HTMLReport(TEMPLATES, Results(results), student=None, **context).render(["challenge"])
+        check_traces(results, page)
+        typed = "".join(text for section, text in Reader(page).untraced if section == "challenge")
+        # The ten of a power of ten, and the level which the tables are made with.
+        assert re.findall(r"\d", re.sub(r"CIFAR-10|95% interval|× 10(?=[⁻⁰¹²³⁴⁵⁶⁷⁸⁹])", "", typed)) == []
+        return sentences(page, "challenge")
+
+
+class Oracle:
+    """What the raw results say."""
+
+    def __init__(self, raw: Raw, files: dict[str, dict[str, np.ndarray]]):
+        self.raw, self.files = raw, files
+        self.models = list(raw.levels)
+        self.y = files[self.models[0]]["y_test"]
+
+    def outputs(self, model: str) -> np.ndarray:
+        file = self.files["rfm" if model == "rfm_direction" else model]
+        return file["network_seeds"] if model == "network" else file[model][None]
+
+    def scores(self, model: str, weights: np.ndarray) -> np.ndarray:
+        """The score of each seed, for each row of weights of the test samples: (rows, seeds)."""
+        outputs = self.outputs(model)
+        weights = weights / weights.sum(axis=1, keepdims=True)
+        if self.raw.score == "accuracy":
+            right: np.ndarray = weights @ (outputs.argmax(axis=2) == self.y.argmax(axis=1)).T
+            return right
+        variance = weights @ self.y**2 - (weights @ self.y) ** 2
+        return 1 - weights @ ((outputs - self.y)[:, :, 0] ** 2).T / variance
+
+    def difference(self, model: str, other: str) -> tuple[float, float, float]:
+        """The difference of the mean scores, and the ends of its interval."""
+
+        def values(weights: np.ndarray) -> np.ndarray:
+            mean: np.ndarray = self.scores(model, weights).mean(axis=1) - self.scores(other, weights).mean(axis=1)
+            return mean
+
+        step, ones = 1e-5, np.ones((1, N))
+        slopes = (values(ones + step * np.eye(N)) - values(ones - step * np.eye(N))) / (2 * step) * N
+        parts = [(np.var(slopes, ddof=1) / N, N - 1)]
+        if "network" in (model, other) and self.raw.seeds > 1:
+            spread = self.scores("network", ones)[0].var(ddof=1)
+            parts.append((spread / self.raw.seeds, self.raw.seeds - 1))
+        total = sum(variance for variance, _ in parts)
+        centre = float(values(ones)[0])
+        if total < 1e-18:
+            return centre, centre, centre
+        freedom = total**2 / sum(variance**2 / freedom for variance, freedom in parts)
+        half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt(total)
+        return centre, centre - half, centre + half
+
+    def at_edge(self, model: str) -> bool:
+        model = "rfm" if model == "rfm_direction" else model
+        grid, chosen = self.raw.grids[model], self.raw.chosen[model]
+        if chosen.get("epochs") == EPOCHS or chosen.get("iterations") == GRIDS["rfm"]["iterations"][-1]:
+            return True
+        for name, values in grid.items():
+            if name == "iterations" or len(values) == 1 or values[0] < chosen[name] < values[-1]:
+                continue
+            if (name, chosen[name]) not in NATURAL:
+                return True
+        return False
+
+    def conclusive(self, *models: str) -> bool:
+        reliable = "network" not in models or (self.raw.failed == 0 and self.raw.seeds > 1)
+        return reliable and not any(map(self.at_edge, models))
+
+    def verdict(self, first: str, second: str) -> str:
+        _, low, high = self.difference(first, second)
+        assume(min(abs(low), abs(high)) > 1e-7 or low == high)
+        if low > 0:
+            words = f"{NAMES[first]} is better than {NAMES[second]}"
+        elif high < 0:
+            words = f"{NAMES[second]} is better than {NAMES[first]}"
+        else:
+            words = f"the data do not decide between {NAMES[first]} and {NAMES[second]}"
+        if self.conclusive(first, second):
+            return f"{words[0].upper()}{words[1:]}: test"
+        return f"Within this grid and budget, {words}; no conclusion about the models: test"
+
+
+def verdicts(text: str) -> list[str]:
+    """All sentences of the answer that compare two models."""
+    name = "|".join(NAMES.values())
+    pair = rf"(?:({name}) is better than ({name})|the data do not decide between ({name}) and ({name}))"
+    pattern = rf"(?:Within this grid and budget, )?{pair}(?:; no conclusion about the models)?: test"
+    return [found[0] for found in re.finditer(pattern, text, flags=re.IGNORECASE)]
+
+
+def check(raw: Raw) -> None:
+    files = test_files(raw)
+    text, oracle = render(raw, files), Oracle(raw, files)
+    expected = []
+    for first, second in (("network", "nngp"), ("rfm", "laplace")):
+        if first in raw.levels and second in raw.levels:
+            expected.append(oracle.verdict(first, second))
+    assert verdicts(text) == expected
+    assert ("No network could be trained" in text) == ("network" not in raw.levels)
+    assert ("It was not fitted" in text) == ("rfm" in raw.levels and "laplace" not in raw.levels)
+    if len(raw.levels) > 1:
+        check_best(text, oracle)
+    if "rfm" in raw.levels:
+        check_range(text, oracle)
+    for model in raw.levels:
+        check_edges(text, oracle, model)
+
+
+def check_best(text: str, oracle: Oracle) -> None:
+    """A best model is named if and only if it is better than each other one."""
+    ones = np.ones((1, N))
+    values = {model: oracle.scores(model, ones).mean() for model in oracle.models}
+    assume(len({round(value, 9) for value in values.values()}) == len(values))
+    top = max(values, key=lambda model: values[model])
+    others = [model for model in oracle.models if model != top]
+    lows = {model: oracle.difference(top, model)[1] for model in others}
+    assume(min(map(abs, lows.values())) > 1e-7)
+    close = {model for model, low in lows.items() if low < 0}
+    within = not all(oracle.conclusive(top, other) for other in others)
+    start = "Within this grid and budget, the" if within else "The"
+    assert (f"{start} best model on the test samples is {NAMES[top]}, test" in text) == (not close)
+    assert ("best model" in text) == (not close)
+    assert ("No conclusion about the models follows" in text) == within
+    found = re.search(
+        rf"{start} highest test score is that of {NAMES[top]}, .*? not distinguishable from (.*?\)\))", text
+    )
+    assert bool(found) == bool(close)
+    part = text.partition("which is not distinguishable from")[2].partition("Trained on")[0]
+    assert {model for model in others if f"{NAMES[model]} (lead" in part} == close
+
+
+def check_range(text: str, oracle: Oracle) -> None:
+    """The gap between validation and test is put down to the range only where the errors say so."""
+    file = oracle.files["rfm"]
+    test, val = ((file[a] - file[b])[:, 0] ** 2 for a, b in (("rfm", "y_test"), ("rfm_val", "y_val")))
+    outside = np.abs(file["along_test"]) > 1
+
+    def ends(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+        found = scipy.stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+        return found.low, found.high
+
+    low, high = ends(test, val) if test.any() or val.any() else (0.0, 0.0)
+    assert ("the difference is significant" in text) == (low > 0)
+    assert ("which is significantly more" in text) == (high < 0)
+    assert ("the data do not decide which error is larger" in text) == (low <= 0 <= high)
+    assert f"Of {N} test samples, {outside.sum()} (" in text
+    larger = outside.sum() > 1 and test.any() and ends(test[outside], test[~outside])[0] > 0
+    assert ("The MSE outside the range is" in text) == larger
+    assert ("The samples outside the range explain" in text) == (larger and low > 0)
+
+
+def check_edges(text: str, oracle: Oracle, model: str) -> None:
+    """The table of hyperparameters names a value at an edge if and only if there is one."""
+    row = text.partition("hyperparameters selected by the validation samples")[2].partition("Every model was")[0]
+    name = NAMES[model].removeprefix("the ")
+    others = "|".join(other.removeprefix("the ") for other in NAMES.values() if other != NAMES[model])
+    found = re.search(
+        rf"{name}(?=width|ridge|bandwidth|rate)(.*?)(?=(?:{others})(?:width|ridge|bandwidth|rate)|$)", row
+    )
+    assert found, row
+    named = " is the lowest of" in found[1] or " is the highest of" in found[1] or "is the last" in found[1]
+    assert named == oracle.at_edge(model)
+    if model == "network":
+        assert f"{oracle.raw.chosen['network']['epochs']} of {EPOCHS} epochs" in found[1]
+
+
+@example(one())
+@example(one(nngp=0.3, network=1.0))
+@example(one(nngp=0.3, network=0.3))
+@example(one(chosen={"epochs": EPOCHS}))
+@example(one(chosen={"learning_rate": 1e-1}))
+@example(one(chosen={"weight_decay": 1.0}))
+@example(one(chosen={"k": 64}))
+@example(one(ridge=0.0))
+@example(one(ridge=1.0))
+@example(one(seeds=1))
+@example(one(failed=1))
+@example(one(spread=0.5, network=0.3, nngp=0.4))
+@example(one("cifar10", network=0.3, nngp=2.0))
+@example(one("cifar10", network=2.0, nngp=0.3))
+@example(machine(beyond=20, far=5.0, near=0.1))
+@example(machine(beyond=20, far=5.0, near=3.0))
+@example(machine(beyond=1, far=5.0, near=0.1))
+@example(machine(beyond=0))
+@example(machine(rfm=1.0, laplace=0.3))
+@given(raw_results())
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+def test_each_sentence_stands_if_and_only_if_the_results_say_it(raw):
+    check(raw)
+
+
+def test_models_with_the_same_outputs_are_not_distinguishable():
+    raw = one()
+    files = test_files(raw)
+    files["network"]["network_seeds"] = np.stack(3 * [files["nngp"]["nngp"]])
+    text = render(raw, files)
+    assert "The data do not decide between the network and the ReLU NNGP" in text
+    assert "is not distinguishable from" in text
+    assert "best model" not in text
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_the_seeds_widen_the_interval(level):
+    """A network better with each of its seeds is not called better if the seeds differ more than the models."""
+    raw = one(network=0.2, nngp=1.0)
+    files = test_files(raw)
+    y = files["nngp"]["y_test"]
+    noise = (files["network"]["network"] - y) / 0.2
+    files["network"]["network_seeds"] = np.stack([y + (0.2 + 0.5 * level * place) * noise for place in range(3)])
+    text = render(raw, files)
+    assert ("The network is better than the ReLU NNGP" in text) == (level == 0)
