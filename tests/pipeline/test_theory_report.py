@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,6 +13,8 @@ from nngplab.report.mathematics import latex, markdown, markdown_line
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from nngplab.theory.derivations import split_at_equations
+from nngplab.theory.identity import CheckSettings
+from nngplab.theory.misprints import MISPRINTS
 from nngplab.theory.pages import PAGES
 from tests.helpers.checkout import ROOT
 from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
@@ -37,10 +40,10 @@ def write_theory(folder: Path, **changes: object) -> None:
         "false_error": 0.25,
         "false_refused": True,
     }
-    check |= {"page": "one", "digits": 30, "samples": 1000, "seed": 88}
+    check |= {"scope": "real symbols $a$, $b$", "page": "one", "digits": 30, "samples": 1000, "seed": 88}
     other = {"problem": 8, "method": "mpmath, 30 digits", "max_abs_error": 3.4e-42, "tolerance": 1e-30}
     # 8.10 is not 8.1: a label is no number.
-    other |= {"label": "(8.10)", "page": "two", "false_statement": "a = -b", "false_error": float("inf")}
+    other |= {"label": "(8.10)", "page": "two", "false_statement": "a = -b", "false_error": float("inf"), "scope": ""}
     pd.DataFrame([check, {**check, **other, **changes}]).to_csv(folder / "checks.csv", index=False)
     counts = {"sympy": 1, "mpmath": 1, "float64": 0, "sampling": 0}
     summary = [
@@ -51,9 +54,9 @@ def write_theory(folder: Path, **changes: object) -> None:
     ]
     pd.DataFrame(summary).to_csv(folder / "summary.csv", index=False)
     misprints = [
-        {"where": "Problem 1", "printed": "$B$ is $d$", "right": "it is $k$", "label": "(1.1)"}
+        {"where": "Problem 1", "printed": "$B$ is $d$", "right": "it is $k$", "used": "The $k$.", "label": "(1.1)"}
         | {"printed_error": 0.25, "right_error": 0.0},
-        {"where": "Problem 9", "printed": "“*ReLU*”", "right": "sine", "label": None},
+        {"where": "Problem 9", "printed": "“*ReLU*”", "right": "sine", "used": "The sine.", "label": None},
     ]
     pd.DataFrame(misprints).to_csv(folder / "misprints.csv", index=False)
     end = {"text": "The *end*.", "label": None, "latex": None}
@@ -74,7 +77,7 @@ def write_theory(folder: Path, **changes: object) -> None:
     (folder / "derivations.json").write_text(json.dumps({"pages": pages}))
     for name in ("duals", "spectra"):
         (folder / f"{name}.svg").write_text(PICTURE)
-        (folder / f"{name}.csv").write_text("activation\n")
+    (folder / "duals.csv").write_text("activation,xi,dual,derivative\ncosine,-0.5,0.7,-0.2\nsine,-0.5,-0.4,0.8\n")
 
 
 @pytest.fixture
@@ -101,15 +104,16 @@ def proofs(page: str) -> list[str]:
 class TestSideBySide:
     def test_each_equation_has_its_own_check(self, folder):
         first, second = proofs(render(folder))
-        assert "(1.1) ✓ holds (sympy): error 0 " in words(first)
+        assert "(1.1) ✓ the sides agree (sympy): error 0 checked for real symbols a, b" in words(first)
         assert "✓ rejected, a false variant: error 0.25 " in words(first)
-        assert "(8.10) ✓ holds (mpmath, 30 digits): error 3.4 × 10⁻⁴², at most 1 × 10⁻³⁰ " in words(second)
-        assert "✓ rejected, a false variant: error ∞, the shapes differ " in words(second)
+        assert "✓ the sides agree (mpmath, 30 digits): error 3.4 × 10⁻⁴², tolerance 1.0 × 10⁻³⁰ " in words(second)
+        assert "✓ rejected, a false variant: error ∞: it has another shape, or does not exist" in words(second)
+        assert "checked for" not in words(second)
 
     def test_the_equation_the_false_variant_and_the_text_are_there(self, folder):
         first, second = proofs(render(folder))
         formulas = ["".join(Reader(found).text) for found in re.findall(r"<math .*?</math>", first, flags=re.DOTALL)]
-        assert formulas == ["x", "x", "a=b", "a=2b"]
+        assert formulas == ["x", "x", "a=b", "a", "b", "a=2b"]
         assert "The <em>end</em>." in second
 
     def test_the_first_proof_is_open_and_the_others_are_not(self, folder):
@@ -117,17 +121,18 @@ class TestSideBySide:
 
     def test_the_answer_counts(self, folder):
         section = sentences(render(folder), "theory")
-        assert "Each of the 2 numbered equations holds." in section
-        assert "rejected all 2." in section
-        assert "by mpmath, to 30 digits" in section
+        assert "All 2 numbered equations pass their checks." in section
+        assert "All 2 were rejected." in section
+        assert "1 by sympy, which must reduce the difference to zero; 1 by mpmath, to 30 digits after" in section
+        assert "sampling," not in section
 
     def test_a_failure_would_show(self, folder):
         write_theory(folder / "theory", passed=False, false_refused=False)
         page = render(folder)
         section = sentences(page, "theory")
-        assert "Not each of the 2 numbered equations holds." in section
-        assert "The checks rejected 1 of them." in section
-        assert "✗ does not hold" in proofs(page)[1]
+        assert "1 of the 2 numbered equations passes its check. The two sides differ in (8.10)." in section
+        assert "1 of the 2 was rejected: not (8.10)." in section
+        assert "✗ the sides differ" in proofs(page)[1]
         assert "✗ not rejected" in proofs(page)[1]
         assert "✗" not in proofs(page)[0]
 
@@ -135,8 +140,8 @@ class TestSideBySide:
         page = render(folder)
         table = page[page.index("What the problem set prints") :]
         rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", table, re.DOTALL)]
-        assert rows[1] == "Problem 1B is d it is k(1.1) 0.25 0"
-        assert rows[2] == "Problem 9“ReLU” sine– – –"
+        assert rows[1] == "Problem 1B is d it is kThe k.(1.1) 0.25 0"
+        assert rows[2] == "Problem 9“ReLU” sineThe sine.– – –"
 
 
 class TestPage:
@@ -175,7 +180,15 @@ class TestMathematics:
         rendered = [markdown(step["text"]) for step in parts]
         rendered += [latex(step["latex"], display=True) for step in parts if step["latex"]]
         rendered += [latex(identity.false_statement) for identity in page.identities]
+        settings = CheckSettings(digits=10, samples=100, rng=np.random.default_rng(0))
+        rendered += [markdown_line(identity.check(settings).scope) for identity in page.identities]
         for text in rendered:
+            assert re.findall(r"\\[a-zA-Z]+|[$&]", words(text)) == []
+            assert "<merror" not in text
+
+    @pytest.mark.parametrize("misprint", MISPRINTS, ids=lambda misprint: misprint.where)
+    def test_every_formula_of_the_misprints_becomes_mathml(self, misprint):
+        for text in map(markdown_line, (misprint.printed, misprint.right, misprint.used)):
             assert re.findall(r"\\[a-zA-Z]+|[$&]", words(text)) == []
             assert "<merror" not in text
 

@@ -3,6 +3,7 @@
 import math
 import re
 import runpy
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from nngplab.errors import InputError
 from nngplab.kernels.tabulated import dual_by_quadrature
+from nngplab.theory import scope
 from nngplab.theory.derivations import collapse_whitespace, page_title, split_at_equations
 from nngplab.theory.identity import (
     BLOCK_SIZE,
@@ -95,6 +97,18 @@ class TestMisprints:
     def test_checks_named_exist(self):
         assert {misprint.label for misprint in MISPRINTS} - {None} <= set(IDENTITIES)
 
+    def test_equations_referred_to_exist(self):
+        texts = " ".join(f"{misprint.right} {misprint.used}" for misprint in MISPRINTS)
+        assert set(re.findall(r"\((\w+\.\d+)\)", texts)) <= set(IDENTITIES)
+
+    @pytest.mark.parametrize("misprint", MISPRINTS, ids=lambda misprint: misprint.where)
+    def test_each_says_what_is_meant_and_what_is_done(self, misprint):
+        assert misprint.printed.strip() != misprint.right.strip()
+        assert misprint.used.endswith(".")
+        for text in (misprint.printed, misprint.right, misprint.used):
+            assert text.count("$") % 2 == 0
+            assert text.count("“") == text.count("”")
+
 
 class TestDerivations:
     PAGE = """# A *page*
@@ -143,6 +157,7 @@ class TestSymbolic:
     def test_reduced_to_zero(self):
         outcome = self.run((self.X + 1) ** 2, self.X**2 + 2 * self.X + 1, self.X**2 + 1)
         assert outcome[:3] == ("sympy", 0.0, 0.0)
+        assert outcome.scope == "a positive symbol $x$"
         assert outcome.passed
         assert 0 < outcome.false_error < 2
         assert outcome.false_rejected
@@ -157,6 +172,13 @@ class TestSymbolic:
         assert math.isnan(outcome.error)
         assert not outcome.passed
         assert not outcome.false_rejected
+
+    def test_one_false_entry_of_a_list_is_found(self):
+        one, two = sympy.Integer(1), sympy.Integer(2)
+        check = symbolic(lambda: [one, self.X], lambda: [one, self.X], lambda: [one, self.X + two])
+        assert check(effort())[1:4] == (0, 0, 2)
+        with pytest.raises(ValueError, match="zip"):
+            symbolic(lambda: [one, two], lambda: [one], lambda: [one, one])(effort())
 
     def test_an_integral_of_the_density(self):
         u = sympy.Symbol("u", real=True)
@@ -192,16 +214,17 @@ class TestInFloat64:
         sizes = iter(range(1, 21))
         outcome = in_float64(
             "counting",
-            lambda _: (next(sizes),),
-            np.arange,
-            np.arange,
+            lambda _: {"n": next(sizes)},
+            lambda n: np.arange(n),
+            lambda n: np.arange(n),
             lambda n: np.arange(n) + n * (np.arange(n) == 0),
         )(effort())
-        assert outcome == ("counting, float64", 0, 1e-10, 20)
+        assert outcome == ("counting, float64", 0, 1e-10, 20, "20 random draws of $n = 1$ to $20$")
 
     def test_another_shape_is_infinitely_far(self):
-        outcome = in_float64("x", lambda _: (), lambda: np.zeros(3), lambda: np.zeros(3), lambda: 0.0)(effort())
+        outcome = in_float64("x", lambda _: {}, lambda: np.zeros(3), lambda: np.zeros(3), lambda: 0.0)(effort())
         assert outcome.false_error == np.inf
+        assert outcome.scope == ""
         assert outcome.false_rejected
 
 
@@ -210,7 +233,12 @@ class TestSampled:
         def draws(random, count, scale):
             return scale * random.standard_normal((count, 2))
 
-        check = sampled(lambda _: (3.0,), draws, lambda _: np.zeros(2), lambda _: np.full(2, offset))
+        check = sampled(
+            lambda _: {"scale": 3.0},
+            draws,
+            lambda scale: np.zeros(2),  # noqa: ARG005
+            lambda scale: np.full(2, offset),  # noqa: ARG005
+        )
         return check(effort(samples=samples, seed=seed))
 
     def test_the_tolerance_is_five_standard_errors(self):
@@ -230,8 +258,74 @@ class TestSampled:
             sizes.append(count)
             return np.zeros(count)
 
-        sampled(lambda _: (), draws, lambda: 0.0, lambda: 1.0)(effort(samples=2 * BLOCK_SIZE + 7))
+        sampled(lambda _: {}, draws, lambda: 0.0, lambda: 1.0)(effort(samples=2 * BLOCK_SIZE + 7))
         assert sizes == [BLOCK_SIZE, BLOCK_SIZE, 7]
+
+
+class TestScope:
+    """The text is made from what a check was given, so a check that is given something else says something else."""
+
+    X, A, C = sympy.Symbol("x", real=True), sympy.Symbol("A"), sympy.Symbol("C", positive=True)
+
+    @pytest.mark.parametrize(
+        ("symbols", "expected"),
+        [
+            ([], ""),
+            ([X], "a real symbol $x$"),
+            ([X, A, C], "a complex symbol $A$; a real symbol $x$; a positive symbol $C$"),
+            (sympy.symbols("x1 xi z2", real=True), r"real symbols $x_{1}$, $\xi$, $\tilde{x}_2$"),
+        ],
+    )
+    def test_symbols(self, symbols, expected):
+        assert scope.of_symbols([sum(symbols)]) == expected
+
+    def test_symbols_of_all_sides_and_instances(self):
+        check = symbolic(
+            lambda phi, C: phi(C) - phi(C),
+            lambda **_: 0 * self.A,
+            lambda **_: sympy.Integer(1),
+            phi=sympy.Lambda(self.X, self.X**2),
+            C=self.C,
+        )
+        assert check(effort()).scope == "$\\phi(x) = x^{2}$; a positive symbol $C$"
+
+    def test_instances(self):
+        text = scope.of_instances({"phi": sympy.Lambda(self.X, sympy.sin(self.X)), "n": range(3), "d": 4})
+        assert text == r"$\phi(x) = \sin{\left(x \right)}$, $n = 0, \ldots, 2$, $d = 4$"
+
+    def test_the_points_are_those_at_which_the_sides_were_compared(self):
+        seen = []
+        check = numerical(
+            lambda xi, C, n: seen.append((xi, C)) or n.stop,
+            lambda **_: 3,
+            lambda **_: 4,
+            xi=(-0.9, 0.9),
+            n=range(3),
+            C=(1, 2),
+        )
+        text = check(effort()).scope
+        instance, points = text.split("; ")
+        assert instance == r"$n = 0, \ldots, 2$"
+        assert points.startswith(r"$(\xi, C)$ = ")
+        written = [float(Fraction(number)) for number in re.findall(r"-?\d+/\d+", points)]
+        assert written == pytest.approx([float(number) for point in seen for number in point], abs=1e-15)
+        assert scope.of_points([{"xi": Fraction(1, 2)}, {"xi": Fraction(-1, 3)}]) == r"$\xi$ = $1/2$ and $-1/3$"
+
+    def test_draws(self):
+        draws = [{"A": np.zeros((1, size)), "k": size, "c": size / 3, "t": 20} for size in (2, 5, 3)]
+        parts = [r"$A \in \mathbb{R}^{1 \times 2..5}$", "$k = 2$ to $5$", r"$c \approx 0.67$ to $1.67$", "$t = 20$"]
+        assert scope.of_draws(draws) == f"3 random draws of {', '.join(parts)}"
+        assert scope.of_draws([{"z": np.zeros(3)}]) == r"1 random draw of $\tilde{x} \in \mathbb{R}^{3}$"
+
+    @pytest.mark.parametrize("label", ["6.9", "6.10", "6.11", "8.1", "8.5", "8.6", "8.7", "8.8"])
+    def test_an_equation_for_a_general_activation_names_the_one_of_its_check(self, label):
+        assert "$\\phi(x) = " in IDENTITIES[label].check(effort(15)).scope
+
+    @pytest.mark.parametrize(
+        ("label", "index"), [("6.8", "n"), ("6.10", "n"), ("8.4", "m"), ("9.5", "n"), ("10.2", "d")]
+    )
+    def test_an_equation_for_all_degrees_or_dimensions_names_those_of_its_check(self, label, index):
+        assert f"${index} = " in IDENTITIES[label].check(effort(15)).scope
 
 
 class TestGaussianMeans:

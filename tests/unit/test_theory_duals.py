@@ -71,7 +71,7 @@ class TestQuadrantMean:
 @settings(max_examples=15)
 @given(coefficients=st.lists(numbers, min_size=2, max_size=5))
 def test_the_dual_of_any_polynomial_commutes_with_differentiation(coefficients):
-    """(6.8): the dual is a polynomial of the same degree, so a few of its values determine its derivative."""
+    """(6.11): the dual is a polynomial of the same degree, so a few of its values determine its derivative."""
     phi = np.polynomial.Polynomial(coefficients)
     xi = np.linspace(-0.8, 0.8, len(coefficients))
     dual = np.polynomial.Polynomial.fit(xi, dual_by_quadrature(phi, xi), deg=phi.degree())

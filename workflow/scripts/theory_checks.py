@@ -46,6 +46,7 @@ def check(page: DerivationPage, digits: int, samples: int, seed: int) -> pd.Data
                 "false_statement": identity.false_statement,
                 "false_error": result.false_error,
                 "false_refused": result.false_rejected,
+                "scope": result.scope,
                 "page": page.name,
                 "digits": digits,
                 "samples": samples,

@@ -29,10 +29,10 @@ def _relu_mean(xi: Any) -> Any:
     return quadrant_mean(lambda u, v: u * v, xi)
 
 
-def _inputs(rng: np.random.Generator) -> tuple[Array, Array]:
+def _inputs(rng: np.random.Generator) -> dict[str, Array]:
     """Draw two inputs in three dimensions with the norms 2 and 3, at a small angle: few of the products are zero."""
     x, z = rng.uniform(0.5, 1, (2, 3))
-    return 2 * x / np.linalg.norm(x), 3 * z / np.linalg.norm(z)
+    return {"x": 2 * x / np.linalg.norm(x), "z": 3 * z / np.linalg.norm(z)}
 
 
 def _features(rng: np.random.Generator, samples: int, x: Array, z: Array) -> Array:

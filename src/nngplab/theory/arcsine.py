@@ -33,9 +33,9 @@ def _products_of_signs(rng: np.random.Generator, samples: int, rho: float) -> Ar
     return np.prod(np.sign(rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], samples)), axis=1)
 
 
-def _variances_and_covariance(rng: np.random.Generator) -> tuple[float, float, float]:
+def _variances_and_covariance(rng: np.random.Generator) -> dict[str, float]:
     a, b = rng.uniform(0.5, 2, 2)
-    return a, b, rng.uniform(-1, 1) * np.sqrt(a * b)
+    return {"a": a, "b": b, "c": rng.uniform(-1, 1) * np.sqrt(a * b)}
 
 
 def _mean_by_gauss_hermite(a: float, b: float, c: float) -> float:
@@ -150,7 +150,7 @@ IDENTITIES = [
         statement=r"\mathbb{E}[\mathrm{sign}(p) \mathrm{sign}(q)] = \frac{2}{\pi} \arcsin(\rho)",
         false_statement=r"\mathbb{E}[\mathrm{sign}(p) \mathrm{sign}(q)] = \frac{2}{\pi} \arccos(\rho)",
         check=sampled(
-            lambda rng: (rng.uniform(-0.9, -0.3),),
+            lambda rng: {"rho": rng.uniform(-0.9, -0.3)},
             _products_of_signs,
             lambda rho: 2 / np.pi * np.arcsin(rho),
             lambda rho: 2 / np.pi * np.arccos(rho),

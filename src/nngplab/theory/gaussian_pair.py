@@ -3,6 +3,7 @@
 They complement `identity.pair_mean`: for symbolic expressions, and for activations with kinks.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import sympy
 from nngplab.theory.identity import normal_density
 
 U, V = sympy.symbols("u v", real=True)
-XI = sympy.Symbol("xi", positive=True)
+XI = sympy.Symbol("xi", real=True)
 # sympy does not infer that 1 - xi^2 is positive. So its root is a symbol of its own, until the integrals are computed.
 _S = sympy.Symbol("s", positive=True)
 _ROOT = sympy.sqrt(1 - XI**2)
@@ -36,6 +37,21 @@ def mean_given_v(f: sympy.Expr) -> sympy.Expr:
 def mean(f: sympy.Expr) -> sympy.Expr:
     """Return E[f] for an expression f in U and V, by the integral over U and then that over V."""
     return _over_the_line(_mean_given_v(f) * normal_density(V), V).subs(_S, _ROOT)
+
+
+def polynomial_mean(polynomial: sympy.Expr, *variables: sympy.Symbol) -> sympy.Expr:
+    """Return E[polynomial] for independent standard normals, by E[u^p] = (p - 1)!! for even p and 0 for odd p."""
+    terms = sympy.Poly(polynomial, *variables).terms()
+    return sum(
+        coefficient * math.prod(sympy.factorial2(power - 1) for power in powers)
+        for powers, coefficient in terms
+        if all(power % 2 == 0 for power in powers)
+    )
+
+
+def polynomial_pair_mean(phi: sympy.Lambda, psi: sympy.Lambda) -> sympy.Expr:
+    """Return E[phi(u) psi(v)] for polynomials, with v = xi u + sqrt(1 - xi^2) w and independent u and w."""
+    return polynomial_mean(phi(U) * psi(XI * U + _ROOT * V), U, V)
 
 
 def quadrant_mean(f: Callable[[Any, Any], Any], xi: Any) -> Any:

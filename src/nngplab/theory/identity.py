@@ -8,6 +8,7 @@ side, and must reject it. This shows that the check can fail.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import sympy
 from sklearn.utils import gen_batches
+
+from nngplab.theory import scope
 
 Array = npt.NDArray[Any]
 
@@ -54,12 +57,14 @@ class CheckResult(NamedTuple):
         error: the largest absolute difference of the two sides; NaN if a difference is neither found nor excluded.
         tolerance: the largest error that passes.
         false_error: the error of the false right side; infinite if it is not defined.
+        scope: what the two sides were compared for, as `nngplab.theory.scope` writes it; empty for two numbers.
     """
 
     method: str
     error: float
     tolerance: float
     false_error: float
+    scope: str
 
     @property
     def passed(self) -> bool:
@@ -94,20 +99,41 @@ class Identity:
 
 
 def symbolic(
-    left: Callable[[], sympy.Expr], right: Callable[[], sympy.Expr], false_right: Callable[[], sympy.Expr]
+    left: Callable[..., sympy.Expr | list[sympy.Expr]],
+    right: Callable[..., sympy.Expr | list[sympy.Expr]],
+    false_right: Callable[..., sympy.Expr | list[sympy.Expr]],
+    **instances: Any,
 ) -> Check:
     """Return a check by sympy, which must reduce the difference of the two sides to zero.
 
-    The sides may have free symbols. If the difference is not reduced to zero, the error is its largest absolute value
-    for random rational numbers between 0 and 1.
+    The sides may have free symbols, and may be lists. If a difference is not reduced to zero, the error is its largest
+    absolute value for random rational numbers between 0 and 1.
+
+    Args:
+        left: the left side, a function with the arguments named by `instances`.
+        right: the right side.
+        false_right: the false right side.
+        instances: the case of a more general equation that is checked: functions as sympy.Lambda, indices as ranges,
+            or numbers. A symbol that cancels on both sides can be given as well, to be named in the scope.
     """
 
     def check(settings: CheckSettings) -> CheckResult:
-        expected = left()
-        errors = [_symbolic_error(expected - side(), settings) for side in (right, false_right)]
-        return CheckResult("sympy", errors[0], 0.0, errors[1])
+        expected, shown, false = (_as_list(side(**instances)) for side in (left, right, false_right))
+        given = [value for value in instances.values() if isinstance(value, sympy.Basic)]
+        covered = scope.join(scope.of_instances(instances), scope.of_symbols([*given, *expected, *shown]))
+        errors = [_largest_symbolic_error(expected, side, settings) for side in (shown, false)]
+        return CheckResult("sympy", errors[0], 0.0, errors[1], covered)
 
     return check
+
+
+def _as_list(side: sympy.Expr | list[sympy.Expr]) -> list[sympy.Expr]:
+    return side if isinstance(side, list) else [side]
+
+
+def _largest_symbolic_error(left: list[sympy.Expr], right: list[sympy.Expr], settings: CheckSettings) -> float:
+    """Return the largest error of the entries; NaN if one is NaN."""
+    return float(np.max([_symbolic_error(a - b, settings) for a, b in zip(left, right, strict=True)]))
 
 
 def _symbolic_error(difference: sympy.Expr, settings: CheckSettings) -> float:
@@ -124,33 +150,40 @@ def _symbolic_error(difference: sympy.Expr, settings: CheckSettings) -> float:
 
 
 def numerical(
-    left: Callable[..., Any], right: Callable[..., Any], false_right: Callable[..., Any], **ranges: tuple[float, float]
+    left: Callable[..., Any], right: Callable[..., Any], false_right: Callable[..., Any], **arguments: Any
 ) -> Check:
     """Return a check by mpmath: the two sides must agree to `settings.digits` digits after the decimal point.
 
     Args:
-        left: the left side, a function with the arguments named by `ranges`, which returns a number or a list.
+        left: the left side, a function with the arguments named by `arguments`, which returns a number or a list.
         right: the right side.
         false_right: the false right side.
-        ranges: for each argument, the open interval of its random rational values, such as `xi=(-1, 1)`.
+        arguments: for each argument, either the open interval of its random rational values, such as `xi=(-1, 1)`, or
+            an instance as in `symbolic`.
     """
+    ranges = {name: value for name, value in arguments.items() if isinstance(value, tuple)}
+    instances = {name: value for name, value in arguments.items() if name not in ranges}
 
     def check(settings: CheckSettings) -> CheckResult:
-        errors = []
+        errors, points = [], []
         with mpmath.workdps(settings.digits + GUARD_DIGITS):
             for _ in range(MPMATH_CASES if ranges else 1):
-                numbers = {name: _rational(settings.rng, *bounds) for name, bounds in ranges.items()}
-                expected = left(**numbers)
-                errors.append([_mpmath_distance(expected, side(**numbers)) for side in (right, false_right)])
+                points.append({name: _rational(settings.rng, *bounds) for name, bounds in ranges.items()})
+                numbers = {name: mpmath.mpf(x.numerator) / x.denominator for name, x in points[-1].items()}
+                expected = left(**numbers, **instances)
+                errors.append(
+                    [_mpmath_distance(expected, side(**numbers, **instances)) for side in (right, false_right)]
+                )
         error, false_error = map(max, zip(*errors, strict=True))
-        return CheckResult(f"mpmath, {settings.digits} digits", error, 10.0**-settings.digits, false_error)
+        covered = scope.join(scope.of_instances(instances), scope.of_points(points))
+        return CheckResult(f"mpmath, {settings.digits} digits", error, 10.0**-settings.digits, false_error, covered)
 
     return check
 
 
 def in_float64(
     method: str,
-    draw_arguments: Callable[[np.random.Generator], tuple[Any, ...]],
+    draw_arguments: Callable[[np.random.Generator], dict[str, Any]],
     left: Callable[..., npt.ArrayLike],
     right: Callable[..., npt.ArrayLike],
     false_right: Callable[..., npt.ArrayLike],
@@ -162,7 +195,7 @@ def in_float64(
 
     Args:
         method: how the left side is computed.
-        draw_arguments: a function that draws the arguments of the sides.
+        draw_arguments: a function that draws the arguments of the sides, by their names.
         left: the left side.
         right: the right side.
         false_right: the false right side.
@@ -171,27 +204,29 @@ def in_float64(
 
     def check(settings: CheckSettings) -> CheckResult:
         errors = []
-        for _ in range(FLOAT64_CASES):
-            arguments = draw_arguments(settings.rng)
-            expected = left(*arguments)
-            errors.append([_distance(expected, side(*arguments)) for side in (right, false_right)])
+        draws = [draw_arguments(settings.rng) for _ in range(FLOAT64_CASES)]
+        for arguments in draws:
+            expected = left(**arguments)
+            errors.append([_distance(expected, side(**arguments)) for side in (right, false_right)])
         error, false_error = map(max, zip(*errors, strict=True))
-        return CheckResult(f"{method}, float64", error, tolerance, false_error)
+        return CheckResult(f"{method}, float64", error, tolerance, false_error, scope.of_draws(draws))
 
     return check
 
 
 def sampled(
-    draw_arguments: Callable[[np.random.Generator], tuple[Any, ...]],
+    draw_arguments: Callable[[np.random.Generator], dict[str, Any]],
     draw_samples: Callable[..., Array],
     right: Callable[..., npt.ArrayLike],
     false_right: Callable[..., npt.ArrayLike],
 ) -> Check:
     """Return a check by sampling: the mean of independent draws must equal the right side within 5 standard errors.
 
+    For arrays these are the standard errors of the entry with the largest one.
+
     Args:
-        draw_arguments: a function that draws the arguments of the sides.
-        draw_samples: a function of (rng, samples, *arguments) that returns an array with the draws on its first axis.
+        draw_arguments: a function that draws the arguments of the sides, by their names.
+        draw_samples: a function of (rng, samples, **arguments) that returns an array with the draws on its first axis.
         right: the expectation, of the shape of one draw.
         false_right: the false right side.
     """
@@ -200,13 +235,14 @@ def sampled(
         arguments = draw_arguments(settings.rng)
         total = squares = 0.0
         for block in gen_batches(settings.samples, BLOCK_SIZE):
-            values = draw_samples(settings.rng, block.stop - block.start, *arguments)
+            values = draw_samples(settings.rng, block.stop - block.start, **arguments)
             total, squares = total + values.sum(axis=0), squares + (values**2).sum(axis=0)
         mean = total / settings.samples
         standard_errors = np.sqrt((squares / settings.samples - mean**2) / settings.samples)
-        errors = [_distance(mean, side(*arguments)) for side in (right, false_right)]
+        errors = [_distance(mean, side(**arguments)) for side in (right, false_right)]
         method = f"sampling, {settings.samples:,} draws, {STANDARD_ERRORS} standard errors"
-        return CheckResult(method, errors[0], STANDARD_ERRORS * float(np.max(standard_errors)), errors[1])
+        tolerance = STANDARD_ERRORS * float(np.max(standard_errors))
+        return CheckResult(method, errors[0], tolerance, errors[1], scope.of_draws([arguments]))
 
     return check
 
@@ -289,6 +325,7 @@ def _ratio(rng: np.random.Generator) -> tuple[int, int]:
     return int(rng.integers(1, 97)), 97
 
 
-def _rational(rng: np.random.Generator, low: float, high: float) -> Any:
-    numerator, denominator = _ratio(rng)
-    return low + (high - low) * mpmath.mpf(numerator) / denominator
+def _rational(rng: np.random.Generator, low: float, high: float) -> Fraction:
+    """Return a number between two ends, which are read as decimal numbers."""
+    start, end = Fraction(str(low)), Fraction(str(high))
+    return start + (end - start) * Fraction(*_ratio(rng))

@@ -9,16 +9,17 @@ from nngplab.networks.random_features import hidden_features, minimum_norm_fit
 from nngplab.theory.identity import Array, Identity, in_float64, sampled
 
 _STEPS = 20
-_WIDTH = 3
+_NARROW = 3
 
 
 class _RandomFeatureModel(NamedTuple):
-    """Training inputs X (n, d), labels y (n,), a test input x (d,), and a first layer B (k, d)."""
+    """Training inputs X (n, d), labels y (n,), a test input x (d,), a first layer B (k, d), and steps of training t."""
 
     X: Array
     y: Array
     x: Array
     B: Array
+    t: int
 
     @property
     def F(self) -> Array:
@@ -51,9 +52,10 @@ class _RandomFeatureModel(NamedTuple):
         return 1 / float(np.trace(self.K_k))
 
 
-def _draw_model(rng: np.random.Generator) -> tuple[_RandomFeatureModel]:
+def _draw_model(rng: np.random.Generator) -> dict[str, _RandomFeatureModel]:
     inputs = _unit_rows(rng.standard_normal((5, 4)))
-    return (_RandomFeatureModel(inputs[1:], rng.standard_normal(4), inputs[0], rng.standard_normal((50, 4))),)
+    y, B = rng.standard_normal(4), rng.standard_normal((50, 4))
+    return {"model": _RandomFeatureModel(inputs[1:], y, inputs[0], B, _STEPS)}
 
 
 def _unit_rows(X: Array) -> Array:
@@ -62,7 +64,7 @@ def _unit_rows(X: Array) -> Array:
 
 def _gradient_descent(model: _RandomFeatureModel) -> Array:
     a = np.zeros(len(model.B))
-    for _ in range(_STEPS):
+    for _ in range(model.t):
         a = a + model.step_size * model.F @ (model.y - model.F.T @ a)
     return a
 
@@ -88,31 +90,33 @@ def _difference_to_limit(model: _RandomFeatureModel, sign: int) -> float:
     return float(left @ np.linalg.solve(model.K_k, model.y))
 
 
-def _two_inputs(rng: np.random.Generator) -> tuple[Array]:
-    return (_unit_rows(rng.standard_normal((2, 3))),)
+def _two_inputs(rng: np.random.Generator) -> dict[str, Array | int]:
+    """Draw two inputs; the width is that of a narrow network."""
+    x, z = _unit_rows(rng.standard_normal((2, 3)))
+    return {"x": x, "z": z, "k": _NARROW}
 
 
-def _kernels(rng: np.random.Generator, samples: int, X: Array) -> Array:
-    """Draw values (samples,) of kappa_k(x, z) for the two rows of X and a narrow network."""
-    features = hidden_features(X, rng.standard_normal((samples, _WIDTH, X.shape[1])))
+def _kernels(rng: np.random.Generator, samples: int, x: Array, z: Array, k: int) -> Array:
+    """Draw values (samples,) of kappa_k(x, z)."""
+    features = hidden_features(np.stack([x, z]), rng.standard_normal((samples, k, len(x))))
     return np.sum(features[:, :, 0] * features[:, :, 1], axis=1)
 
 
-def _squared_deviations(rng: np.random.Generator, samples: int, X: Array) -> Array:
-    return (_kernels(rng, samples, X) - _nngp(X)) ** 2
+def _squared_deviations(rng: np.random.Generator, samples: int, x: Array, z: Array, k: int) -> Array:
+    return (_kernels(rng, samples, x, z, k) - _nngp(x, z)) ** 2
 
 
-def _nngp(X: Array) -> Array:
-    """Return kappa(x, z) of (M.4) for the two rows of X, by the formula given there."""
-    xi = X[0] @ X[1]
-    return (xi * (np.pi - np.arccos(xi)) + np.sqrt(1 - xi**2)) / np.pi
+def _nngp(x: Array, z: Array) -> float:
+    """Return kappa(x, z) by the formula of (M.4)."""
+    xi = x @ z
+    return float((xi * (np.pi - np.arccos(xi)) + np.sqrt(1 - xi**2)) / np.pi)
 
 
-def _variance_of_a_term(X: Array) -> Array:
+def _variance_of_a_term(x: Array, z: Array) -> float:
     """Return the bracket of (M.5)."""
-    theta = np.arccos(X[0] @ X[1])
+    theta = np.arccos(x @ z)
     second_degree = 3 * np.sin(theta) * np.cos(theta) + (np.pi - theta) * (1 + 2 * np.cos(theta) ** 2)
-    return 2 / np.pi * second_degree - _nngp(X) ** 2
+    return float(2 / np.pi * second_degree - _nngp(x, z) ** 2)
 
 
 IDENTITIES = [
@@ -124,8 +128,8 @@ IDENTITIES = [
             "iteration",
             _draw_model,
             _gradient_descent,
-            lambda model: _gradient_descent_solved(model, _STEPS),
-            lambda model: _gradient_descent_solved(model, _STEPS + 1),
+            lambda model: _gradient_descent_solved(model, model.t),
+            lambda model: _gradient_descent_solved(model, model.t + 1),
         ),
     ),
     Identity(
@@ -158,7 +162,12 @@ IDENTITIES = [
         r"\xi (\pi - \arccos \xi) + \sqrt{1 - \xi^2} \right) = \kappa(x, \tilde{x})",
         false_statement=r"\mathbb{E}[\kappa_k(x, \tilde{x})] = \frac{1}{2 \pi} \left( "
         r"\xi (\pi - \arccos \xi) + \sqrt{1 - \xi^2} \right)",
-        check=sampled(_two_inputs, _kernels, _nngp, lambda X: _nngp(X) / 2),
+        check=sampled(
+            _two_inputs,
+            _kernels,
+            lambda x, z, k: _nngp(x, z),  # noqa: ARG005
+            lambda x, z, k: _nngp(x, z) / 2,  # noqa: ARG005
+        ),
     ),
     Identity(
         label="M.5",
@@ -169,8 +178,8 @@ IDENTITIES = [
         check=sampled(
             _two_inputs,
             _squared_deviations,
-            lambda X: _variance_of_a_term(X) / _WIDTH,
-            lambda X: _variance_of_a_term(X) / _WIDTH**2,
+            lambda x, z, k: _variance_of_a_term(x, z) / k,
+            lambda x, z, k: _variance_of_a_term(x, z) / k**2,
         ),
     ),
     Identity(

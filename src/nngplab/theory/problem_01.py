@@ -10,27 +10,35 @@ from torch.autograd.functional import jvp
 
 from nngplab.theory.identity import Array, Check, Identity, in_float64
 
-_ETA = 0.1
-
 
 class _Net(NamedTuple):
-    """A network and its data: A (1, k), B (k, d), X (d, n) and y (1, n)."""
+    """A network with m outputs and its data: A (m, k), B (k, d), X (d, n) and y (m, n), and a learning rate."""
 
     A: Array
     B: Array
     X: Array
     y: Array
+    eta: float
 
     @property
     def R(self) -> Array:
-        """The residual, (1, n)."""
+        """The residual, (m, n)."""
         return self.y - self.A @ self.B @ self.X
 
 
-def _net(rng: np.random.Generator) -> tuple[_Net]:
+def _net_with_outputs(rng: np.random.Generator, m: int) -> dict[str, _Net]:
     """Draw a network with three different sizes, so that products of matrices in a wrong order do not exist."""
     k, d, n = rng.permutation(np.arange(2, 8))[:3]
-    return (_Net(*(rng.standard_normal(shape) for shape in ((1, k), (k, d), (d, n), (1, n)))),)
+    A, B, X, y = (rng.standard_normal(shape) for shape in ((m, k), (k, d), (d, n), (m, n)))
+    return {"net": _Net(A, B, X, y, eta=rng.uniform(0.05, 0.2))}
+
+
+def _net(rng: np.random.Generator) -> dict[str, _Net]:
+    return _net_with_outputs(rng, m=1)
+
+
+def _net_with_any_outputs(rng: np.random.Generator) -> dict[str, _Net]:
+    return _net_with_outputs(rng, m=int(rng.integers(1, 4)))
 
 
 def _outputs_by_index(net: _Net) -> Array:
@@ -53,7 +61,7 @@ def _gradients(net: _Net) -> tuple[Array, Array]:
 def _stepped(net: _Net) -> tuple[Array, Array]:
     """Return the weights after a step of gradient descent by PyTorch."""
     A, B = (torch.tensor(weight, requires_grad=True) for weight in (net.A, net.B))
-    optimiser = torch.optim.SGD([A, B], lr=_ETA)
+    optimiser = torch.optim.SGD([A, B], lr=net.eta)
     _loss(A, B, net).backward()
     optimiser.step()
     return A.detach().numpy(), B.detach().numpy()
@@ -61,8 +69,8 @@ def _stepped(net: _Net) -> tuple[Array, Array]:
 
 def _stepped_in_turn(net: _Net) -> Array:
     """Return B after a wrong step, which uses the updated A and its residual."""
-    A = net.A + _ETA * net.R @ net.X.T @ net.B.T
-    return net.B + _ETA * A.T @ net._replace(A=A).R @ net.X.T
+    A = net.A + net.eta * net.R @ net.X.T @ net.B.T
+    return net.B + net.eta * A.T @ net._replace(A=A).R @ net.X.T
 
 
 def _differential(net: _Net) -> Array:
@@ -85,9 +93,12 @@ def _or_undefined(side: Callable[[_Net], Array]) -> Callable[[_Net], Array]:
 
 
 def _by_autograd(
-    left: Callable[[_Net], Array], right: Callable[[_Net], Array], false: Callable[[_Net], Array]
+    left: Callable[[_Net], Array],
+    right: Callable[[_Net], Array],
+    false: Callable[[_Net], Array],
+    draw: Callable[[np.random.Generator], dict[str, _Net]] = _net,
 ) -> Check:
-    return in_float64("autograd", _net, left, right, _or_undefined(false))
+    return in_float64("autograd", draw, left, right, _or_undefined(false))
 
 
 IDENTITIES = [
@@ -154,8 +165,8 @@ IDENTITIES = [
         r"{B^{(t)}}^{\mathsf T}",
         check=_by_autograd(
             lambda net: _stepped(net)[0],
-            lambda net: net.A + _ETA * net.R @ net.X.T @ net.B.T,
-            lambda net: net.A - _ETA * net.R @ net.X.T @ net.B.T,
+            lambda net: net.A + net.eta * net.R @ net.X.T @ net.B.T,
+            lambda net: net.A - net.eta * net.R @ net.X.T @ net.B.T,
         ),
     ),
     Identity(
@@ -166,20 +177,21 @@ IDENTITIES = [
         r"X^{\mathsf T}",
         check=_by_autograd(
             lambda net: _stepped(net)[1],
-            lambda net: net.B + _ETA * net.A.T @ net.R @ net.X.T,
+            lambda net: net.B + net.eta * net.A.T @ net.R @ net.X.T,
             _stepped_in_turn,
         ),
     ),
     Identity(
         label="1.8",
-        statement=r"\mathrm{d}\mathcal{L} = -R X^{\mathsf T} \left( \mathrm{d}A \, B + A \, \mathrm{d}B "
-        r"\right)^{\mathsf T}",
-        false_statement=r"\mathrm{d}\mathcal{L} = -R X^{\mathsf T} \left( \mathrm{d}A \, \mathrm{d}B "
-        r"\right)^{\mathsf T}",
+        statement=r"\mathrm{d}\mathcal{L} = -\mathrm{tr}\left( R X^{\mathsf T} \left( \mathrm{d}A \, B "
+        r"+ A \, \mathrm{d}B \right)^{\mathsf T} \right)",
+        false_statement=r"\mathrm{d}\mathcal{L} = -\mathrm{tr}\left( R X^{\mathsf T} \left( \mathrm{d}A \, "
+        r"\mathrm{d}B \right)^{\mathsf T} \right)",
         check=_by_autograd(
             _differential,
-            lambda net: -(net.R @ net.X.T @ (np.sin(net.A) @ net.B + net.A @ np.cos(net.B)).T)[0, 0],
-            lambda net: -(net.R @ net.X.T @ (np.sin(net.A) @ np.cos(net.B)).T)[0, 0],
+            lambda net: -np.trace(net.R @ net.X.T @ (np.sin(net.A) @ net.B + net.A @ np.cos(net.B)).T),
+            lambda net: -np.trace(net.R @ net.X.T @ (np.sin(net.A) @ np.cos(net.B)).T),
+            _net_with_any_outputs,
         ),
     ),
     Identity(
@@ -190,6 +202,7 @@ IDENTITIES = [
             lambda net: net.A.T @ _gradients(net)[0],
             lambda net: _gradients(net)[1] @ net.B.T,
             lambda net: net.B @ _gradients(net)[1].T,
+            _net_with_any_outputs,
         ),
     ),
 ]

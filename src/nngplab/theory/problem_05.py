@@ -65,12 +65,24 @@ IDENTITIES = [
     ),
     Identity(
         label="5.6",
+        statement=r"\begin{bmatrix} u & v \end{bmatrix} \Lambda^{-1} \begin{bmatrix} u \\ v \end{bmatrix} "
+        r"= \frac{(u + v)^2}{2 + 2 \xi} + \frac{(u - v)^2}{2 - 2 \xi}",
+        false_statement=r"\begin{bmatrix} u & v \end{bmatrix} \Lambda^{-1} \begin{bmatrix} u \\ v \end{bmatrix} "
+        r"= \frac{(u + v)^2}{1 + \xi} + \frac{(u - v)^2}{1 - \xi}",
+        check=symbolic(
+            _quadratic_form,
+            lambda: (U + V) ** 2 / (2 + 2 * XI) + (U - V) ** 2 / (2 - 2 * XI),
+            lambda: (U + V) ** 2 / (1 + XI) + (U - V) ** 2 / (1 - XI),
+        ),
+    ),
+    Identity(
+        label="5.7",
         statement=r"\mathbb{E}[(u + v)^2] = 2 + 2 \xi",
         false_statement=r"\mathbb{E}[(u + v)^2] = 2",
         check=symbolic(lambda: mean((U + V) ** 2), lambda: 2 + 2 * XI, lambda: sympy.Integer(2)),
     ),
     Identity(
-        label="5.7",
+        label="5.8",
         statement=r"\mathbb{E}[(u - v)^2] = 2 - 2 \xi",
         false_statement=r"\mathbb{E}[(u - v)^2] = 2 + 2 \xi",
         check=symbolic(lambda: mean((U - V) ** 2), lambda: 2 - 2 * XI, lambda: 2 + 2 * XI),

@@ -6,11 +6,13 @@ from typing import Any
 import mpmath
 import sympy
 
-from nngplab.theory.gaussian_pair import XI, U, V, density, mean, mean_given_v
+from nngplab.theory.activations import CUBIC, SHIFTED_SINE, X, derivative, hermite, hermite_coefficients, in_mpmath
+from nngplab.theory.gaussian_pair import XI, U, V, mean, mean_given_v, polynomial_pair_mean
 from nngplab.theory.identity import Identity, normal_density, numerical, pair_mean, symbolic
 
-_C = sympy.Symbol("C", positive=True)
-_PHI_OF_V = sympy.exp(-(_C**2) + _C * V)
+_C, _T = sympy.symbols("C t", real=True)
+# The degrees of the Hermite polynomials that are checked.
+_DEGREES = range(9)
 _DUAL = sympy.exp(-(_C**2) + _C**2 * XI)
 
 
@@ -18,8 +20,12 @@ def _phi(x: Any, C: Any) -> Any:
     return mpmath.exp(-(C**2) + C * x)
 
 
+def _phi_of_v(C: sympy.Expr) -> sympy.Expr:
+    return sympy.exp(-(C**2) + C * V)
+
+
 # By sympy, from the activation as the problem set gives it.
-_derivative_of_phi = sympy.lambdify((V, _C), _PHI_OF_V.diff(V), "mpmath")
+_derivative_of_phi = sympy.lambdify((V, _C), _phi_of_v(_C).diff(V), "mpmath")
 
 
 def _mean_of_product(phi: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -29,9 +35,44 @@ def _mean_of_product(phi: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
     return by_quadrature
 
 
-def _polynomial(x: sympy.Expr) -> sympy.Expr:
-    """Return an activation that is neither odd nor even, for the rule of differentiation."""
-    return x + x**2
+def _weighted_hermite(n: range) -> list[sympy.Expr]:
+    """Return gamma(x) h_n(x) for all degrees."""
+    return [normal_density(X) * h for h in hermite(X, n.stop, sympy.sqrt)[n.start :]]
+
+
+def _next_weighted_hermite(factor: Callable[[int], sympy.Expr]) -> Callable[[range], list[sympy.Expr]]:
+    """Return factor(n) gamma(x) h_{n+1}(x) for all degrees."""
+    return lambda n: [
+        factor(degree) * h for degree, h in zip(n, _weighted_hermite(range(n.start + 1, n.stop + 1)), strict=True)
+    ]
+
+
+def _half_coefficients(f: Callable[[Any], Any], n: range) -> list[Any]:
+    """Return the integrals of f h_n gamma over the positive half-line for all degrees."""
+    reach = mpmath.sqrt(2 * mpmath.mp.dps * mpmath.log(10)) + 5
+
+    def integrand(x: Any, degree: int) -> Any:
+        return f(x) * hermite(x, n.stop, mpmath.sqrt)[degree] * mpmath.npdf(x)
+
+    return [
+        mpmath.quad(lambda x, degree=degree: integrand(x, degree), [0, reach / 2, reach], method="gauss-legendre")
+        for degree in n
+    ]
+
+
+def _half_coefficients_of_next(f: Callable[[Any], Any], n: range, start: Any) -> list[Any]:
+    """Return sqrt(n + 1) times the integrals of (f - start) h_{n+1} gamma over the positive half-line."""
+    following = _half_coefficients(lambda x: f(x) - start, range(n.start + 1, n.stop + 1))
+    return [mpmath.sqrt(degree + 1) * value for degree, value in zip(n, following, strict=True)]
+
+
+def _coefficients_of_derivative(factor: Callable[[int], Any]) -> Callable[..., list[Any]]:
+    """Return the right side of (6.10), with the factor of each degree, for all degrees."""
+
+    def right(c: Any, phi: sympy.Lambda, n: range) -> list[Any]:
+        return [factor(degree) * hermite_coefficients(phi, c, n.stop + 1)[degree + 1] for degree in n]
+
+    return right
 
 
 def _square_in_u() -> sympy.Expr:
@@ -120,46 +161,89 @@ IDENTITIES = [
     ),
     Identity(
         label="6.7",
-        statement=r"\frac{\partial}{\partial \xi} p_\xi(u, v) "
-        r"= \frac{\partial^2}{\partial u \, \partial v} p_\xi(u, v)",
-        false_statement=r"\frac{\partial}{\partial \xi} p_\xi(u, v) = \frac{1}{2} "
-        r"\frac{\partial^2}{\partial u \, \partial v} p_\xi(u, v)",
-        check=symbolic(lambda: density().diff(XI), lambda: density().diff(U, V), lambda: density().diff(U, V) / 2),
+        statement=r"\int\limits_t^\infty x \, \gamma(x) \, dx = \gamma(t)",
+        false_statement=r"\int\limits_t^\infty x \, \gamma(x) \, dx = t \, \gamma(t)",
+        check=symbolic(
+            lambda: sympy.integrate(X * normal_density(X), (X, _T, sympy.oo)),
+            lambda: normal_density(_T),
+            lambda: _T * normal_density(_T),
+        ),
     ),
     Identity(
         label="6.8",
-        statement=r"\frac{d}{d \xi} \mathbb{E}[\phi(u) \phi(v)] = \mathbb{E}[\phi'(u) \phi'(v)]",
-        false_statement=r"\frac{d}{d \xi} \mathbb{E}[\phi(u) \phi(v)] = \mathbb{E}[\phi'(u) \phi(v)]",
+        statement=r"\frac{d}{d x} \left( \gamma(x) h_n(x) \right) = -\sqrt{n + 1} \, \gamma(x) h_{n+1}(x)",
+        false_statement=r"\frac{d}{d x} \left( \gamma(x) h_n(x) \right) = -\sqrt{n} \, \gamma(x) h_{n+1}(x)",
         check=symbolic(
-            lambda: mean(_polynomial(U) * _polynomial(V)).diff(XI),
-            lambda: mean(_polynomial(U).diff(U) * _polynomial(V).diff(V)),
-            lambda: mean(_polynomial(U).diff(U) * _polynomial(V)),
+            lambda n: [weighted.diff(X) for weighted in _weighted_hermite(n)],
+            _next_weighted_hermite(lambda degree: -sympy.sqrt(degree + 1)),
+            _next_weighted_hermite(lambda degree: -sympy.sqrt(degree)),
+            n=_DEGREES,
         ),
     ),
     Identity(
         label="6.9",
-        statement=r"\mathbb{E}[\phi'(u) \phi'(v)] = C^2 \check{\phi}(\xi) = C^2 e^{-C^2 + C^2 \xi}",
+        statement=r"\sqrt{n + 1} \int\limits_0^\infty (\phi(x) - \phi(0)) \, h_{n+1}(x) \, \gamma(x) \, dx "
+        r"= \int\limits_0^\infty \phi'(t) \, h_n(t) \, \gamma(t) \, dt",
+        false_statement=r"\sqrt{n + 1} \int\limits_0^\infty \phi(x) \, h_{n+1}(x) \, \gamma(x) \, dx "
+        r"= \int\limits_0^\infty \phi'(t) \, h_n(t) \, \gamma(t) \, dt",
+        check=numerical(
+            lambda c, phi, n: _half_coefficients(in_mpmath(derivative(phi), c), n),
+            lambda c, phi, n: _half_coefficients_of_next(in_mpmath(phi, c), n, start=in_mpmath(phi, c)(0)),
+            lambda c, phi, n: _half_coefficients_of_next(in_mpmath(phi, c), n, start=0),
+            phi=SHIFTED_SINE,
+            n=_DEGREES,
+            c=(0, 1),
+        ),
+    ),
+    Identity(
+        label="6.10",
+        statement=r"\mathbb{E}[\phi'(u) h_n(u)] = \sqrt{n + 1} \, \mathbb{E}[\phi(u) h_{n+1}(u)]",
+        false_statement=r"\mathbb{E}[\phi'(u) h_n(u)] = \mathbb{E}[\phi(u) h_{n+1}(u)]",
+        check=numerical(
+            lambda c, phi, n: hermite_coefficients(derivative(phi), c, n.stop),
+            _coefficients_of_derivative(lambda degree: mpmath.sqrt(degree + 1)),
+            _coefficients_of_derivative(lambda _: 1),
+            phi=SHIFTED_SINE,
+            n=_DEGREES,
+            c=(0, 1),
+        ),
+    ),
+    Identity(
+        label="6.11",
+        statement=r"\frac{d}{d \xi} \mathbb{E}[\phi(u) \phi(v)] = \mathbb{E}[\phi'(u) \phi'(v)]",
+        false_statement=r"\frac{d}{d \xi} \mathbb{E}[\phi(u) \phi(v)] = \mathbb{E}[\phi'(u) \phi(v)]",
+        check=symbolic(
+            lambda phi: polynomial_pair_mean(phi, phi).diff(XI),
+            lambda phi: polynomial_pair_mean(derivative(phi), derivative(phi)),
+            lambda phi: polynomial_pair_mean(derivative(phi), phi),
+            phi=CUBIC,
+        ),
+    ),
+    Identity(
+        label="6.12",
+        statement=r"\mathbb{E}[\phi'(u) \phi'(v)] = C^2 \, \mathbb{E}[\phi(u) \phi(v)] = C^2 \check{\phi}(\xi)",
         false_statement=r"\mathbb{E}[\phi'(u) \phi'(v)] = C \check{\phi}(\xi)",
         check=numerical(
             _mean_of_product(_derivative_of_phi),
-            lambda xi, C: C**2 * mpmath.exp(-(C**2) + C**2 * xi),
-            lambda xi, C: C * mpmath.exp(-(C**2) + C**2 * xi),
+            lambda xi, C: C**2 * _mean_of_product(_phi)(xi, C),
+            lambda xi, C: C * _mean_of_product(_phi)(xi, C),
             xi=(-1, 1),
             C=(-2, 2),
         ),
     ),
     Identity(
-        label="6.10",
+        label="6.13",
         statement=r"\check{\phi}(1) = \mathbb{E}[\phi(u)^2] = e^{-2 C^2} \, \mathbb{E}[e^{2 C u}] = 1",
         false_statement=r"\check{\phi}(1) = \mathbb{E}[\phi(u)]^2",
         check=symbolic(
-            lambda: mean(_PHI_OF_V**2),
-            lambda: sympy.Integer(1),
-            lambda: mean(_PHI_OF_V) ** 2,
+            lambda C: mean(_phi_of_v(C) ** 2),
+            lambda C: sympy.Integer(1),  # noqa: ARG005
+            lambda C: mean(_phi_of_v(C)) ** 2,
+            C=_C,
         ),
     ),
     Identity(
-        label="6.11",
+        label="6.14",
         statement=r"y' = C^2 y, \quad y(1) = 1 \quad \Longrightarrow \quad y(\xi) = e^{-C^2 + C^2 \xi}",
         false_statement=r"y' = C^2 y, \quad y(1) = 1 \quad \Longrightarrow \quad y(\xi) = e^{C^2 \xi}",
         check=symbolic(_solution, lambda: _DUAL, lambda: sympy.exp(_C**2 * XI)),

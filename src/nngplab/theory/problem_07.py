@@ -9,7 +9,7 @@ import sympy
 from nngplab.theory.gaussian_pair import XI, U, V
 from nngplab.theory.identity import Identity, gaussian_mean, numerical, pair_mean, symbolic
 
-_C1, _C2 = sympy.symbols("C_1 C_2", positive=True)
+_C1, _C2 = sympy.symbols("C_1 C_2")
 # Real and imaginary parts of complex C_1 and C_2.
 _PARTS = dict.fromkeys(("re1", "im1", "re2", "im2"), (-1, 1))
 
@@ -37,9 +37,18 @@ def _exponential_of_form(cross: int) -> Callable[..., Any]:
     return function
 
 
-def _mean_of_phase(sign: int) -> Callable[[Any], Any]:
-    """Return the function E[exp(i (u + sign v))]. It is real, and so equals its conjugate, that with -i."""
-    return lambda xi: pair_mean(mpmath.expj, lambda v: mpmath.expj(sign * v), xi)
+def _means_of_phases(sign: int) -> Callable[[Any], list[Any]]:
+    """Return the function with the values E[exp(i (u + sign v))] and E[exp(-i (u + sign v))]."""
+
+    def mean(xi: Any, i: int) -> Any:
+        return pair_mean(lambda u: mpmath.expj(i * u), lambda v: mpmath.expj(i * sign * v), xi)
+
+    return lambda xi: [mean(xi, 1), mean(xi, -1)]
+
+
+def _means_of_one_phase(sigma: Any) -> list[Any]:
+    """Return E[exp(i g)] and E[exp(-i g)] for g of standard deviation sigma."""
+    return [gaussian_mean(lambda u: mpmath.expj(sigma * u)), gaussian_mean(lambda u: mpmath.expj(-sigma * u))]
 
 
 IDENTITIES = [
@@ -97,13 +106,17 @@ IDENTITIES = [
         label="7.5",
         statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} (u + v)} \right] = e^{-1 - \xi}",
         false_statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} (u + v)} \right] = e^{1 + \xi}",
-        check=numerical(_mean_of_phase(1), lambda xi: mpmath.exp(-1 - xi), lambda xi: mpmath.exp(1 + xi), xi=(-1, 1)),
+        check=numerical(
+            _means_of_phases(1), lambda xi: 2 * [mpmath.exp(-1 - xi)], lambda xi: 2 * [mpmath.exp(1 + xi)], xi=(-1, 1)
+        ),
     ),
     Identity(
         label="7.6",
         statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} (u - v)} \right] = e^{-1 + \xi}",
         false_statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} (u - v)} \right] = e^{-1 - \xi}",
-        check=numerical(_mean_of_phase(-1), lambda xi: mpmath.exp(-1 + xi), lambda xi: mpmath.exp(-1 - xi), xi=(-1, 1)),
+        check=numerical(
+            _means_of_phases(-1), lambda xi: 2 * [mpmath.exp(-1 + xi)], lambda xi: 2 * [mpmath.exp(-1 - xi)], xi=(-1, 1)
+        ),
     ),
     Identity(
         label="7.7",
@@ -132,9 +145,9 @@ IDENTITIES = [
         statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} g} \right] = e^{-\sigma^2 / 2}",
         false_statement=r"\mathbb{E}\left[ e^{\pm \mathrm{i} g} \right] = e^{\sigma^2 / 2}",
         check=numerical(
-            lambda sigma: gaussian_mean(lambda u: mpmath.expj(sigma * u)),
-            lambda sigma: mpmath.exp(-(sigma**2) / 2),
-            lambda sigma: mpmath.exp(sigma**2 / 2),
+            _means_of_one_phase,
+            lambda sigma: 2 * [mpmath.exp(-(sigma**2) / 2)],
+            lambda sigma: 2 * [mpmath.exp(sigma**2 / 2)],
             sigma=(0, 2),
         ),
     ),

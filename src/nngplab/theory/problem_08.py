@@ -2,27 +2,19 @@
 
 import math
 from collections.abc import Callable
-from functools import cache
+from itertools import product
 from typing import Any
 
 import mpmath
 import sympy
 
-from nngplab.theory.identity import Identity, gaussian_mean, numerical, pair_mean, symbolic
+from nngplab.theory.activations import CUBIC, SHIFTED_SINE, X, hermite, hermite_coefficients, in_mpmath
+from nngplab.theory.gaussian_pair import XI, U, V, polynomial_mean, polynomial_pair_mean
+from nngplab.theory.identity import Identity, numerical, pair_mean, symbolic
 
-_U, _W = sympy.symbols("u w", real=True)
-_XI, _S, _T = sympy.symbols("xi s t", positive=True)
-# The coefficients of a general cubic activation.
-_C = sympy.symbols("c0:4", real=True)
-_CUBIC = sum(c * _U**n for n, c in enumerate(_C))
-
-
-def _hermite(u: Any, count: int, sqrt: Callable[[Any], Any]) -> list[Any]:
-    """Return the first `count` normalised Hermite polynomials at u, by their recurrence."""
-    unscaled = [u**0, u]
-    for n in range(1, count - 1):
-        unscaled.append(u * unscaled[n] - n * unscaled[n - 1])
-    return [h / sqrt(math.factorial(n)) for n, h in enumerate(unscaled[:count])]
+# The degrees of the Hermite polynomials that are checked.
+_DEGREES = range(5)
+_COUNTEREXAMPLE = sympy.Lambda(X, sum(hermite(X, 4, sympy.sqrt)[2:]))
 
 
 def _terms(power: int) -> int:
@@ -32,73 +24,57 @@ def _terms(power: int) -> int:
 
 def _generating_series(factorial: Callable[[Any], Any]) -> Callable[..., Any]:
     def series(t: Any, u: Any) -> Any:
-        return mpmath.fsum(t**n / factorial(n) * h for n, h in enumerate(_hermite(u, _terms(power=1), mpmath.sqrt)))
+        return mpmath.fsum(t**n / factorial(n) * h for n, h in enumerate(hermite(u, _terms(power=1), mpmath.sqrt)))
 
     return series
 
 
-def _shifted_sine(c: Any) -> Callable[[Any], Any]:
-    """Return an activation that is neither even nor odd, so that all Hermite coefficients are nonzero."""
-    return lambda x: mpmath.sin(x + c)
-
-
-def _dual_of_shifted_sine(xi: Any, c: Any) -> Any:
-    """Return the dual of the shifted sine, from those of sine and cosine (Problems 7 and 9)."""
-    return (mpmath.cos(c) ** 2 * mpmath.sinh(xi) + mpmath.sin(c) ** 2 * mpmath.cosh(xi)) / mpmath.e
-
-
-@cache
-def _coefficients(c: Any, count: int) -> list[Any]:
-    """Return the first Hermite coefficients a_n of the shifted sine, each by an integral."""
-    phi = _shifted_sine(c)
-    products = cache(lambda u: [phi(u) * h for h in _hermite(u, count, mpmath.sqrt)])
-    return [gaussian_mean(lambda u, n=n: products(u)[n]) for n in range(count)]  # type: ignore[misc]
+def _dual_by_definition(xi: Any, c: Any, phi: sympy.Lambda, a: Any = 1) -> Any:
+    """Return the dual of a phi by its definition; c is the parameter of phi."""
+    function = in_mpmath(phi, c)
+    return pair_mean(lambda x: a * function(x), lambda x: a * function(x), xi)
 
 
 def _dual_by_series(power: int) -> Callable[..., Any]:
-    """Return the sum of a_n^power xi^n for the shifted sine, where |a_n| <= 1 / sqrt(n!)."""
-    return lambda xi, c: mpmath.polyval([a**power for a in reversed(_coefficients(c, _terms(power=2)))], xi)
+    """Return the sum of a_n^power xi^n, for coefficients |a_n| <= 1 / sqrt(n!) like those of the shifted sine."""
+
+    def series(xi: Any, c: Any, phi: sympy.Lambda) -> Any:
+        return mpmath.polyval([a**power for a in reversed(hermite_coefficients(phi, c, _terms(power=2)))], xi)
+
+    return series
 
 
-def _mean(polynomial: sympy.Expr, *variables: sympy.Symbol) -> sympy.Expr:
-    """Return E[polynomial] for independent standard normals, by E[u^p] = (p - 1)!! for even p and 0 for odd p."""
-    terms = sympy.Poly(polynomial, *variables).terms()
-    return sum(
-        coefficient * math.prod(sympy.factorial2(power - 1) for power in powers)
-        for powers, coefficient in terms
-        if all(power % 2 == 0 for power in powers)
-    )
+def _mean_of_square(root: Callable[[sympy.Expr], sympy.Expr]) -> Callable[[sympy.Lambda], sympy.Expr]:
+    """Return E_c[(E_p[phi(root(xi) c + root(1 - xi) p)])^2] for a polynomial, with u for c and v for p."""
+    return lambda phi: polynomial_mean(polynomial_mean(phi(root(XI) * U + root(1 - XI) * V), V) ** 2, U)
 
 
-def _pair_mean(phi: sympy.Expr, psi: sympy.Expr) -> sympy.Expr:
-    """Return E[phi(u) psi(v)] for polynomials in u, with v = xi u + sqrt(1 - xi^2) w."""
-    return _mean(phi * psi.subs(_U, _XI * _U + sympy.sqrt(1 - _XI**2) * _W), _U, _W)
+def _products_of_hermite(m: range, n: range) -> list[sympy.Expr]:
+    """Return E[h_m(u) h_n(v)] for all pairs of degrees."""
+    h = [sympy.Lambda(X, polynomial) for polynomial in hermite(X, max(m.stop, n.stop), sympy.sqrt)]
+    return [polynomial_pair_mean(h[i], h[j]) for i, j in product(m, n)]
 
 
-def _mean_of_square(root: Callable[[sympy.Expr], sympy.Expr]) -> sympy.Expr:
-    """Return E_c[(E_p[phi(root(xi) c + root(1 - xi) p)])^2] for the cubic, with u for c and w for p."""
-    return _mean(_mean(_CUBIC.subs(_U, root(_XI) * _U + root(1 - _XI) * _W), _W) ** 2, _U)
+def _diagonal(power: Callable[[int], sympy.Expr]) -> Callable[[range, range], list[sympy.Expr]]:
+    """Return power(n) delta_{mn} for all pairs of degrees."""
+    return lambda m, n: [power(j) if i == j else sympy.Integer(0) for i, j in product(m, n)]
 
 
-def _products_of_hermite() -> sympy.Expr:
-    """Return the sum of E[h_m(u) h_n(v)] s^m t^n over m, n <= 4, which combines 25 equations in one."""
-    h = _hermite(_U, 5, sympy.sqrt)
-    return _pair_mean(sum(h[m] * _S**m for m in range(5)), sum(h[n] * _T**n for n in range(5)))
+def _series(factor: Callable[[int], sympy.Expr]) -> Callable[[sympy.Lambda], sympy.Expr]:
+    """Return the sum of a_n^2 factor(n) for a polynomial."""
 
+    def series(phi: sympy.Lambda) -> sympy.Expr:
+        count = sympy.degree(phi.expr, X) + 1
+        return sum(
+            polynomial_mean(phi.expr * h, X) ** 2 * factor(n) for n, h in enumerate(hermite(X, count, sympy.sqrt))
+        )
 
-def _cubic_series(derivative: Callable[[int], sympy.Expr]) -> sympy.Expr:
-    """Return the sum of a_n^2 derivative(n) for the cubic."""
-    h = _hermite(_U, 4, sympy.sqrt)
-    return sum(_mean(_CUBIC * h[n], _U) ** 2 * derivative(n) for n in range(4))
-
-
-def _counterexample() -> sympy.Expr:
-    h = _hermite(_U, 4, sympy.sqrt)
-    return _pair_mean(h[2] + h[3], h[2] + h[3])
+    return series
 
 
 def _at_minus_a_half(order: int) -> Callable[[], sympy.Expr]:
-    return lambda: sympy.diff(_counterexample(), _XI, order).subs(_XI, -sympy.Rational(1, 2))
+    dual = polynomial_pair_mean(_COUNTEREXAMPLE, _COUNTEREXAMPLE)
+    return lambda: sympy.diff(dual, XI, order).subs(XI, -sympy.Rational(1, 2))
 
 
 IDENTITIES = [
@@ -107,9 +83,10 @@ IDENTITIES = [
         statement=r"\check{\psi}(\xi) = \mathbb{E}[a \phi(u) \, a \phi(v)] = a^2 \check{\phi}(\xi)",
         false_statement=r"\check{\psi}(\xi) = a \check{\phi}(\xi)",
         check=numerical(
-            lambda xi, c, a: pair_mean(lambda x: a * mpmath.sin(x + c), lambda x: a * mpmath.sin(x + c), xi),
-            lambda xi, c, a: a**2 * _dual_of_shifted_sine(xi, c),
-            lambda xi, c, a: a * _dual_of_shifted_sine(xi, c),
+            _dual_by_definition,
+            lambda xi, c, phi, a: a**2 * _dual_by_definition(xi, c, phi),
+            lambda xi, c, phi, a: a * _dual_by_definition(xi, c, phi),
+            phi=SHIFTED_SINE,
             xi=(-1, 1),
             c=(0, 1),
             a=(-3, 3),
@@ -148,8 +125,10 @@ IDENTITIES = [
         false_statement=r"\mathbb{E}[h_m(u) h_n(v)] = \xi \, \delta_{m n}",
         check=symbolic(
             _products_of_hermite,
-            lambda: sum((_XI * _S * _T) ** n for n in range(5)),
-            lambda: sum(_XI * (_S * _T) ** n for n in range(5)),
+            _diagonal(lambda degree: XI**degree),
+            _diagonal(lambda _: XI),
+            m=_DEGREES,
+            n=_DEGREES,
         ),
     ),
     Identity(
@@ -157,9 +136,10 @@ IDENTITIES = [
         statement=r"\check{\phi}(\xi) = \sum_{n=0}^{\infty} a_n^2 \, \xi^n, \quad a_n = \mathbb{E}[\phi(u) h_n(u)]",
         false_statement=r"\check{\phi}(\xi) = \sum_{n=0}^{\infty} a_n \, \xi^n, \quad a_n = \mathbb{E}[\phi(u) h_n(u)]",
         check=numerical(
-            lambda xi, c: pair_mean(_shifted_sine(c), _shifted_sine(c), xi),
+            _dual_by_definition,
             _dual_by_series(power=2),
             _dual_by_series(power=1),
+            phi=SHIFTED_SINE,
             xi=(-1, 1),
             c=(0, 1),
         ),
@@ -169,9 +149,10 @@ IDENTITIES = [
         statement=r"\check{\phi}'(\xi) = \sum_{n=1}^{\infty} n \, a_n^2 \, \xi^{n-1}",
         false_statement=r"\check{\phi}'(\xi) = \sum_{n=1}^{\infty} a_n^2 \, \xi^{n-1}",
         check=symbolic(
-            lambda: sympy.diff(_pair_mean(_CUBIC, _CUBIC), _XI),
-            lambda: _cubic_series(lambda n: n * _XI ** (n - 1)),
-            lambda: _cubic_series(lambda n: _XI ** (n - 1) if n else 0),
+            lambda phi: polynomial_pair_mean(phi, phi).diff(XI),
+            _series(lambda n: n * XI ** (n - 1)),
+            _series(lambda n: XI ** (n - 1) if n else 0),
+            phi=CUBIC,
         ),
     ),
     Identity(
@@ -179,9 +160,10 @@ IDENTITIES = [
         statement=r"\check{\phi}''(\xi) = \sum_{n=2}^{\infty} n (n - 1) \, a_n^2 \, \xi^{n-2}",
         false_statement=r"\check{\phi}''(\xi) = \sum_{n=2}^{\infty} n^2 \, a_n^2 \, \xi^{n-2}",
         check=symbolic(
-            lambda: sympy.diff(_pair_mean(_CUBIC, _CUBIC), _XI, 2),
-            lambda: _cubic_series(lambda n: n * (n - 1) * _XI ** (n - 2)),
-            lambda: _cubic_series(lambda n: n**2 * _XI ** (n - 2) if n > 1 else 0),
+            lambda phi: polynomial_pair_mean(phi, phi).diff(XI, 2),
+            _series(lambda n: n * (n - 1) * XI ** (n - 2)),
+            _series(lambda n: n**2 * XI ** (n - 2) if n > 1 else 0),
+            phi=CUBIC,
         ),
     ),
     Identity(
@@ -191,16 +173,21 @@ IDENTITIES = [
         false_statement=r"\mathbb{E}[\phi(u) \phi(v)] = \mathbb{E}_c \left[ \left( \mathbb{E}_p \left[ "
         r"\phi\left( \xi \, c + (1 - \xi) \, p \right) \right] \right)^2 \right]",
         check=symbolic(
-            lambda: _pair_mean(_CUBIC, _CUBIC),
-            lambda: _mean_of_square(sympy.sqrt),
-            lambda: _mean_of_square(lambda share: share),
+            lambda phi: polynomial_pair_mean(phi, phi),
+            _mean_of_square(sympy.sqrt),
+            _mean_of_square(lambda share: share),
+            phi=CUBIC,
         ),
     ),
     Identity(
         label="8.9",
         statement=r"\check{\phi}(\xi) = \mathbb{E}[(h_2(u) + h_3(u)) (h_2(v) + h_3(v))] = \xi^2 + \xi^3",
         false_statement=r"\check{\phi}(\xi) = (\xi + \xi^{3/2})^2",
-        check=symbolic(_counterexample, lambda: _XI**2 + _XI**3, lambda: (_XI + _XI ** sympy.Rational(3, 2)) ** 2),
+        check=symbolic(
+            lambda: polynomial_pair_mean(_COUNTEREXAMPLE, _COUNTEREXAMPLE),
+            lambda: XI**2 + XI**3,
+            lambda: (XI + XI ** sympy.Rational(3, 2)) ** 2,
+        ),
     ),
     Identity(
         label="8.10",

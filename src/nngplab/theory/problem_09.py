@@ -30,18 +30,18 @@ def _mean_of_cosine_of_difference(xi: Any) -> Any:
     return gaussian_mean(lambda g: mpmath.cos(mpmath.sqrt(2 - 2 * xi) * g))
 
 
-def _hermite_coefficient(n: int) -> Any:
+def _hermite_coefficient(degree: int) -> Any:
     """Return E[exp(i u) h_n(u)]; mpmath has the physicists' polynomials, H_n(x) = sqrt(2^n n!) h_n(sqrt(2) x)."""
 
     def h(u: Any) -> Any:
-        return mpmath.hermite(n, u / mpmath.sqrt(2)) / mpmath.sqrt(2**n * mpmath.factorial(n))
+        return mpmath.hermite(degree, u / mpmath.sqrt(2)) / mpmath.sqrt(2**degree * mpmath.factorial(degree))
 
     return gaussian_mean(lambda u: mpmath.expj(u) * h(u))
 
 
-def _coefficients(weight: Callable[[int], Any]) -> Callable[[], list[Any]]:
+def _coefficients(weight: Callable[[int], Any]) -> Callable[[range], list[Any]]:
     """Return the right sides exp(-1/2) i^n / weight(n) for all degrees n."""
-    return lambda: [mpmath.exp(-0.5) * mpmath.mpc(0, 1) ** n / weight(n) for n in _DEGREES]
+    return lambda n: [mpmath.exp(-0.5) * mpmath.mpc(0, 1) ** degree / weight(degree) for degree in n]
 
 
 def _series(first: int) -> sympy.Expr:
@@ -100,9 +100,10 @@ IDENTITIES = [
         false_statement=r"\mathbb{E}\left[ e^{\mathrm{i} u} h_n(u) \right] "
         r"= e^{-1/2} \frac{\mathrm{i}^n}{n!}",
         check=numerical(
-            lambda: [_hermite_coefficient(n) for n in _DEGREES],
+            lambda n: [_hermite_coefficient(degree) for degree in n],
             _coefficients(lambda n: mpmath.sqrt(mpmath.factorial(n))),
             _coefficients(mpmath.factorial),
+            n=_DEGREES,
         ),
     ),
     Identity(

@@ -13,15 +13,14 @@ from nngplab.theory.identity import Array, Identity, gaussian_mean, normal_densi
 _X, _Z, _W = (sympy.symbols(f"{name}1:4", real=True) for name in "xzw")
 
 
-def _inputs(rng: np.random.Generator) -> tuple[Array, Array]:
+def _inputs(rng: np.random.Generator) -> dict[str, Array]:
     """Draw two inputs with the same random dimension and different norms."""
     d = int(rng.integers(2, 6))
-    return rng.standard_normal(d), 1.5 * rng.standard_normal(d)
+    return {"x": rng.standard_normal(d), "z": 1.5 * rng.standard_normal(d)}
 
 
-def _unit_inputs(rng: np.random.Generator) -> tuple[Array, Array]:
-    x, z = _inputs(rng)
-    return x / np.linalg.norm(x), z / np.linalg.norm(z)
+def _unit_inputs(rng: np.random.Generator) -> dict[str, Array]:
+    return {name: vector / np.linalg.norm(vector) for name, vector in _inputs(rng).items()}
 
 
 def _pairs(rng: np.random.Generator, samples: int, x: Array, z: Array) -> Array:
@@ -44,15 +43,19 @@ def _dot(a: Any, b: Any) -> Any:
     return sum(p * q for p, q in zip(a, b, strict=True))
 
 
-def _mean_of_product() -> sympy.Expr:
-    """Return E[uv] in three dimensions, with each E[w_i w_j] by integrals of the density."""
+def _gram(a: Any, b: Any) -> sympy.Matrix:
+    return sympy.Matrix([[_dot(a, a), _dot(a, b)], [_dot(a, b), _dot(b, b)]])
+
+
+def _mean_of_product(d: int) -> sympy.Expr:
+    """Return E[uv], with each E[w_i w_j] by integrals of the density."""
 
     def moment(i: int, j: int) -> sympy.Expr:
         factors = [sympy.integrate(w * normal_density(w), (w, -sympy.oo, sympy.oo)) for w in (_W[i], _W[j])]
         square = sympy.integrate(_W[i] ** 2 * normal_density(_W[i]), (_W[i], -sympy.oo, sympy.oo))
         return square if i == j else factors[0] * factors[1]
 
-    return sum(_X[i] * _Z[j] * moment(i, j) for i, j in product(range(3), repeat=2))
+    return sum(_X[i] * _Z[j] * moment(i, j) for i, j in product(range(d), repeat=2))
 
 
 def _characteristic_function(s: Any, t: Any, x1: Any, x2: Any, z1: Any, z2: Any) -> Any:
@@ -77,14 +80,16 @@ IDENTITIES = [
         statement=r"\mathbb{E}[(u, v)] = \left( \sum_{i=1}^{d} \mathbb{E}[w_i] \, x_i, \; "
         r"\sum_{i=1}^{d} \mathbb{E}[w_i] \, \tilde{x}_i \right) = (0, 0)",
         false_statement=r"\mathbb{E}[(u, v)] = \left( \sum_{i=1}^{d} x_i, \; \sum_{i=1}^{d} \tilde{x}_i \right)",
-        check=sampled(_inputs, _pairs, lambda *_: np.zeros(2), lambda x, z: np.array([x.sum(), z.sum()])),
+        check=sampled(_inputs, _pairs, lambda **_: np.zeros(2), lambda x, z: np.array([x.sum(), z.sum()])),
     ),
     Identity(
         label="10.2",
         statement=r"\mathbb{E}[u v] = \sum_{i=1}^{d} \sum_{j=1}^{d} x_i \tilde{x}_j \, \mathbb{E}[w_i w_j] "
         r"= x^{\mathsf T} \tilde{x}",
         false_statement=r"\mathbb{E}[u v] = \left( \sum_i x_i \right) \left( \sum_j \tilde{x}_j \right)",
-        check=symbolic(_mean_of_product, lambda: _dot(_X, _Z), lambda: sum(_X) * sum(_Z)),
+        check=symbolic(
+            _mean_of_product, lambda d: _dot(_X[:d], _Z[:d]), lambda d: sum(_X[:d]) * sum(_Z[:d]), d=len(_X)
+        ),
     ),
     Identity(
         label="10.3",
@@ -115,7 +120,7 @@ IDENTITIES = [
             _unit_inputs,
             _products,
             lambda x, z: np.array([[1, x @ z], [x @ z, 1]]),
-            lambda *_: np.eye(2),
+            lambda **_: np.eye(2),
         ),
     ),
     Identity(
@@ -124,9 +129,10 @@ IDENTITIES = [
         r"= \sum_{i < j} (x_i \tilde{x}_j - x_j \tilde{x}_i)^2",
         false_statement=r"\det \Lambda = {\lVert x \rVert}^2 {\lVert \tilde{x} \rVert}^2 + (x^{\mathsf T} \tilde{x})^2",
         check=symbolic(
-            lambda: sympy.Matrix([[_dot(_X, _X), _dot(_X, _Z)], [_dot(_X, _Z), _dot(_Z, _Z)]]).det(),
-            lambda: sum((_X[i] * _Z[j] - _X[j] * _Z[i]) ** 2 for i, j in combinations(range(3), 2)),
-            lambda: _dot(_X, _X) * _dot(_Z, _Z) + _dot(_X, _Z) ** 2,
+            lambda d: _gram(_X[:d], _Z[:d]).det(),
+            lambda d: sum((_X[i] * _Z[j] - _X[j] * _Z[i]) ** 2 for i, j in combinations(range(d), 2)),
+            lambda d: _dot(_X[:d], _X[:d]) * _dot(_Z[:d], _Z[:d]) + _dot(_X[:d], _Z[:d]) ** 2,
+            d=len(_X),
         ),
     ),
 ]

@@ -12,7 +12,7 @@ from nngplab.report.labels import activation_label
 
 
 def plot_duals(duals: pd.DataFrame) -> Figure:
-    """Draw each dual activation, and the dual of the derivative, against the correlation; a panel for each activation.
+    """Draw each dual activation and its derivative against the correlation; a panel for each activation.
 
     Args:
         duals: columns activation, xi, dual, derivative; the derivative may be infinite.
@@ -38,7 +38,7 @@ def plot_duals(duals: pd.DataFrame) -> Figure:
         figure.supxlabel("correlation $\\xi$", fontsize=11)
         handles = [
             *panels[0, 0].plot([], [], **dual_style, label="dual activation, normalised"),
-            *panels[0, 0].plot([], [], **derivative_style, label="its derivative: the derivative's dual"),
+            *panels[0, 0].plot([], [], **derivative_style, label="its derivative"),
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
     return figure
