@@ -71,13 +71,18 @@ def make_results(home: Path) -> Path:
         "linear_autoencoder_summary",
         *["--runs", *tables(folder, "runs"), "--losses", *tables(folder, "losses")],
         *["--all-runs", folder / "runs.csv", "--all-losses", folder / "losses.csv", "--zero", folder / "zero.csv"],
-        *["--summary", folder / "summary.csv", "--edge", folder / "edge.csv"],
+        *["--summary", folder / "summary.csv", "--fates", folder / "fates.csv"],
         *["--metrics", folder / "metrics.json"],
+    )
+    run_script(
+        "linear_autoencoder_probability",
+        *["--summary", folder / "summary.csv", "--d", 10, "--steps", 80, "--seed", 88],
+        *["--probability", folder / "probability.csv"],
     )
     run_script(
         "linear_autoencoder_figures",
         *["--runs", folder / "runs.csv", "--losses", folder / "losses.csv", "--width", 4],
-        *["--losses-figure", folder / "losses.svg", "--step-sizes-figure", folder / "step_sizes.svg"],
+        *["--losses-figure", folder / "losses.svg", "--convergence-figure", folder / "convergence.svg"],
     )
     return home
 

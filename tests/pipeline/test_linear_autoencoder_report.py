@@ -19,6 +19,11 @@ def results(make_once) -> Path:
     return make_once("linear_autoencoder", make_results) / "results/linear_autoencoder"
 
 
+def disagree(table: pd.DataFrame, count: int) -> None:
+    table["disagree"] = count
+    table["smallest_difference_if_disagree"], table["largest_difference_if_disagree"] = 0.25, 0.5
+
+
 class TestWords:
     """The section of the page, as its tables are changed."""
 
@@ -49,9 +54,10 @@ class TestWords:
         assert "stalled at a saddle" in text
         assert "Yes, in every run that did not diverge" in text
         assert "has rank 1, and its columns are multiples of" in text
-        assert "agrees with the outcome of every run" in text
+        assert "The theory predicts the outcome of every run." in text
+        assert "The observed shares are compatible with the probabilities" in text
         assert "1.0: all 3 diverge (at step" in text
-        assert "The output for any image is the training image, brighter or darker." in text
+        assert "The output for any image is a multiple of the training image." in text
         assert "They are the constants that Problem 1 predicts" in text
 
     @pytest.mark.parametrize(
@@ -61,15 +67,21 @@ class TestWords:
             ("zero.csv", lambda table: table.__setitem__("largest_lowest_curvature", 0.1), "do not show a saddle"),
             ("runs.csv", lambda table: table.__setitem__("norm_a", 0.0), "Not in every run:"),
             ("runs.csv", lambda table: table.__setitem__("rank_a", 3), "goes from 3 to 3"),
+            ("runs.csv", lambda table: table.__setitem__("off_direction", 0.25), "orthogonal to is up to 0.25 of it."),
+            ("fates.csv", lambda table: disagree(table, 2), "does not predict the outcome of every run."),
+            ("fates.csv", lambda table: table.__setitem__("map_steps", 3), "With up to 3 steps, the recursion also"),
+            ("probability.csv", lambda table: table.__setitem__("adjusted_p_value", 1e-3), "is unlikely for"),
             (
-                "edge.csv",
-                lambda table: table.__setitem__("stable_minima", "none"),
-                "disagrees with the outcome of some",
+                "probability.csv",
+                lambda table: table.__setitem__("contradictions", 3),
+                "contradicts them for up to 3 of",
             ),
+            ("probability.csv", lambda table: table.__setitem__("stable", 0.0), "the second condition adds little"),
             ("summary.csv", lambda table: table.__setitem__("smallest_loss", np.nan), "No run has a smallest"),
             ("image.json", {"largest_relative_distance": 0.2}, "The outputs are not exactly the training image."),
             ("image.json", {"largest_relative_difference": 0.3}, "Those that the recursion below predicts differ"),
-            ("image.json", {"negative_constants": 7}, "and 7 of them are negative"),
+            ("image.json", {"negative_constants": 7}, "7 of them are negative"),
+            ("image.json", {"final_loss": 1e9}, "the loss goes from"),
         ],
     )
     def test_the_words_follow_the_data(self, results, tmp_path, name, change, expected):

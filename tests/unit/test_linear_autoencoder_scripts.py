@@ -12,12 +12,13 @@ import pytest
 import torch
 
 from nngplab.datasets.cifar10 import FILES, FOLDER
-from nngplab.pipeline.seeds import generator
+from nngplab.pipeline.seeds import generator, integer_seed
 from nngplab.problems.linear_autoencoder import (
     CONVENTIONS,
     ReducedDynamics,
 )
-from nngplab.report.figures.linear_autoencoder import plot_losses, plot_step_sizes
+from nngplab.problems.linear_autoencoder_map import predict_fates
+from nngplab.report.figures.linear_autoencoder import plot_convergence, plot_losses
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.linear_autoencoder import (
     EXTRA,
@@ -55,10 +56,19 @@ class TestRuns:
             ("b", "mean", 4): STEP_SIZES,
         }
         assert (runs.groupby(["part", "convention", "k", "eta"])["seed"].nunique() == 3).all()
+        assert runs.groupby("k")["seed"].nunique().sum() == runs["seed"].nunique() == runs["z_squared"].nunique() == 6
         assert runs["on_sheet"].tolist() == ((runs["convention"] == "half") & ~runs["eta"].isin(EXTRA)).tolist()
 
     def test_no_cell_is_infinite_or_no_number(self, results):
-        for name in ("runs.csv", "losses.csv", "summary.csv", "edge.csv", "zero.csv", "constants.csv"):
+        for name in (
+            "runs.csv",
+            "losses.csv",
+            "summary.csv",
+            "fates.csv",
+            "probability.csv",
+            "zero.csv",
+            "constants.csv",
+        ):
             assert not re.search(r"\b(nan|inf)\b", (results / name).read_text(), flags=re.IGNORECASE), name
 
     def test_from_zero_every_weight_is_exactly_zero_and_the_run_has_stalled(self, results):
@@ -71,6 +81,7 @@ class TestRuns:
 
     def test_a_row_by_hand(self, results):
         row = read(results, "runs.csv").query("part == 'b' and convention == 'sum' and eta == 0.001").iloc[1]
+        assert row["seed"] == integer_seed(88, "linear_autoencoder", 4, 1)
         generator = np.random.default_rng(row["seed"])
         of = ReducedDynamics(generator.standard_normal(10), generator.standard_normal((4, 10)) / 2, 1.0)
         A, B = by_update_rules(of, 80, 0.001)
@@ -97,7 +108,13 @@ class TestRuns:
         beyond = runs["eta"] >= runs["largest_stable_step"]
         assert (beyond == (runs["stable_minima"] == "none")).all()
         assert set(runs.loc[beyond, "outcome"]) == {"oscillating", "diverged"}
-        assert set(runs.loc[~beyond, "outcome"]) == {"converged", "out of steps"}
+        assert (runs["fate"] == predict_fates(runs["rho"], runs["relative_step"])).all()
+        np.testing.assert_allclose(runs["relative_step"], runs["eta"] / runs["largest_stable_step"])
+        ended = runs["outcome"].where(runs["outcome"].isin(["converged", "diverged"]), "neither")
+        assert (runs["predicted_outcome"] == ended).all()
+        assert (runs.loc[runs["fate"] != "neither", "map_difference"] < 1e-9).all()
+        in_time = (runs["fate"] == "converges") & (runs["predicted_steps"] <= 80)
+        assert (in_time == (runs["outcome"] == "converged")).all()
         converged = runs[runs["outcome"] == "converged"]
         assert (converged["final_loss"] <= 1e-12 * converged["initial_loss"]).all()
         assert (converged["edge"] > converged["eta"]).all()
@@ -154,14 +171,58 @@ class TestSummary:
         assert (metrics["runs"], metrics["diverged"], metrics["converged"]) == (2, 2, 0)
         assert "smallest_loss" not in metrics
 
-    def test_the_edge_counts_every_run(self, results):
-        runs, edge = read(results, "runs.csv").query("part == 'b'"), read(results, "edge.csv")
-        assert edge["runs"].sum() == len(runs)
-        for row in edge.itertuples():
-            like = runs[(runs["convention"] == row.convention) & (runs["stable_minima"] == row.stable_minima)]
-            shares = (like["eta"] / like["largest_stable_step"])[like["outcome"] == row.outcome]
-            assert (row.runs, row.of) == (len(shares), len(like))
-            assert (row.smallest_share, row.largest_share) == pytest.approx((shares.min(), shares.max()))
+    def test_the_fates_count_every_run(self, results):
+        runs, fates = read(results, "runs.csv").query("part == 'b'"), read(results, "fates.csv")
+        assert fates["fate"].tolist()[-1] == "all"
+        assert fates["runs"].iloc[:-1].sum() == fates["runs"].iloc[-1] == len(runs)
+        for row in fates.itertuples():
+            like = runs if row.fate == "all" else runs[runs["fate"] == row.fate]
+            observed = [name if name in ("converged", "diverged") else "neither" for name in like["outcome"]]
+            assert [observed.count(name) for name in ("converged", "diverged", "neither")] == [
+                row.converged,
+                row.diverged,
+                row.neither,
+            ]
+            assert row.disagree == (like["predicted_outcome"] != observed).sum() == 0
+            assert row.largest_difference == like["map_difference"].max()
+
+    def test_a_run_that_needs_more_steps_and_one_that_disagrees(self):
+        functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_summary.py"))
+        run = {"fate": "converges", "outcome": "out of steps", "predicted_outcome": "neither", "map_difference": 1e-15}
+        run |= {"relative_step": 0.5, "predicted_steps": 1200, "map_steps": 10_000}
+        unknown, other = {"predicted_steps": np.nan}, {"predicted_outcome": "converged", "map_difference": 0.25}
+        row = functions["compare_with_map"](pd.DataFrame([run, run | unknown, run | other])).iloc[0]
+        assert (row["runs"], row["neither"], row["disagree"], row["unknown_steps"]) == (3, 3, 1, 1)
+        assert (row["fewest_steps"], row["most_steps"], row["smallest_difference_if_disagree"]) == (1200, 1200, 0.25)
+
+
+class TestProbability:
+    def test_each_step_size(self, results):
+        table, summary = read(results, "probability.csv"), read(results, "summary.csv")
+        assert table[["convention", "k", "eta", "runs", "converged"]].equals(
+            summary[["convention", "k", "eta", "runs", "converged"]]
+        )
+        assert (table["probability"] <= table["stable"]).all()
+        assert (table["in_time"] <= table["probability"] + 0.03).all()
+        assert (table["contradictions"] == 0).all()
+        assert (table["unproved"] < 0.01 * table["draws"]).all()
+        assert ((table["low"] <= table["converged"] / table["runs"]) & (table["p_value"] <= 1)).all()
+
+    def test_draws_by_hand(self):
+        functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_probability.py"))
+        rho, relative_step = np.array([1.0, 1.0, 1.0, 5.0]), np.array([0.3, 1e-9, 1.2, 0.9])
+        found = functions["count_draws"](rho, relative_step, 50)
+        assert (found["draws"], found["draws_in_time"], found["in_time"]) == (4, 1, 0.25)
+        assert (found["contradictions"], found["unproved"]) == (0, 0)
+
+    def test_an_unlikely_share_is_found(self):
+        functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_probability.py"))
+        row = {"draws": 10_000, "draws_in_time": 5000, "runs": 20}
+        table = functions["compare_with_runs"](pd.DataFrame([row | {"converged": count} for count in (1, 8)]))
+        assert table["adjusted_p_value"].iloc[0] < 0.001
+        assert table["adjusted_p_value"].iloc[1] > 0.5
+        assert table["low"].iloc[0] == pytest.approx(0.00127, abs=1e-5)
+        assert table["high"].iloc[0] == pytest.approx(0.2487, abs=1e-4)
 
 
 class TestFigures:
@@ -177,12 +238,22 @@ class TestFigures:
 
     def test_every_run_is_a_mark(self, results):
         runs = read(results, "runs.csv").query("part == 'b'")
-        left, right = plot_step_sizes(runs, 4).axes
-        assert sum(len(marks.get_offsets()) for marks in left.collections) == 3 * len(STEP_SIZES + EXTRA)
-        assert sum(len(marks.get_offsets()) for marks in right.collections) == len(runs)
-        beyond = runs["eta"] >= runs["largest_stable_step"]
-        drawn = np.vstack([marks.get_offsets() for marks in right.collections])
-        assert (drawn[:, 0] >= 1).sum() == beyond.sum()
+        left, right = plot_convergence(runs).axes
+        marks = [np.vstack([marks.get_offsets() for marks in axes.collections[1:]]) for axes in (left, right)]
+        assert sorted(marks[0][:, 1]) == sorted(runs["relative_step"])
+        assert sorted(marks[1][:, 1]) == sorted(runs["relative_step"][runs["relative_step"].between(0, 2.2)])
+
+    def test_the_colours_are_those_of_the_two_conditions(self, results):
+        runs = read(results, "runs.csv").query("part == 'b'")
+        for axes in plot_convergence(runs).axes:
+            colours = axes.collections[0]
+            corners = colours.get_coordinates()
+            rho, relative_step = (corners[1:, 1:] + corners[:-1, :-1]).transpose(2, 0, 1) / 2
+            kinds = sorted(["converges", "neither", "diverges"])
+            found = np.array(kinds)[colours.get_array().astype(int)]
+            clear = (np.abs(relative_step - 1) > 0.02) & (np.abs(relative_step * (rho + relative_step) - 4) > 0.1)
+            assert clear.mean() > 0.8
+            assert (found == predict_fates(rho, relative_step))[clear].all()
 
 
 class TestImage:

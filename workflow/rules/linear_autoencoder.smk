@@ -47,7 +47,7 @@ rule linear_autoencoder_summary:
         losses="results/linear_autoencoder/losses.csv",
         zero="results/linear_autoencoder/zero.csv",
         summary=report("results/linear_autoencoder/summary.csv", category="Problem 3: linear autoencoders"),
-        edge="results/linear_autoencoder/edge.csv",
+        fates="results/linear_autoencoder/fates.csv",
         metrics="results/linear_autoencoder/metrics.json",
     log:
         "logs/linear_autoencoder_summary.log",
@@ -55,11 +55,33 @@ rule linear_autoencoder_summary:
     conda:
         "../../environment.yml"
     message:
-        "Compare the trainings of Problem 3 with the edge of stability"
+        "Compare the trainings of Problem 3 with the exact map"
     shell:
         "python {input.script:q} --runs {input.runs:q} --losses {input.losses:q} --all-runs {output.runs:q}"
-        " --all-losses {output.losses:q} --zero {output.zero:q} --summary {output.summary:q} --edge {output.edge:q}"
+        " --all-losses {output.losses:q} --zero {output.zero:q} --summary {output.summary:q} --fates {output.fates:q}"
         " --metrics {output.metrics:q} --log {log:q}"
+
+
+rule linear_autoencoder_probability:
+    input:
+        script="workflow/scripts/linear_autoencoder_probability.py",
+        summary=rules.linear_autoencoder_summary.output.summary,
+    output:
+        probability=report("results/linear_autoencoder/probability.csv", category="Problem 3: linear autoencoders"),
+    log:
+        "logs/linear_autoencoder_probability.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        seed=lookup(dpath="seed", within=config),
+        d=lookup(dpath="linear_autoencoder/d", within=config),
+        steps=lookup(dpath="linear_autoencoder/steps", within=config),
+    message:
+        "Compute the probability that the trainings of Problem 3 converge"
+    shell:
+        "python {input.script:q} --summary {input.summary:q} --d {params.d} --steps {params.steps} --seed {params.seed}"
+        " --probability {output.probability:q} --log {log:q}"
 
 
 rule linear_autoencoder_figures:
@@ -69,7 +91,7 @@ rule linear_autoencoder_figures:
         losses=rules.linear_autoencoder_summary.output.losses,
     output:
         losses=report("results/linear_autoencoder/losses.svg", category="Problem 3: linear autoencoders"),
-        step_sizes=report("results/linear_autoencoder/step_sizes.svg", category="Problem 3: linear autoencoders"),
+        convergence=report("results/linear_autoencoder/convergence.svg", category="Problem 3: linear autoencoders"),
     log:
         "logs/linear_autoencoder_figures.log",
     localrule: True
@@ -78,10 +100,10 @@ rule linear_autoencoder_figures:
     params:
         width=lookup(dpath="linear_autoencoder/width", within=config),
     message:
-        "Draw the loss curves and final losses of Problem 3"
+        "Draw the loss curves and the convergence set of Problem 3"
     shell:
         "python {input.script:q} --runs {input.runs:q} --losses {input.losses:q} --width {params.width}"
-        " --losses-figure {output.losses:q} --step-sizes-figure {output.step_sizes:q} --log {log:q}"
+        " --losses-figure {output.losses:q} --convergence-figure {output.convergence:q} --log {log:q}"
 
 
 rule linear_autoencoder_image:
@@ -123,6 +145,7 @@ rule linear_autoencoder:
         intermediate=expand(rules.linear_autoencoder_runs.output, convention=LINEAR_AUTOENCODER_CONVENTIONS),
         results=[
             rules.linear_autoencoder_summary.output,
+            rules.linear_autoencoder_probability.output,
             rules.linear_autoencoder_figures.output,
             rules.linear_autoencoder_image.output,
         ],

@@ -92,8 +92,9 @@ def constants_table(
 ) -> pd.DataFrame:
     """Return, for each row x of X, the constant of its output f(x) = constant · z, measured and predicted.
 
-    The column `relative_distance` is the distance of the output from constant · z, divided by the norm of the output.
-    The column `projection` is the constant of the orthogonal projection of x on z.
+    The column `relative_distance` is the distance of the output from constant · z, divided by the largest norm of an
+    output, and `relative_difference` that of the two constants, divided by the largest: rounding errors are as large in
+    an output near zero, where terms cancel. The column `projection` is the constant of the orthogonal projection on z.
     """
     z = dynamics.z
     measured, predicted = outputs @ z / (z @ z), dynamics.constants(X, alpha, gamma)
@@ -102,8 +103,8 @@ def constants_table(
         {
             "constant": measured,
             "predicted": predicted,
-            "relative_difference": np.abs(measured - predicted) / np.abs(predicted),
-            "relative_distance": distance / np.linalg.norm(outputs, axis=1),
+            "relative_difference": np.abs(measured - predicted) / np.abs(predicted).max(),
+            "relative_distance": distance / np.linalg.norm(outputs, axis=1).max(),
             "projection": X @ z / (z @ z),
         }
     )
@@ -126,7 +127,9 @@ def plot_outputs(z: np.ndarray, X: np.ndarray, outputs: np.ndarray, names: list[
     """Draw z and test images X (n, 3072) in one row, and their outputs and scaled outputs in two rows below."""
     inputs = np.vstack([z, X])
     smallest = outputs.min(axis=1, keepdims=True)
-    rows = [inputs, outputs, (outputs - smallest) / np.ptp(outputs, axis=1, keepdims=True)]
+    # An output of zeros stays black.
+    spans = np.maximum(np.ptp(outputs, axis=1, keepdims=True), np.finfo(float).tiny)
+    rows = [inputs, outputs, (outputs - smallest) / spans]
     constants = outputs @ z / (z @ z)
     titles = [*names, *(f"{constant:.2f} z" for constant in constants), *["scaled"] * len(inputs)]
     return plot_image_grid(to_images(np.vstack(rows)), titles, columns=len(inputs), title=title)

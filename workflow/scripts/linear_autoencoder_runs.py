@@ -26,11 +26,20 @@ from nngplab.problems.linear_autoencoder import (
     squared_error,
     train_autoencoder,
 )
+from nngplab.problems.linear_autoencoder_map import (
+    CONVERGES,
+    LARGEST,
+    MOST_STEPS,
+    TARGET,
+    iterate,
+    predict_fates,
+    residuals,
+)
 
 log = logging.getLogger("nngplab")
 
 # A run has converged if its last loss is at most this times the initial loss.
-RELATIVE_TARGET = 1e-12
+RELATIVE_TARGET = TARGET**2
 # The number of losses of each run in the table of loss curves.
 CURVE_POINTS = 40
 
@@ -43,8 +52,11 @@ def main(arguments: argparse.Namespace) -> None:
             rows.append(row)
             curves.append(loss_curve(training).assign(**{name: row[name] for name in ("part", "k", "eta", "seed")}))
     losses = pd.concat(curves).assign(convention=arguments.convention)
+    runs = add_fates(pd.DataFrame(rows), max(MOST_STEPS, arguments.steps))
     # With the type Int64, integers in a column with empty cells are written without a decimal point.
-    write_csv(pd.DataFrame(rows).astype({"diverged_at": "Int64", "rank_a": "Int64"}), arguments.runs)
+    write_csv(
+        runs.astype(dict.fromkeys(("diverged_at", "rank_a", "predicted_steps", "map_steps"), "Int64")), arguments.runs
+    )
     write_csv(losses[["part", "convention", "k", "eta", "seed", "step", "loss"]], arguments.losses)
 
 
@@ -53,7 +65,7 @@ def train_all(arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], T
     for part, k, eta in settings(arguments):
         outcomes = []
         for draw in range(arguments.seeds):
-            seed = integer_seed(arguments.seed, "linear_autoencoder", draw)
+            seed = integer_seed(arguments.seed, "linear_autoencoder", k, draw)
             row, training = train_one(part, k, eta, seed, arguments)
             outcomes.append(row["outcome"])
             on_sheet = arguments.convention == "half" and eta in arguments.step_sizes
@@ -103,6 +115,7 @@ def train_one(
         "largest_stable_step": dynamics.largest_stable_step,
     }
     if part == "b":
+        row |= compare_with_map(dynamics, eta, steps, training.losses)
         row["small_step_edge"] = 2 / dynamics.small_step_curvature
         row["stable_minima"] = (
             "small-step" if eta < row["small_step_edge"] else "flatter" if eta < row["largest_stable_step"] else "none"
@@ -110,6 +123,37 @@ def train_one(
     if not diverged:
         row |= describe_end(dynamics, network, dynamics.curvature(*dynamics.after(steps, eta)), part)
     return row, training
+
+
+def compare_with_map(dynamics: ReducedDynamics, eta: float, steps: int, losses: list[float]) -> dict[str, Any]:
+    """Return the two numbers that decide the fate of a run, and the outcome that the exact map predicts.
+
+    `map_difference` is the largest difference between |ε| of the network, the square root of its loss divided by the
+    initial loss, and |ε| of the map, after any step; if |ε| of the map is above 1, it is relative.
+    """
+    rho, relative_step = dynamics.rho, dynamics.relative_step(eta)
+    predicted = np.abs(residuals(rho, relative_step, steps))
+    with np.errstate(invalid="ignore"):
+        differences = np.abs(np.sqrt(np.divide(losses, losses[0])) - predicted[: len(losses)])
+        differences /= np.maximum(predicted[: len(losses)], 1)
+    ended = "converged" if predicted[-1] <= TARGET else "neither"
+    return {
+        "rho": rho,
+        "relative_step": relative_step,
+        "predicted_outcome": ended if (predicted <= LARGEST).all() else "diverged",
+        "map_difference": differences[np.isfinite(differences)].max(),
+    }
+
+
+def add_fates(runs: pd.DataFrame, steps: int) -> pd.DataFrame:
+    """Add, for the runs from A = 0, what becomes of them in any number of steps, and the steps to the target."""
+    from_random = runs["rho"].notna()
+    rho, relative_step = (runs.loc[from_random, name].to_numpy() for name in ("rho", "relative_step"))
+    found = iterate(rho, relative_step, steps)
+    runs.loc[from_random, "fate"] = predict_fates(rho, relative_step)
+    runs.loc[from_random, "predicted_steps"] = np.where(found.fate == CONVERGES, found.steps, np.nan)
+    runs.loc[from_random, "map_steps"] = steps
+    return runs
 
 
 def describe_end(dynamics: ReducedDynamics, network: OneHiddenLayer, predicted: float, part: str) -> dict[str, Any]:
@@ -134,16 +178,13 @@ def describe_end(dynamics: ReducedDynamics, network: OneHiddenLayer, predicted: 
 
 
 def draw_sample_and_layer(d: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sample z (d,) and the first layer B (k, d). For a given seed, z is the same at all widths."""
+    """Return the sample z (d,) and the first layer B (k, d)."""
     rng = np.random.default_rng(seed)
     return rng.standard_normal(d), rng.standard_normal((k, d)) / math.sqrt(k)
 
 
 def outcome(training: TrainingRun) -> str:
-    """Return the outcome of a run; "oscillating" if it missed the target and its loss rose in its last tenth.
-
-    Gradient descent with a step size below 2 / curvature never increases the loss.
-    """
+    """Return the outcome of a run; "oscillating" if it missed the target and its loss rose in its last tenth."""
     assert training.outcome is not None  # noqa: S101
     if training.outcome in (TrainingOutcome.CONVERGED, TrainingOutcome.DIVERGED):
         return str(training.outcome)

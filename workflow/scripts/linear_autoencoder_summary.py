@@ -1,4 +1,4 @@
-"""Summarise the training runs of Problem 3a and 3b: their outcomes by step size, and by which minima are stable."""
+"""Summarise the training runs of Problem 3a and 3b: their outcomes by step size, and by predicted fate."""
 
 import argparse
 from pathlib import Path
@@ -9,6 +9,7 @@ import pandas as pd
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
+from nngplab.problems.linear_autoencoder_map import CONVERGES, FATES
 
 OUTCOMES = ("converged", "oscillating", "diverged", "out of steps", "stalled")
 
@@ -21,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(summarise_part_a(runs[runs["part"] == "a"]), arguments.zero)
     summary = summarise_part_b(part_b)
     write_csv(summary, arguments.summary)
-    write_csv(compare_with_edge(part_b), arguments.edge)
+    write_csv(compare_with_map(part_b), arguments.fates)
     write_json(metrics(summary), arguments.metrics)
 
 
@@ -74,21 +75,37 @@ def summarise_part_b(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"first_diverged_at": "Int64", "last_diverged_at": "Int64"})
 
 
-def compare_with_edge(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each convention of the loss, kind of stable minima, and outcome.
+def compare_with_map(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each fate that the exact map predicts for some run, and one for all runs."""
+    observed = runs["outcome"].where(runs["outcome"].isin(["converged", "diverged"]), "neither")
+    runs = runs.assign(observed=observed, agrees=runs["predicted_outcome"] == observed)
+    groups = [(fate, runs[runs["fate"] == fate]) for fate in FATES]
+    rows = [{"fate": fate, **describe_group(group)} for fate, group in [*groups, ("all", runs)] if len(group)]
+    integers = ("fewest_steps", "most_steps", "map_steps")
+    return pd.DataFrame(rows).assign(map_steps=runs["map_steps"].max()).astype(dict.fromkeys(integers, "Int64"))
 
-    The column `of` is the number of runs with this convention and these minima, with any outcome. Step sizes are given
-    as shares of the largest one at which any minimum is stable.
+
+def describe_group(runs: pd.DataFrame) -> dict[str, Any]:
+    """Return counts of the observed outcomes, and how far the map and the networks differ.
+
+    Of the runs that should converge and have not yet, `fewest_steps` to `most_steps` are the steps that the map needs;
+    for `unknown_steps` of them it needs more than `map_steps`.
     """
-    runs = runs.assign(share=runs["eta"] / runs["largest_stable_step"])
-    total = runs.groupby(["convention", "stable_minima"])["share"].transform("size")
-    groups = runs.assign(of=total).groupby(["convention", "stable_minima", "outcome"], sort=False)
-    return groups.agg(
-        runs=("share", "size"),
-        of=("of", "first"),
-        smallest_share=("share", "min"),
-        largest_share=("share", "max"),
-    ).reset_index()
+    waiting = runs.loc[(runs["fate"] == CONVERGES) & (runs["observed"] == "neither"), "predicted_steps"]
+    different = runs.loc[~runs["agrees"], "map_difference"]
+    return {
+        "runs": len(runs),
+        **{name: (runs["observed"] == name).sum() for name in ("converged", "diverged", "neither")},
+        "disagree": len(different),
+        "smallest_relative_step": runs["relative_step"].min(),
+        "largest_relative_step": runs["relative_step"].max(),
+        "largest_difference": runs["map_difference"].max(),
+        "smallest_difference_if_disagree": different.min(),
+        "largest_difference_if_disagree": different.max(),
+        "fewest_steps": waiting.min(),
+        "most_steps": waiting.max(),
+        "unknown_steps": waiting.isna().sum(),
+    }
 
 
 def metrics(summary: pd.DataFrame) -> dict[str, Any]:
@@ -111,6 +128,6 @@ if __name__ == "__main__":
     parser.add_argument("--all-losses", type=Path, required=True, help="all loss curves in one table, CSV")
     parser.add_argument("--zero", type=Path, required=True, help="a row for each step size from A = B = 0, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="a row for each step size from A = 0, CSV")
-    parser.add_argument("--edge", type=Path, required=True, help="a row for each kind of stable minima, CSV")
+    parser.add_argument("--fates", type=Path, required=True, help="a row for each predicted fate, CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="the smallest loss and the outcomes, JSON")
     run(parser, main)

@@ -9,6 +9,8 @@ where ε = 1 - α β ||h||². A step of size η adds 2 c η ε β to α and 2 c 
 whole training run, for any width, and each output is a multiple of z:
 
     f(x) = α (hᵀ B⁽⁰⁾ x + γ ||h||² zᵀ x) z.
+
+Which runs converge depends on ||h||² / ||z||² and 2 c η ||z||² alone: see `nngplab.problems.linear_autoencoder_map`.
 """
 
 import math
@@ -81,6 +83,15 @@ class ReducedDynamics:
         """The initial hidden layer for the sample, (k,)."""
         return self.B @ self.z
 
+    @property
+    def rho(self) -> float:
+        """The number ρ = ||h||² / ||z||² from which the map of `linear_autoencoder_map` starts."""
+        return float(self.h @ self.h) / float(self.z @ self.z)
+
+    def relative_step(self, eta: float) -> float:
+        """Return s = 2 c η ||z||², the step size divided by `largest_stable_step`."""
+        return 2 * self.c * eta * float(self.z @ self.z)
+
     def after(self, steps: int, eta: float) -> tuple[float, float]:
         """Return α and γ after some steps of size eta; infinity or NaN if gradient descent diverges."""
         zz, hh = float(self.z @ self.z), float(self.h @ self.h)
@@ -121,7 +132,7 @@ class ReducedDynamics:
 
     @property
     def largest_stable_step(self) -> float:
-        """The step size above which no minimum of the loss is stable, 1 / (2 c ||z||²).
+        """The step size from which no minimum of the loss is stable, 1 / (2 c ||z||²).
 
         At a minimum, where A B z = z, the curvature is 2 c (||B z||² + ||z||² ||A||²), with the spectral norm of A.
         Since ||z|| = ||A B z|| <= ||A|| ||B z||, the curvature is at least 4 c ||z||². A minimum is stable for step

@@ -3,13 +3,17 @@
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import NullFormatter
 
-from nngplab.report.figures.style import COLOURS, DARK_GREY, GREY, figure_style
+from nngplab.problems.linear_autoencoder_map import CONVERGES, DIVERGES, NEITHER, iterate
+from nngplab.report.figures.style import BLACK, COLOURS, DARK_GREY, GREY, figure_style
 
 # The outcome of a training: its marker and colour.
 _OUTCOMES = {
@@ -28,7 +32,13 @@ _LOSSES = {
 # Smaller losses are drawn at the lower limit (rounding can make them zero), a diverged training near the upper one.
 _LOSS_LIMITS = (1e-33, 1e8)
 _DIVERGED_HEIGHT = 1e7
-_EDGE_COLOUR = COLOURS[3]
+_FATES = {CONVERGES: "#cfe3f3", NEITHER: "#fbe3c0", DIVERGES: "#e9e9e9"}
+# The cells of the plane along an axis, and the steps for which the map is iterated in each.
+_CELLS = 301
+_MAP_STEPS = 1000
+# The limits of the right panel: rho and relative step.
+_NEAR_RHO = (0, 5)
+_NEAR_STEPS = (0, 2.2)
 
 
 def plot_losses(losses: pd.DataFrame, runs: pd.DataFrame, k: int) -> Figure:
@@ -80,56 +90,76 @@ def _plot_step_size(axes: Axes, losses: pd.DataFrame, diverged: "pd.Series[int]"
         axes.plot(last["step"], min(last["loss"], _DIVERGED_HEIGHT), "x", ms=7, mew=1.8, color=colour)
 
 
-def plot_step_sizes(runs: pd.DataFrame, k: int) -> Figure:
-    """Draw the final loss of each training against its step size, on logarithmic axes.
+def plot_convergence(runs: pd.DataFrame) -> Figure:
+    """Draw where the exact map converges, with all training runs.
 
-    The left panel shows the loss of the problem set at one width. The edges of stability differ between seeds, and are
-    drawn as bands. The right panel shows all trainings, with the step size divided by the largest at which any minimum
-    is stable, so that the edge is at 1 for all. A diverged training has no final loss and is drawn at the top.
+    Across is ρ = ||h||² / ||z||², up is the relative step s, the step size times 2 c ||z||². The left panel
+    shows all runs, on logarithmic axes. The right one shows the surroundings of the edge of stability.
 
     Args:
-        runs: columns convention, k, eta, on_sheet (whether the problem set asks for it), outcome, final_loss,
-            small_step_edge, largest_stable_step; one row for each training; the convention of the problem set first.
-        k: the width of the left panel.
+        runs: columns rho, relative_step, on_sheet (whether the problem set asks for it), outcome; one row for each
+            training.
     """
-    asked = runs[(runs["convention"] == runs["convention"].iloc[0]) & (runs["k"] == k)]
-    small_step_edge, largest_stable_step = asked["small_step_edge"], asked["largest_stable_step"]
-    with figure_style():
-        figure = Figure(figsize=(9.2, 4.6), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True)
-        left.axvspan(small_step_edge.min(), small_step_edge.max(), color=GREY, alpha=0.25, lw=0)
-        left.axvspan(largest_stable_step.min(), largest_stable_step.max(), color=_EDGE_COLOUR, alpha=0.2, lw=0)
-        right.axvline(1, color=_EDGE_COLOUR, lw=1.4)
-        _scatter_outcomes(left, asked, asked["eta"])
-        _scatter_outcomes(right, runs, runs["eta"] / runs["largest_stable_step"])
-        left.set_ylim(*_LOSS_LIMITS)
-        left.set_xlabel("step size $\\eta$")
-        right.set_xlabel("step size ÷ largest stable step size")
-        left.set_ylabel("final training loss")
-        _add_legend(figure, left, set(runs["outcome"]))
+    with figure_style("ticks"):
+        figure = Figure(figsize=(9.2, 5.6), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(2, 3))
+        rho, relative_step = (
+            np.geomspace(min(0.1, runs[name].min() / 1.5), max(10, 1.5 * runs[name].max()), _CELLS)
+            for name in ("rho", "relative_step")
+        )
+        left.set_xscale("log")
+        left.set_yscale("log")
+        left.xaxis.set_minor_formatter(NullFormatter())
+        _draw_fates(left, rho, relative_step)
+        _draw_fates(right, np.linspace(*_NEAR_RHO, _CELLS), np.linspace(*_NEAR_STEPS, _CELLS))
+        near = runs["rho"].between(*_NEAR_RHO) & runs["relative_step"].between(*_NEAR_STEPS)
+        for axes, shown in ((left, runs), (right, runs[near])):
+            _scatter_outcomes(axes, shown)
+            axes.set_xlabel("$\\rho = ||h||^2 / ||z||^2$")
+        left.set_ylabel("relative step $s = 2 c\\, \\eta\\, ||z||^2$")
+        _draw_edges(right)
+        _add_legend(figure, right, set(runs["outcome"]))
     return figure
 
 
-def _scatter_outcomes(axes: Axes, runs: pd.DataFrame, step_sizes: "pd.Series[float]") -> None:
-    heights = runs["final_loss"].fillna(_DIVERGED_HEIGHT).clip(lower=_LOSS_LIMITS[0])
+def _draw_fates(axes: Axes, rho: np.ndarray, relative_step: np.ndarray) -> None:
+    """Colour the cells between these values by what the iteration of the map proves at their centres."""
+    centres = np.meshgrid((rho[1:] + rho[:-1]) / 2, (relative_step[1:] + relative_step[:-1]) / 2)
+    fates = iterate(centres[0].ravel(), centres[1].ravel(), _MAP_STEPS).fate
+    kinds = np.searchsorted(sorted(_FATES), fates).reshape(centres[0].shape)
+    colours = ListedColormap([_FATES[fate] for fate in sorted(_FATES)])
+    axes.pcolormesh(rho, relative_step, kinds, cmap=colours, vmin=-0.5, vmax=len(_FATES) - 0.5, rasterized=True)
+
+
+def _draw_edges(axes: Axes) -> None:
+    """Draw the edges of the convergence set, and the step up to which the minimum that small steps reach is stable."""
+    rho = np.linspace(*_NEAR_RHO, 200)
+    axes.axhline(1, color=BLACK, lw=1.2)
+    axes.plot(rho, (np.hypot(rho, 4) - rho) / 2, color=BLACK, lw=1.2, ls="--")
+    axes.plot(rho, 2 / np.hypot(rho, 2), color=BLACK, lw=1.2, ls=":")
+    axes.set_xlim(*_NEAR_RHO)
+    axes.set_ylim(*_NEAR_STEPS)
+
+
+def _scatter_outcomes(axes: Axes, runs: pd.DataFrame) -> None:
     for outcome, (marker, colour) in _OUTCOMES.items():
-        chosen = runs["outcome"] == outcome
-        fill = colour if marker == "x" else [colour if asked else "white" for asked in runs.loc[chosen, "on_sheet"]]
+        chosen = runs[runs["outcome"] == outcome]
+        fill = colour if marker == "x" else [colour if asked else "white" for asked in chosen["on_sheet"]]
         edge: dict[str, Any] = {} if marker == "x" else {"edgecolors": colour}
-        axes.scatter(step_sizes[chosen], heights[chosen], s=30, marker=marker, c=fill, linewidths=1.2, zorder=3, **edge)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+        axes.scatter(chosen["rho"], chosen["relative_step"], s=26, marker=marker, c=fill, linewidths=1.2, **edge)
 
 
 def _add_legend(figure: Figure, axes: Axes, outcomes: set[str]) -> None:
     handles = [
+        *(Patch(color=colour, lw=0, label=f"map: {fate}") for fate, colour in _FATES.items()),
         *(
-            axes.plot([], [], marker, ls="", mew=1.2, ms=6, color=colour, label=outcome)[0]
+            axes.plot([], [], marker, ls="", mew=1.2, ms=6, color=colour, label=f"run: {outcome}")[0]
             for outcome, (marker, colour) in _OUTCOMES.items()
             if outcome in outcomes
         ),
         axes.plot([], [], "o", mfc="white", mec=DARK_GREY, ms=6, ls="", label="not in the problem set")[0],
-        Patch(color=GREY, alpha=0.25, lw=0, label="edge at the minimum that small steps reach"),
-        Patch(color=_EDGE_COLOUR, alpha=0.3, lw=0, label="edge at the flattest minimum"),
+        axes.plot([], [], color=BLACK, lw=1.2, label="$s = 1$")[0],
+        axes.plot([], [], color=BLACK, lw=1.2, ls="--", label="$s\\,(\\rho + s) = 4$")[0],
+        axes.plot([], [], color=BLACK, lw=1.2, ls=":", label="edge at the minimum of small steps")[0],
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)

@@ -1,0 +1,128 @@
+"""Problem 3b: the exact map of two numbers, and its convergence set."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nngplab.problems.linear_autoencoder import ReducedDynamics, train_autoencoder
+from nngplab.problems.linear_autoencoder_map import (
+    CONVERGES,
+    DIVERGES,
+    NEITHER,
+    convergence_probability,
+    draw_invariants,
+    iterate,
+    predict_fates,
+    residuals,
+    step,
+)
+
+RHO = st.floats(1e-3, 50)
+
+
+def problem(d: int = 7, k: int = 3, seed: int = 0, c: float = 0.5) -> ReducedDynamics:
+    generator = np.random.default_rng(seed)
+    return ReducedDynamics(generator.standard_normal(d), generator.standard_normal((k, d)) / np.sqrt(k), c)
+
+
+def plane(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return np.exp(generator.uniform(np.log(1e-3), np.log(50), count)), generator.uniform(0.02, 2.3, count)
+
+
+class TestMap:
+    @given(st.integers(2, 9), st.integers(1, 9), st.integers(0, 100), st.integers(0, 30), st.floats(0.01, 1.2))
+    def test_it_is_the_recursion_of_alpha_and_gamma(self, d, k, seed, steps, share):
+        of = problem(d, k, seed, c=0.7)
+        eta = share * of.largest_stable_step
+        z_squared, h_squared = of.z @ of.z, of.h @ of.h
+        alpha, gamma = of.after(steps, eta)
+        residual, r = 1.0, of.rho
+        for _ in range(steps):
+            residual, r = step(residual, r, of.relative_step(eta))
+        if not r < 100:
+            return
+        beta = 1 + gamma * z_squared
+        assert residual == pytest.approx(1 - alpha * beta * h_squared, rel=1e-6, abs=1e-6)
+        assert r == pytest.approx(beta**2 * of.rho + alpha**2 * z_squared * h_squared, rel=1e-6, abs=1e-6)
+
+    @pytest.mark.parametrize("share", [0.05, 0.5, 0.95, 1.1])
+    @pytest.mark.parametrize("c", [0.5, 1.0])
+    def test_it_is_what_training_does(self, share, c):
+        of = problem(d=30, k=10, c=c)
+        eta = share * of.largest_stable_step
+        losses = np.array(train_autoencoder(of, eta, 60)[1].losses)
+        predicted = np.abs(residuals(of.rho, of.relative_step(eta), 60))
+        np.testing.assert_allclose(np.sqrt(losses / losses[0]), predicted, atol=1e-12)
+
+    @given(st.floats(-3, 3), st.floats(0, 9), st.floats(0.01, 3))
+    def test_the_invariant_sign(self, residual, r, s):
+        after, r_after = step(residual, r, s)
+        expected = (s * r + s**2 * residual - 4) * (1 - s**2 * residual * (1 - residual))
+        assert s * r_after + s**2 * after - 4 == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+    def test_an_overflow_ends_without_an_error(self):
+        assert not np.isfinite(residuals(1.0, 10.0, 10)[-1])
+
+
+class TestConvergenceSet:
+    def test_by_hand(self):
+        rho, s = np.array([1.0, 1.0, 1.0, 3.5, 0.5]), np.array([0.99, 1.01, 1.6, 0.95, 2.1])
+        assert predict_fates(rho, s).tolist() == [CONVERGES, NEITHER, DIVERGES, DIVERGES, DIVERGES]
+
+    def test_the_iteration_proves_it_for_almost_every_draw(self):
+        rho, s = plane(20_000)
+        found, expected = iterate(rho, s, 3000).fate, predict_fates(rho, s)
+        undecided = found != expected
+        assert set(found[undecided]) <= {NEITHER}
+        assert undecided.mean() < 0.002
+        assert (s[undecided] > 0.99).all()
+
+    @settings(max_examples=60)
+    @given(RHO, st.floats(0.02, 2.3))
+    def test_the_proofs_hold(self, rho, s):
+        """After the step at which the fate is proved, ten thousand more steps agree with it."""
+        found = iterate(np.array([rho]), np.array([s]), 300)
+        later = np.abs(residuals(rho, s, 10_300))[300:]
+        if found.fate[0] == CONVERGES:
+            assert (np.diff(later) <= 0).all()
+            assert (later <= 1e-6).all() or np.isnan(found.steps[0])
+        elif found.fate[0] == DIVERGES:
+            assert not np.isfinite(later[-1])
+
+    def test_the_steps_to_the_target(self):
+        (count,) = iterate(np.array([1.0]), np.array([0.3]), 1000).steps
+        expected = np.abs(residuals(1.0, 0.3, 100))
+        assert expected[int(count)] <= 1e-6 < expected[int(count) - 1]
+
+    def test_small_steps_converge_without_many_iterations(self):
+        found = iterate(np.array([1.0]), np.array([1e-9]), 10)
+        assert found.fate[0] == CONVERGES
+        assert np.isnan(found.steps[0])
+
+
+class TestProbability:
+    @pytest.mark.parametrize(("d", "k", "factor"), [(100, 2, 0.01), (10, 4, 0.1), (100, 100, 0.01), (5, 1, 0.3)])
+    def test_against_draws_of_the_matrices(self, d, k, factor):
+        generator = np.random.default_rng(0)
+        count = 3000
+        z = generator.standard_normal((count, d))
+        h = np.einsum("nkd,nd->nk", generator.standard_normal((count, k, d)) / np.sqrt(k), z) if k < 10 else None
+        z_squared = (z**2).sum(axis=1)
+        rho = (h**2).sum(axis=1) / z_squared if h is not None else generator.chisquare(k, count) / k
+        share = (predict_fates(rho, factor * z_squared) == CONVERGES).mean()
+        assert convergence_probability(d, k, factor) == pytest.approx(share, abs=0.03)
+
+    def test_a_wide_network_needs_a_stable_minimum_only(self):
+        assert convergence_probability(100, 100_000, 0.01) == pytest.approx(scipy.stats.chi2.cdf(100, 100), abs=1e-9)
+
+    @pytest.mark.parametrize(("factor", "expected"), [(1e-9, 1), (20, 0)])
+    def test_the_ends(self, factor, expected):
+        assert convergence_probability(10, 3, factor) == pytest.approx(expected, abs=1e-9)
+
+    def test_the_draws(self):
+        z_squared, rho = draw_invariants(10, 3, 4000, np.random.default_rng(1))
+        assert scipy.stats.kstest(z_squared, scipy.stats.chi2(10).cdf).pvalue > 0.5
+        assert scipy.stats.kstest(3 * rho, scipy.stats.chi2(3).cdf).pvalue > 0.01

@@ -1,0 +1,96 @@
+"""Compute the probability that the training of Problem 3b converges, and compare it with the observed share."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+
+from nngplab.pipeline.cli import run
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.seeds import generator
+from nngplab.problems.linear_autoencoder import loss_factor
+from nngplab.problems.linear_autoencoder_map import (
+    CONVERGES,
+    MOST_STEPS,
+    NEITHER,
+    convergence_probability,
+    draw_invariants,
+    iterate,
+    predict_fates,
+)
+
+DRAWS = 10_000
+
+
+def main(arguments: argparse.Namespace) -> None:
+    rows = []
+    for setting in pd.read_csv(arguments.summary).to_dict("records"):
+        k, factor = setting["k"], 2 * loss_factor(setting["convention"], arguments.d) * setting["eta"]
+        z_squared, rho = draw_invariants(
+            arguments.d, k, DRAWS, generator(arguments.seed, "linear_autoencoder_probability", k)
+        )
+        rows.append(
+            {name: setting[name] for name in ("convention", "k", "eta", "on_sheet", "runs", "converged")}
+            | {"probability": convergence_probability(arguments.d, k, factor)}
+            | {"stable": scipy.stats.chi2.cdf(1 / factor, arguments.d)}
+            | count_draws(rho, factor * z_squared, arguments.steps)
+            | {"d": arguments.d, "steps": arguments.steps, "seed": arguments.seed}
+        )
+    write_csv(compare_with_runs(pd.DataFrame(rows)), arguments.probability)
+
+
+def count_draws(rho: np.ndarray, relative_step: np.ndarray, steps: int) -> dict[str, Any]:
+    """Return how many draws converge within some steps, and compare their fates with what the iteration proves.
+
+    `in_time` is the share that converges, and `in_time_error` at least its standard error. `contradictions` counts the
+    draws that are proved to converge or diverge, but should not; `unproved` those that should, without a proof.
+    """
+    map_steps = max(MOST_STEPS, steps)
+    found, expected = iterate(rho, relative_step, map_steps), predict_fates(rho, relative_step)
+    in_time = (found.fate == CONVERGES) & (found.steps <= steps)
+    share = in_time.mean()
+    return {
+        "in_time": share,
+        "in_time_error": np.sqrt(share * (1 - share) / len(rho)),
+        "draws": len(rho),
+        "draws_in_time": in_time.sum(),
+        "contradictions": ((found.fate != expected) & (found.fate != NEITHER)).sum(),
+        "unproved": ((found.fate != expected) & (found.fate == NEITHER)).sum(),
+        "map_steps": map_steps,
+    }
+
+
+def compare_with_runs(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the 95% Clopper-Pearson intervals of the observed shares, and tests that the shares have one probability.
+
+    The tests are Fisher's exact ones, of the runs against the draws. The adjusted p-values are those of Bonferroni.
+    """
+    intervals = [
+        scipy.stats.binomtest(converged, runs).proportion_ci(0.95, "exact")
+        for converged, runs in zip(table["converged"], table["runs"], strict=True)
+    ]
+    p_values = [
+        scipy.stats.fisher_exact(
+            [[row.converged, row.runs - row.converged], [row.draws_in_time, row.draws - row.draws_in_time]]
+        ).pvalue
+        for row in table.itertuples()
+    ]
+    return table.assign(
+        low=[interval.low for interval in intervals],
+        high=[interval.high for interval in intervals],
+        p_value=p_values,
+        adjusted_p_value=np.minimum(1, np.multiply(p_values, len(table))),
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--summary", type=Path, required=True, help="the table with a row for each step size, CSV")
+    parser.add_argument("--d", type=int, required=True, help="dimension of the sample")
+    parser.add_argument("--steps", type=int, required=True, help="number of steps from A = 0")
+    parser.add_argument("--seed", type=int, required=True, help="root seed")
+    parser.add_argument("--probability", type=Path, required=True, help="a row for each step size, CSV")
+    run(parser, main)
