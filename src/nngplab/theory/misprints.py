@@ -8,7 +8,7 @@ class Misprint:
     """A misprint or a gap, described in words with LaTeX between dollar signs.
 
     Attributes:
-        where: the place in the problem set.
+        where: the place in the problem set, without a comma.
         printed: the printed text.
         right: what is meant, and why.
         used: what this project does.
@@ -30,26 +30,26 @@ MISPRINTS = (
         "Nothing depends on it; all problems are answered.",
     ),
     Misprint(
-        "Problem 1, the data",
+        "Problem 1: the data",
         "“a data set on n samples”",
         "“of $n$ samples”",
         "The samples are the columns of $X$.",
     ),
     Misprint(
-        "Problem 1, the dimensions",
+        "Problem 1: the dimensions",
         r"$B \in \mathbb{R}^{d \times n}$",
         r"$B \in \mathbb{R}^{k \times d}$; with the printed shape $A B X$ does not exist",
         "The corrected shape: (1.1).",
         "1.1",
     ),
     Misprint(
-        "Problem 2, the remark",
+        "Problem 2: the remark",
         "“While may find it useful”",
         "“While you may find it useful”",
         "Nothing depends on it.",
     ),
     Misprint(
-        "Problem 3, the width",
+        "Problem 3: the width",
         "“any width, $k > 1$”",
         r"$k \geq 1$: a network with one hidden unit can fit one sample too",
         "The widths of the configuration.",
@@ -76,7 +76,7 @@ MISPRINTS = (
         "The proof of (1.8) covers any number of outputs.",
     ),
     Misprint(
-        "Problem 4, the activation",
+        "Problem 4: the activation",
         r"$f_{\mathbf{w}}(x) = A\phi(Bx)$",
         r"$\phi$ is not specified",
         "ReLU, as in Problems 2 and 12.",
@@ -100,26 +100,26 @@ MISPRINTS = (
         "One draw, which is added to both images.",
     ),
     Misprint(
-        "Problems 6 and 7, hints (1)",
+        "Problems 6 and 7: hints (1)",
         r"$\frac{1}{2\pi\sqrt{1-\xi^2}} \int_{-\infty}^{\infty} \int_{-\infty}^{\infty}$ and so on",
         r"this is not defined at $\xi = \pm 1$, where the pair has no density",
         "The end points are treated separately.",
     ),
     Misprint(
-        "Problem 6, hint (2)",
+        "Problem 6: hint (2)",
         r"$(\check{\phi}') = \check{\phi}'$",
         r"the dual of $\phi'$ is $(\check{\phi})'$, for absolutely continuous $\phi$ with square-integrable $\phi'$ "
         "(an accent may have been lost when the PDF was converted)",
         "The equation (6.11), with its hypothesis and a proof.",
     ),
     Misprint(
-        "Problem 7, hint (1)",
+        "Problem 7: hint (1)",
         "“use the derivations similar to that of Problem 1”",
         "to that of Problem 6, whose double integral it is; Problem 1 is about gradient descent",
         "The integrals (6.2) and (6.4).",
     ),
     Misprint(
-        "Problem 8, fact 1",
+        "Problem 8: fact 1",
         r"$(a \dot{\phi}) = a^2 \dot{\phi}$",
         r"the dual of $a \phi$ is $a^2 \check{\phi}$; it is not $a \check{\phi}$ (the accents may have been lost when "
         "the PDF was converted)",
@@ -127,59 +127,59 @@ MISPRINTS = (
         "8.1",
     ),
     Misprint(
-        "Problem 8, fact 2",
+        "Problem 8: fact 2",
         r"“$\check{\phi}(\xi)$ is convex and non-decreasing for $\xi \in [0,1]$”",
         r"this needs a finite $\mathbb{E}[\phi(u)^2]$, without which the dual need not exist at $\xi = 1$",
         "The page on Problem 8 assumes it in its first sentence.",
     ),
     Misprint(
-        "Problem 9, the name",
+        "Problem 9: the name",
         r"“Let $\phi(x) = \sin(x)$ denote the ReLU activation”",
         r"the sine activation; $e^{-1} \sinh(\xi)$ is its dual, and not that of ReLU",
         "The sine.",
         "9.1",
     ),
     Misprint(
-        "Problem 9, the sphere",
+        "Problem 9: the sphere",
         r"“e.g. $x, \tilde{x}$ on the unit sphere”",
         "“i.e.”: this says what the formula before it means, and is no example",
         "Inputs on the unit sphere.",
     ),
     Misprint(
-        "Problem 10, the covariance",
+        "Problem 10: the covariance",
         r"$Cov((u,v)) = x^T \tilde{x}$",
         r"that is the entry off the diagonal; the covariance is the $2 \times 2$ matrix $\Lambda$",
         "The whole matrix: (10.3).",
         "10.3",
     ),
     Misprint(
-        "Problem 10, the proposition",
+        "Problem 10: the proposition",
         "“Proposition 1 in Lecture 4”",
         "the heading above Problem 5 says that Problem 10 depends on Lecture 5; one of the two numbers is wrong",
         "The proof uses neither lecture.",
     ),
     Misprint(
-        "Problems 11 and 12, the order",
+        "Problems 11 and 12: the order",
         r"“test labels $y_t = f(X_t) \in \mathbb{R}^{n_t}$. Normalize $X_t$ such that each row of $X_t$ has norm 1.”",
         "the rows are normalised before the labels are computed, as for the training data; otherwise the training and "
         "the test labels are different functions of the normalised rows",
         "By default, all labels after normalising.",
     ),
     Misprint(
-        "Problems 11 and 12, the letter f",
+        "Problems 11 and 12: the letter f",
         r"“$f(x) = \frac{1}{d} \sum_{i=1}^d \sin x_i$” and “$f(x) = \frac{\sqrt{2}}{\sqrt{k}}A\phi(Bx)$”",
         "the first is the target, the second the network that is trained to fit it",
         "The network of width $k$ is $f_k$ in the proofs.",
     ),
     Misprint(
-        "Problem 11, kernel 1",
+        "Problem 11: kernel 1",
         r"$\xi(\pi \arccos(\xi))$",
         r"$\xi (\pi - \arccos(\xi))$, as in Problem 12; the section on Problem 11 shows what the misprint does",
         "The formula of Problem 12: (R.6).",
         "R.6",
     ),
     Misprint(
-        "Problem 12, the widths",
+        "Problem 12: the widths",
         r"$k \in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]$",
         "a set; Problem 1 defines square brackets as another set, that of the integers from 1 to $m$",
         "By default the printed widths; further ones are marked.",
