@@ -43,7 +43,7 @@ class TestWordsOnWidths:
         rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr>.*?</tr>", table, flags=re.DOTALL)[1:]]
         assert [row[:2] for row in rows] == [["GELU", "NNGP"], ["swish", "NNGP"]]
         gelu = " ".join(rows[0])
-        assert gelu == "GELU NNGP 4.00 × 10⁻⁵ 4.00 100 0.0160 1024 6.00 × 10⁻⁵ 1.44 to 1.56"
+        assert gelu == "GELU NNGP 4.00 × 10⁻⁵ 4.00 100 0.0160 1024 6.00 × 10⁻⁵ 1.44 to 1.56 times"
 
     def test_a_width_that_beats_the_nngp(self, words_for):
         text = words_for(WIDTHS | {128: 0.9e-5})
