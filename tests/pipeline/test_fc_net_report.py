@@ -201,7 +201,7 @@ class TestWords:
     def test_a_generalisation_gap_is_not_overfitting(self, folder):
         text = words(folder)
         assert (
-            "60.2% of the training images are classified correctly. The generalisation gap to the test accuracy is 6.2 "
+            "60.2% of the training images are classified correctly. The generalisation gap to the test accuracy is 6.25 "
             "percentage points (95% interval 5.0 to 7.5)."
         ) in text
         assert "The mean test loss is not smaller after any other epoch than after the last: no overfitting" in text
@@ -209,12 +209,12 @@ class TestWords:
 
     def test_a_gap_whose_interval_includes_zero(self, folder):
         text = words(folder, gap=0.01, gap_low=-0.01, gap_high=0.03)
-        assert "Training less test accuracy is 1.0 percentage points (95% interval −1.0 to 3.0): the data do" in text
+        assert "Training less test accuracy is 1.00 percentage points (95% interval −1.0 to 3.0): the data do" in text
         assert "generalisation gap to" not in text
 
     def test_a_test_accuracy_above_the_training_accuracy(self, folder):
         text = words(folder, gap=-0.03, gap_low=-0.04, gap_high=-0.02)
-        assert "The test accuracy is higher, by 3.0 percentage points" in text
+        assert "The test accuracy is higher, by 3.00 percentage points" in text
         assert "generalisation gap" not in text
 
     RISE: ClassVar = {"lowest_mean_loss_epoch": 9, "lowest_mean_loss": 1.2, "rise": 0.08, "train_loss_at_lowest": 1.1}

@@ -315,7 +315,7 @@ class TestSummary:
         covered = []
         for _ in range(600):
             values = networks * random.normal(size=(3, 1)) + images * random.normal(size=(1, 40))
-            found = with_interval("x", values + both * random.normal(size=(3, 40)))
+            found = with_interval("x", 0.01 * (values + both * random.normal(size=(3, 40))))
             covered.append(found["x_low"] < 0 < found["x_high"])
         assert np.mean(covered) > 0.93
 
@@ -324,6 +324,11 @@ class TestSummary:
         found = summary_functions()["with_interval"]("x", values)
         low, high = scipy.stats.t.interval(0.95, 5, values.mean(), scipy.stats.sem(values[0]))
         assert found == pytest.approx({"x": 2 / 3, "x_low": low, "x_high": high})
+
+    def test_an_interval_of_shares_stays_among_shares(self):
+        values = np.array([[0, 0, 1], [1, 1, 1]])
+        found = summary_functions()["with_interval"]("x", values, lowest=0.0)
+        assert (found["x_low"], found["x_high"]) == (0, 1)
 
     def test_values_that_do_not_vary_have_an_interval_without_width(self):
         assert summary_functions()["with_interval"]("x", np.ones((3, 5))) == {"x": 1, "x_low": 1, "x_high": 1}

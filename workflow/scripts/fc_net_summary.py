@@ -63,7 +63,7 @@ def summarise(metrics: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
             {
                 "loss": loss,
                 "seeds": len(test),
-                **with_interval("mean_accuracy", right[loss]),
+                **with_interval("mean_accuracy", right[loss], lowest=0.0),
                 "std_accuracy": test["accuracy"].std(),
                 "lowest_accuracy": test["accuracy"].min(),
                 "highest_accuracy": test["accuracy"].max(),
@@ -86,9 +86,10 @@ def correct(predictions: pd.DataFrame) -> npt.NDArray[np.int64]:
     return np.array([(group["class"] == group["predicted"]).to_numpy() for group in networks], dtype=np.int64)
 
 
-def with_interval(name: str, values: npt.NDArray[Any]) -> dict[str, float]:
+def with_interval(name: str, values: npt.NDArray[Any], lowest: float = -1.0) -> dict[str, float]:
     """Return the mean of values (networks, images), and the interval of its expectation, as NAME, NAME_low, NAME_high.
 
+    An expectation is between `lowest` and 1, and so is the interval.
     Networks and images are crossed random factors. The error of the mean is that of the networks plus that of the
     images, and each has an interval by Student's t distribution, from the means over the other factor. The half widths
     are added in quadrature: Zou and Donner 2008, "Construction of confidence limits about effect measures: a general
@@ -101,7 +102,7 @@ def with_interval(name: str, values: npt.NDArray[Any]) -> dict[str, float]:
         if len(means) > 1
     ]
     mean, half = float(values.mean()), math.hypot(*half_widths)
-    return {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half}
+    return {name: mean, f"{name}_low": max(lowest, mean - half), f"{name}_high": min(1.0, mean + half)}
 
 
 def rise(metrics: pd.DataFrame, loss: str) -> dict[str, float]:
