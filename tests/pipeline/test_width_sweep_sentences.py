@@ -214,6 +214,10 @@ COIN_TOSS = Sweep(
     20,
     {4: 3.0, N: 1e6, 16: 900.0, 64: 150.0},
 )
+# The intervals at k = 16 and 64 overlap where they must hold for all widths together, and not by themselves.
+NEAR = Sweep(
+    {N: [900] * 50, 16: [20] * 17 + [30] * 33, 64: [25] * 33 + [29] * 17}, 10, 20, {N: 1e6, 16: 900.0, 64: 150.0}
+)
 TIED = Sweep({N: [40] * 12, 16: [40] * 12}, 40, 40, {N: 9.0, 16: 9.0})
 ONE_DRAW = Sweep({4: [30], N: [900], 64: [12]}, 10, 20, {4: 3.0, N: 1e6, 64: 150.0})
 FIVE_DRAWS = Sweep({4: [30] * 5, N: [900] * 5, 64: [9] * 5}, 10, 20, {4: 3.0, N: 1e6, 64: 150.0})
@@ -222,6 +226,7 @@ FIVE_DRAWS = Sweep({4: [30] * 5, N: [900] * 5, 64: [9] * 5}, 10, 20, {4: 3.0, N:
 @settings(max_examples=60, deadline=None)
 @given(sweeps())
 @example(COIN_TOSS)
+@example(NEAR)
 @example(TIED)
 @example(ONE_DRAW)
 @example(FIVE_DRAWS)
