@@ -1,11 +1,28 @@
 """The section on the images: its words follow the data."""
 
 import re
+import tempfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from tests.helpers.report_page import Reader, render, sentences, write_cifar10, write_results
+
+
+def write_counts(folder: Path, counts: dict[str, list[int]], size: int, labels: bool) -> None:
+    """The tables of two classes with these numbers of images; `labels`: whether the range of the test labels passes."""
+    rows, checks = [], []
+    for split, found in counts.items():
+        rows += [(split, name, label, found[label]) for label, name in enumerate(["cat", "dog"])]
+        checks.append(("images", split, str(size), str(sum(found)), sum(found) == size))
+        checks.append(("images per class", split, size // 2, str(found), found == [size // 2] * 2))
+    checks.append(("range of the labels", "test", "0 to 9", "0 to 9" if labels else "0 to 8", labels))
+    pd.DataFrame(rows, columns=["split", "class", "label", "count"]).to_csv(folder / "counts.csv", index=False)
+    columns = ["check", "split", "expected", "found", "passed"]
+    pd.DataFrame(checks, columns=columns).to_csv(folder / "checks.csv", index=False)
 
 
 @pytest.fixture
@@ -22,7 +39,9 @@ class TestWordsOnImages:
         assert "STAND-IN IMAGES, NOT CIFAR-10" in banner
         assert "no host was reached" in banner
         assert page.index("</aside>") < page.index("<nav")
-        assert "of the stand-in and not of CIFAR-10" in sentences(page, "cifar10")
+        text = sentences(page, "cifar10")
+        assert "Not verified for CIFAR-10: the images are those of the stand-in. It has the numbers of CIFAR-10" in text
+        assert "Verified:" not in text
 
     @pytest.mark.parametrize("official", [True, False])
     def test_other_sources_have_a_line(self, folder, official):
@@ -33,26 +52,54 @@ class TestWordsOnImages:
         line = " ".join("".join(Reader(re.search(r'<p class="images">.*?</p>', page, flags=re.DOTALL)[0]).text).split())
         assert line.startswith("Images: CIFAR-10, JPEG copy (it was given).")
         assert ("This is not the official archive." in line) is not official
+        text = sentences(page, "cifar10")
+        assert "Verified: 50,000 training and 10,000 test images" in text
+        assert ("test images, in an archive that is not the official one." in text) is not official
 
-    def test_fewer_images_are_reported(self, folder):
-        assert "Verified: 50,000 training and 10,000 test images" in sentences(render(folder), "cifar10")
-        write_cifar10(folder / "cifar10", train=5000, test=1000)
+    @pytest.mark.parametrize(("train", "test"), [(5000, 1000), (50_000, 1000), (60_000, 10_000)])
+    def test_other_numbers_are_reported(self, folder, train, test):
+        write_cifar10(folder / "cifar10", train=train, test=test, stand_in=False)
         text = sentences(render(folder), "cifar10")
-        assert "Verified" not in text
+        assert "erified" not in text
         assert (
-            "the archive holds 5,000 training images (CIFAR-10 has 50,000) and 1,000 test images (CIFAR-10 has 10,000)"
+            f"Not the numbers of CIFAR-10: there are {train:,} training images (CIFAR-10 has 50,000) and {test:,} test "
+            "images (CIFAR-10 has 10,000)"
         ) in text
+        assert "are as expected" not in text
 
     def test_unbalanced_classes_are_reported(self, folder):
-        assert "The classes are balanced: 25,000 training and 5,000 test images of each" in sentences(
-            render(folder), "cifar10"
-        )
+        text = sentences(render(folder), "cifar10")
+        assert "The classes are balanced: each has 25,000 training and 5,000 test images." in text
         path = folder / "cifar10/counts.csv"
         path.write_text(path.read_text().replace("test,dog,1,5000", "test,dog,1,4999"))
         text = sentences(render(folder), "cifar10")
-        assert (
-            "The classes are not balanced: they have 25,000 to 25,000 training and 4,999 to 5,000 test images" in text
-        )
+        assert "The classes are not balanced: each has 25,000 training and 4,999 to 5,000 test images." in text
+
+    @given(
+        train=st.lists(st.integers(0, 3), min_size=2, max_size=2),
+        test=st.lists(st.integers(0, 3), min_size=2, max_size=2),
+        size=st.sampled_from([1, 4]),
+        stand_in=st.booleans(),
+        labels=st.booleans(),
+    )
+    @example(train=[2, 2], test=[2, 2], size=4, stand_in=False, labels=True)
+    @example(train=[2, 2], test=[2, 2], size=4, stand_in=True, labels=True)
+    @settings(max_examples=30, deadline=None)
+    def test_every_sentence_follows_from_the_counts(self, train, test, size, stand_in, labels):
+        """An archive whose classes have these numbers of images, where `size` images are expected in each split."""
+        with tempfile.TemporaryDirectory() as home:
+            folder = write_results(Path(home) / "results")
+            write_cifar10(folder / "cifar10", stand_in=stand_in)
+            write_counts(folder / "cifar10", {"train": train, "test": test}, size, labels)
+            text = sentences(render(folder), "cifar10")
+        complete, even = sum(train) == sum(test) == size, min(train) == max(train) and min(test) == max(test)
+        assert ("Verified:" in text) == (complete and not stand_in)
+        assert ("Not verified for CIFAR-10" in text) == (complete and stand_in)
+        assert ("Not the numbers of CIFAR-10" in text) == (not complete)
+        assert ("The classes are balanced" in text) == even
+        assert ("The classes are not balanced" in text) == (not even)
+        assert ("are as expected." in text) == (complete and even and labels)
+        assert ("range of the labels of the test set (0 to 8" in text) == (not labels)
 
     def test_a_failed_check_is_reported(self, folder):
         path = folder / "cifar10/checks.csv"
