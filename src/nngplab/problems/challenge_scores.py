@@ -17,6 +17,8 @@ import scipy.stats
 Array = npt.NDArray[Any]
 
 LEVEL = 0.95
+# Digits after the point of scores and their differences. Models with equal outputs differ by rounding errors only.
+DIGITS = 12
 # The kernels have no seed: fitted again, they give the same outputs.
 RANDOM_MODELS = ("network",)
 
@@ -116,7 +118,8 @@ def _errors_and_interval(value: float, influences: Array, models: Iterable[TestS
     known = [(variance, freedom) for variance, freedom in seeds if variance is not None]
     low, high = interval(value, [(sample, len(influences) - 1), *known])
     seed_se = np.sqrt(sum(variance for variance, _ in known)) if len(known) == len(models) else None
-    return {"low": low, "high": high, "sample_se": np.sqrt(sample), "seed_se": seed_se}
+    ends = {"low": round(low, DIGITS), "high": round(high, DIGITS)}
+    return {**ends, "sample_se": np.sqrt(sample), "seed_se": seed_se}
 
 
 def score_rows(models: Mapping[str, TestScores]) -> Iterator[dict[str, Any]]:
@@ -139,7 +142,7 @@ def comparison_rows(models: Mapping[str, TestScores], edges: Mapping[str, int]) 
         edges: the number of hyperparameters of each model at an edge.
     """
     for (name, model), (other_name, other) in permutations(models.items(), 2):
-        value = model.value - other.value
+        value = round(model.value - other.value, DIGITS)
         errors = _errors_and_interval(value, model.influences - other.influences, [model, other])
         at_edge = edges[name] + edges[other_name]
         conclusive = at_edge == 0 and model.reliable and other.reliable
