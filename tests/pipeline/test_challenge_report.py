@@ -192,7 +192,9 @@ class TestWords:
     def test_which_features_matter(self, folder):
         text = words(folder)
         assert "the leading direction u of the feature machine has 62.5% of the trace" in text
-        assert "that of the network with the first seed 37.5% of the trace of its average gradient outer product" in text
+        assert (
+            "that of the network with the first seed 37.5% of the trace of its average gradient outer product" in text
+        )
         assert "The largest components of u are those of the features 2 and 1." in text
         assert "The cosine of u with the true direction is 0.280000" in text
         assert "true direction" not in words(folder, direction=False)
@@ -208,7 +210,9 @@ class TestWords:
     def test_candidates_that_failed(self, folder):
         assert "candidates for the network" not in words(folder)
         assert "Of 3 candidates for the network, 1 diverged. Such candidates are" in words(folder, diverged=1)
-        assert "Of 3 candidates for the network, 1 diverged, 2 died. Such candidates are" in words(folder, diverged=1, dead=2)
+        assert "Of 3 candidates for the network, 1 diverged, 2 died. Such candidates are" in words(
+            folder, diverged=1, dead=2
+        )
         assert "Of 3 candidates for the network, 1 had a singular Gram matrix" in words(folder, singular=1)
 
     def test_one_data_set_alone(self, folder):
