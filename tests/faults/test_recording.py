@@ -62,7 +62,8 @@ class TestOneKeyEdited:
 
     def test_jobs_whose_metadata_is_empty_run_again(self, edited):
         """As after a crash of the machine."""
-        for result in ("test_mse.csv", "misprint.csv", "summary.csv", "paired.csv", "metrics.json", "repeats.svg"):
+        tables = ("test_mse.csv", "misprint.csv", "labels.csv", "summary.csv", "paired.csv")
+        for result in (*tables, "metrics.json", "repeats.svg"):
             metadata = metadata_of(edited.folder, f"results/kernel_regression/{result}")
             assert metadata.is_file()
             metadata.write_text("")
