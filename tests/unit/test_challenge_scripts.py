@@ -290,6 +290,7 @@ class TestFigures:
     def draw(self, results: Path, folder: Path) -> dict[str, str]:
         folder.mkdir()
         options = ["--benchmark", results / "benchmark.csv", "--validation", results / "validation.csv"]
+        options += ["--scores", results / "scores.csv"]
         options += ["--records", results / "course.json", "--benchmark-figure", folder / "benchmark.svg"]
         assert run_script("challenge_figures", *options, "--ridges", folder / "ridges.svg") == ""
         options = ["--directions", results / "directions.csv", "--outputs", results / "course/rfm.npz"]

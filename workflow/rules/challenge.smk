@@ -294,6 +294,7 @@ rule challenge_figures:
     input:
         script="workflow/scripts/challenge_figures.py",
         benchmark=rules.challenge_summary.output.benchmark,
+        scores=rules.challenge_summary.output.scores,
         validation=rules.challenge_selection.output.validation,
         records=rules.challenge_selection.input.records,
     output:
@@ -307,8 +308,9 @@ rule challenge_figures:
     message:
         "Draw the benchmark of Problem 13"
     shell:
-        "python {input.script:q} --benchmark {input.benchmark:q} --validation {input.validation:q}"
-        " --records {input.records:q} --benchmark-figure {output.benchmark:q} --ridges {output.ridges:q} --log {log:q}"
+        "python {input.script:q} --benchmark {input.benchmark:q} --scores {input.scores:q}"
+        " --validation {input.validation:q} --records {input.records:q}"
+        " --benchmark-figure {output.benchmark:q} --ridges {output.ridges:q} --log {log:q}"
 
 
 rule challenge_direction:

@@ -13,13 +13,14 @@ from nngplab.report.labels import DATASETS, model_label
 _SCORES = {"r2": "R²", "accuracy": "accuracy"}
 
 
-def plot_benchmark(benchmark: pd.DataFrame, scores: dict[str, str]) -> Figure:
+def plot_benchmark(benchmark: pd.DataFrame, tested: pd.DataFrame, scores: dict[str, str]) -> Figure:
     """Draw the score of each selected model on the training, validation and test samples.
 
     There is a panel for each data set, with the highest validation score at the top.
 
     Args:
         benchmark: columns dataset, model, split ("train", "val" or "test"), r2, accuracy; one row for each of them.
+        tested: columns dataset, model, low, high, the 95% interval of the test score.
         scores: data set -> the column drawn.
     """
     marks = {
@@ -38,6 +39,8 @@ def plot_benchmark(benchmark: pd.DataFrame, scores: dict[str, str]) -> Figure:
             axes.hlines(rows, values.min(axis=1), values.max(axis=1), color="#bbbbbb", lw=1)
             for split, mark in marks.items():
                 axes.plot(values[split], rows, ls="", **mark)
+            ends = tested[tested["dataset"] == dataset].set_index("model").loc[values.index]
+            axes.hlines(rows, ends["low"], ends["high"], color=COLOURS[0], lw=3, alpha=0.5)
             axes.set_yticks(rows, [model_label(str(model)) for model in values.index])
             axes.invert_yaxis()
             axes.set_xlabel(_SCORES[score])
