@@ -88,6 +88,12 @@ MISPRINTS = (
         "The loss as printed for training, and the mean for the bound.",
     ),
     Misprint(
+        "Problem 4 (b)",
+        "“a random training image”",
+        "of CIFAR-10: the network itself has one training image, or two in (c)",
+        "Images that the network was trained on, and others of the training set.",
+    ),
+    Misprint(
         "Problem 4 (c)",
         "“training on 2 images”",
         "the loss is given for one image only",
@@ -129,7 +135,7 @@ MISPRINTS = (
     Misprint(
         "Problem 8: fact 2",
         r"“$\check{\phi}(\xi)$ is convex and non-decreasing for $\xi \in [0,1]$”",
-        r"this needs a finite $\mathbb{E}[\phi(u)^2]$, without which the dual need not exist at $\xi = 1$",
+        r"this needs a finite $\mathbb{E}[\phi(u)^2]$, which is $\check{\phi}(1)$",
         "The page on Problem 8 assumes it in its first sentence.",
     ),
     Misprint(
