@@ -200,6 +200,12 @@ def read_shown(text: str) -> float:
     return float(number) / (100 if text.endswith("%") else 1)
 
 
+def typed_digits(page: str, section: str) -> list[str]:
+    """The numbers in the answers and tables of one section that name no origin, but for levels of 95%, powers and problems."""
+    typed = "".join(text for name, text in Reader(page).untraced if name == section)
+    return re.findall(r"\d+", re.sub(r"95%| × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|Problem \d+", "", typed))
+
+
 def sentences(page: str, section: str) -> str:
     """The words of one section, with single spaces."""
     found = re.search(rf'<section id="{section}">.*?</section>', page, flags=re.DOTALL)

@@ -19,7 +19,7 @@ from nngplab.report.labels import kernel_label
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import SCRIPTS
-from tests.helpers.report_page import PICTURE, TEMPLATES, sentences, write_cifar10
+from tests.helpers.report_page import PICTURE, TEMPLATES, sentences, typed_digits, write_cifar10
 
 SUMMARY = runpy.run_path(str(SCRIPTS / "kernel_regression_summary.py"))
 BASELINES = ["linear", "zero"]
@@ -78,7 +78,9 @@ class Page:
         SUMMARY["summarise"](table).to_csv(self.folder / "summary.csv", index=False)
         SUMMARY["compare_pairs"](table).to_csv(self.folder / "paired.csv", index=False)
         report = HTMLReport(TEMPLATES, Results(self.results), student=None, config={}, provenance={})
-        return sentences(report.render(["kernel_regression"]), "kernel_regression")
+        html = report.render(["kernel_regression"])
+        assert typed_digits(html, "kernel_regression") == []
+        return sentences(html, "kernel_regression")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import SCRIPTS
-from tests.helpers.report_page import PICTURE, TEMPLATES, read_shown, sentences, write_cifar10
+from tests.helpers.report_page import PICTURE, TEMPLATES, read_shown, sentences, typed_digits, write_cifar10
 
 SUMMARY = runpy.run_path(str(SCRIPTS / "width_sweep_summary.py"))
 N = 10
@@ -70,7 +70,9 @@ class Page:
         summary = SUMMARY["summarise"](table(sweep), UNIT * sweep.nngp, UNIT * sweep.zero).assign(activation="relu")
         summary.to_csv(self.results / "width_sweep/summary.csv", index=False)
         report = HTMLReport(TEMPLATES, Results(self.results), student=None, config={}, provenance={})
-        text = sentences(report.render(["width_sweep"]), "width_sweep")
+        html = report.render(["width_sweep"])
+        assert typed_digits(html, "width_sweep") == []
+        text = sentences(html, "width_sweep")
         return text[: text.index("Test MSE against width")]
 
 
