@@ -201,7 +201,7 @@ def read_shown(text: str) -> float:
 
 
 def typed_digits(page: str, section: str) -> list[str]:
-    """The numbers in the answers and tables of one section that name no origin, but for levels of 95%, powers and problems."""
+    """The numbers without an origin in the answers and tables of a section, but for 95%, powers and "Problem 11"."""
     typed = "".join(text for name, text in Reader(page).untraced if name == section)
     return re.findall(r"\d+", re.sub(r"95%| × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|Problem \d+", "", typed))
 
