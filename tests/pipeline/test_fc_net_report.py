@@ -170,7 +170,7 @@ class TestWords:
 
     def test_one_network_of_each_loss(self, folder):
         text = words(folder, seeds=1, std_accuracy=None)
-        assert "(95% interval 52.9% to 55.1%; 1 network)" in text
+        assert "(95% interval over the test images 52.9% to 55.1%; 1 network)" in text
         assert "No verdict on the loss: with one network for each loss, the interval covers the choice of" in text
         assert "Of these two networks, that trained with cross-entropy is better." in text
         assert "do not include the variation between networks" in text
@@ -201,8 +201,8 @@ class TestWords:
     def test_a_generalisation_gap_is_not_overfitting(self, folder):
         text = words(folder)
         assert (
-            "60.2% of the training images are classified correctly. The generalisation gap to the test accuracy is 6.25 "
-            "percentage points (95% interval 5.0 to 7.5)."
+            "60.2% of the training images are classified correctly. The generalisation gap to the test accuracy is "
+            "6.25 percentage points (95% interval 5.0 to 7.5)."
         ) in text
         assert "The mean test loss is not smaller after any other epoch than after the last: no overfitting" in text
         assert "the networks overfit" not in text

@@ -251,7 +251,8 @@ def test_the_verdict_on_the_loss(raw):
     for loss, guesses in predicted.items():
         right = (guesses == labels).astype(float)
         low, high = right.mean() + half_width(right) * np.array([-1, 1])
-        shown = f"{NAMES[loss]} ({0.95:.0%} interval {max(low, 0):.1%} to {min(high, 1):.1%}; {raw.seeds} network"
+        kind = "95% interval over the test images" if raw.seeds == 1 else "95% interval"
+        shown = f"{NAMES[loss]} ({kind} {max(low, 0):.1%} to {min(high, 1):.1%}; {raw.seeds} network"
         assert f"{right.mean():.1%} with {shown}" in text
     assert ("do not include the variation between networks" in text) == (raw.seeds == 1)
 

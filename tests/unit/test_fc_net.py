@@ -232,8 +232,11 @@ class TestTuning:
 
 @pytest.fixture(scope="module")
 def summarised(data, runs, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("summarised")
     names = [f"{loss}_{seed}" for loss in ("mse", "cross_entropy") for seed in range(2)]
+    return summarise(data, runs, names, tmp_path_factory.mktemp("summarised"))
+
+
+def summarise(data: Path, runs: Path, names: list[str], folder: Path) -> Path:
     run_script(
         "fc_net_summary",
         *["--tables", *(runs / f"{name}.csv" for name in names)],
@@ -320,10 +323,10 @@ class TestSummary:
         assert np.mean(covered) > 0.93
 
     def test_the_interval_of_one_network_is_over_the_images(self):
-        values = np.array([[0, 1, 1, 1, 0, 1]])
+        values = np.array([[0.0, 0.1, 0.1, 0.1, 0.0, 0.1]])
         found = summary_functions()["with_interval"]("x", values)
         low, high = scipy.stats.t.interval(0.95, 5, values.mean(), scipy.stats.sem(values[0]))
-        assert found == pytest.approx({"x": 2 / 3, "x_low": low, "x_high": high})
+        assert found == pytest.approx({"x": 0.2 / 3, "x_low": low, "x_high": high})
 
     def test_an_interval_of_shares_stays_among_shares(self):
         values = np.array([[0, 0, 1], [1, 1, 1]])
@@ -332,6 +335,17 @@ class TestSummary:
 
     def test_values_that_do_not_vary_have_an_interval_without_width(self):
         assert summary_functions()["with_interval"]("x", np.ones((3, 5))) == {"x": 1, "x_low": 1, "x_high": 1}
+
+    def test_one_network_of_one_loss(self, data, runs, tmp_path):
+        summarise(data, runs, ["mse_1"], tmp_path)
+        (row,) = pd.read_csv(tmp_path / "summary.csv").itertuples()
+        assert row.seeds == 1
+        assert np.isnan(row.std_accuracy)
+        assert (row.rise_low, row.rise_high) == (-np.inf, np.inf)
+        assert set(json.loads((tmp_path / "metrics.json").read_text())["mse"]) == {
+            "mean_accuracy",
+            "mean_train_accuracy",
+        }
 
     def test_the_rise_of_the_test_loss_after_its_minimum(self):
         row = summary_functions()["rise"](loss_table([[3.0, 3.0], [1.0, 3.0], [1.5, 1.7], [2.0, 2.1]]), "mse")

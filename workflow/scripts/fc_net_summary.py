@@ -31,7 +31,9 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(summary, arguments.summary)
     write_csv(per_class(predictions), arguments.per_class)
     write_csv(confusion(predictions, classes).assign(images=images), arguments.confusion)
-    write_json({"images": images, **summary.set_index("loss")[METRICS].to_dict("index")}, arguments.metrics)
+    # One network has no standard deviation, and JSON has no NaN.
+    by_loss = {str(loss): row.dropna().to_dict() for loss, row in summary.set_index("loss")[METRICS].iterrows()}
+    write_json({"images": images, **by_loss}, arguments.metrics)
 
 
 def read_predictions(path: Path, classes: Any) -> pd.DataFrame:
