@@ -82,13 +82,19 @@ def results(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
     return {"runs": pd.DataFrame(zero + rows), "chances": pd.DataFrame(chances), "constants": constants}
 
 
-def cut_off() -> dict[str, pd.DataFrame]:
-    """Runs that all should converge, of which one was cut off: no disagreement with theory."""
+def cut_off(**changes: float) -> dict[str, pd.DataFrame]:
+    """Runs that all should converge, of which one was cut off; `changes` are those of the one, in each convention."""
     run = {"outcome": "converged", "initial_loss": 8.0, "final_loss": 1e-31, "norm_a": 1.0, "rank_a": 1, "rho": 1.0}
     run |= {"off_direction": 1e-15, "relative_step": 0.01, "fate": "converges", "predicted_outcome": "converged"}
     run |= {"predicted_steps": 60, "map_steps": MAP_STEPS, "map_difference": 1e-15, "stable_minima": "small-step"}
     run |= {"small_step_edge": 0.5, "edge": 0.75, "curvature_difference": 1e-14, "k": WIDTH, "eta": 0.01, "part": "b"}
-    late = {"outcome": "out of steps", "final_loss": 0.5, "predicted_outcome": "neither", "predicted_steps": 1200}
+    late = {
+        "outcome": "out of steps",
+        "final_loss": 0.5,
+        "predicted_outcome": "neither",
+        "predicted_steps": 1200,
+        **changes,
+    }
     zero = {
         "part": "a",
         "convention": "half",

@@ -227,6 +227,8 @@ def check_zero_and_image(text: str, zero: list[Row], constants: list[Row]) -> No
 @settings(max_examples=25, deadline=None)
 @given(results())
 @example(cut_off())
+@example(cut_off(off_direction=0.125))
+@example(cut_off(norm_a=0.0))
 def test_every_sentence_is_what_the_runs_say(page, data):
     html = page.html(**data)
     text = words(html)
