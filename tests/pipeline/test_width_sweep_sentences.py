@@ -194,7 +194,7 @@ def check_last(text: str, facts: Facts, sweep: Sweep) -> None:
     shown = widths_after(text, "The smallest median of these draws is that at")
     assert shown == ([] if last in closest else closest)
     better = {k: sum(mse < sweep.nngp for mse in mses) for k, mses in sweep.draws.items()}
-    assert re.search(rf"and {better[last]} of {len(sweep.draws[last])} draws? are better than it", text)
+    assert re.search(rf"and {better[last]} of {len(sweep.draws[last])} draw(s are| is) better than it", text)
     with_better = [k for k in facts.widths if better[k]]
     assert ("None of these draws, at any width, is better" in text) == (not with_better)
     assert ("At every width some of these draws are better" in text) == (with_better == facts.widths)

@@ -216,6 +216,16 @@ class TestSummary:
             assert row.mean_ratio == pytest.approx(np.mean(mine / other))
             assert row.losses == sum(m > o for m, o in zip(mine, other, strict=True))
 
+    def test_two_names_of_one_kernel_have_no_difference(self, tmp_path):
+        """Their test errors differ by rounding, which may be in favour of one of them."""
+        fit(tmp_path, draw(tmp_path), extra_activations=["identity"])
+        table = read(tmp_path / "test_mse.csv")
+        table.loc[table["kernel"] == "identity", "test_mse"] *= 1 + 1e-12
+        table.to_csv(tmp_path / "test_mse.csv", index=False)
+        summarise(tmp_path)
+        row = read(tmp_path / "paired.csv").query("kernel == 'identity' and other == 'linear'").iloc[0]
+        assert row[["mean_difference", "low", "high", "wins", "losses"]].tolist() == [0, 0, 0, 0, 0]
+
     def test_one_repeat_has_no_finite_interval(self, tmp_path):
         fit(tmp_path, draw(tmp_path), repeats=1)
         summarise(tmp_path)

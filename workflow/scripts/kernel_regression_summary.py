@@ -4,12 +4,15 @@ import argparse
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
 from nngplab.pipeline.statistics import mean_interval
 
+# Relative differences up to this are rounding: that of two names for the same kernel, say.
+ROUNDING = 1e-9
 METRICS = ["headline_test_mse", "headline_r2", "mean_test_mse", "mean_r2"]
 
 
@@ -56,18 +59,19 @@ def compare_pairs(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for kernel, other in combinations(table["kernel"].unique(), 2):
         mine, others = by_repeat[kernel], by_repeat[other]
-        low, high = mean_interval(mine - others)
+        difference = (mine - others).mask(np.isclose(mine, others, rtol=ROUNDING, atol=0), 0)
+        low, high = mean_interval(difference)
         rows.append(
             {
                 "kernel": kernel,
                 "other": other,
                 "repeats": len(by_repeat),
-                "mean_difference": (mine - others).mean(),
+                "mean_difference": difference.mean(),
                 "low": low,
                 "high": high,
-                "wins": (mine < others).sum(),
+                "wins": (difference < 0).sum(),
                 "mean_ratio": (mine / others).mean(),
-                "losses": (mine > others).sum(),
+                "losses": (difference > 0).sum(),
             }
         )
     return pd.DataFrame(rows)
