@@ -50,7 +50,7 @@ class TestRun:
 class TestFaults:
     def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environment, held, done):
         run = submit(held, environment)
-        process = wait_for(lambda: next(running(FIT, held), None), run)
+        process = wait_for(lambda: next(running(FIT, held), None), run, slurm)
         node = process.environ()["SLURMD_NODENAME"]
         slurm.kill_node(node)
         (held / "hold").unlink()
@@ -62,14 +62,28 @@ class TestFaults:
         assert "up to date" in done(held, "dvc", "status")
         assert "Nothing to be done" in done(held, "snakemake", "--dry-run", "--cores", "2")
 
-    def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held):
+    @pytest.mark.parametrize("escapes", [False, True])
+    def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held, escapes):
+        script = held / "workflow/scripts" / FIT
+        text = script.read_text()
+        if escapes:
+            # The process that does the work loses its parent, so Slurm, which has no cgroups here, does not end it.
+            change_job(
+                held,
+                "import os, time\n    if os.fork():\n        time.sleep(600)\n    if os.fork():\n        os._exit(0)",
+            )
         first = submit(held, environment)
-        left = wait_for(lambda: next(running(FIT, held), None), first)
+        wait_for(lambda: len([*running(FIT, held)]) == 1 + escapes, first, slurm)
+        left = [*running(FIT, held)]
         first.send_signal(signal.SIGKILL)
         first.wait()
+        script.write_text(text)
         second = submit(held, environment)
-        again = wait_for(lambda: next((p for p in running(FIT, held) if p.pid != left.pid), None), second)
-        assert [process.pid for process in running(FIT, held)] == [again.pid]
+        wait_for(
+            lambda: {process.pid for process in running(FIT, held)} - {process.pid for process in left}, second, slurm
+        )
+        assert not [process for process in left if process.is_running()]
+        assert len([*running(FIT, held)]) == 1
         (held / "hold").unlink()
         output = end_of(second)
         (cancelled,) = re.findall(r"snakemake-dvc: cancelling Slurm jobs of a killed run: (\d+)", output)

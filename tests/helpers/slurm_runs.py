@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.helpers.slurm import Slurm
+
 # The script of the longest job.
 FIT = "width_sweep_fit.py"
 
@@ -44,12 +48,14 @@ def end_of(run: subprocess.Popen[str], code: int = 0, seconds: float = 600) -> s
     return output
 
 
-def wait_for(found: Callable[[], Any], run: subprocess.Popen[str], seconds: float = 120) -> Any:
+def wait_for(found: Callable[[], Any], run: subprocess.Popen[str], slurm: Slurm, seconds: float = 300) -> Any:
     """Return the first true value of a function, called again and again during a run."""
     end = time.monotonic() + seconds
     while not (thing := found()):
-        assert run.poll() is None, run.stdout and run.stdout.read()
-        assert time.monotonic() < end, f"nothing was found in {seconds} seconds"
+        if run.poll() is not None or time.monotonic() > end:
+            state = slurm.ask("squeue", "--states=all") + slurm.ask("sinfo", "--Node", "--long")
+            run.kill()
+            pytest.fail(f"nothing was found in {seconds} seconds, or the run ended:\n{state}{run.communicate()[0]}")
         time.sleep(0.1)
     return thing
 

@@ -14,18 +14,23 @@ SLURM_LOGS = Path(".snakemake/slurm_logs")
 _NAME = re.compile(r"([A-Za-z0-9_-]+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def cancel_orphaned_jobs() -> None:
+def cancel_orphaned_jobs() -> set[str]:
     """Cancel the Slurm jobs that a killed run has left in this folder, and wait until they have ended.
 
     No run waits for them, so they cannot have records, and they would write to the same files as the next run.
+
+    Returns:
+        The numbers of the cancelled jobs. Processes of them can be left on this machine: where Slurm has no cgroups, it
+        can miss a process whose parent has ended.
     """
     if not SLURM_LOGS.is_dir() or not shutil.which("squeue"):
-        return
+        return set()
     if jobs := _orphaned_jobs():
         print_message(f"cancelling Slurm jobs of a killed run: {', '.join(jobs)}")
         subprocess.run(["scancel", *jobs], capture_output=True, check=False)
     while _orphaned_jobs():
         time.sleep(1)
+    return set(jobs)
 
 
 def _orphaned_jobs() -> list[str]:

@@ -63,19 +63,23 @@ def _read_holder(file: Any) -> str:
 
 
 def clean_up_killed_runs(runs: Path) -> bool:
-    """Wait for or cancel the jobs that killed runs have left; return whether a run was killed.
+    """Wait for the jobs that killed runs have left, or end those of Slurm; return whether a run was killed.
 
     The caller holds the lock, so no other run is active.
 
     Args:
         runs: the folder in which each active run has a file.
     """
-    cancel_orphaned_jobs()
+    cancelled = cancel_orphaned_jobs()
     left = {str(path.resolve()) for path in runs.glob("*.json")}
     for process in psutil.process_iter() if left else ():
-        if _is_job_of(left, process):
+        if not _is_job_of(left, process):
+            continue
+        if _slurm_job(process) in cancelled:
+            process.kill()
+        else:
             print_message(f"waiting for process {process.pid}, a job of a killed run (`kill {process.pid}` ends it)")
-            psutil.wait_procs([process])
+        psutil.wait_procs([process])
     for path in left:
         Path(path).unlink(missing_ok=True)
     return bool(left)
@@ -87,3 +91,10 @@ def _is_job_of(runs: set[str], process: psutil.Process) -> bool:
         return is_job and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def _slurm_job(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("SLURM_JOB_ID")
+    except psutil.Error:
+        return None
