@@ -140,8 +140,8 @@ class TestSideBySide:
         page = render(folder)
         table = page[page.index("What the problem set prints") :]
         rows = [words(row) for row in re.findall(r"<tr>.*?</tr>", table, re.DOTALL)]
-        assert rows[1] == "Problem 1B is d it is kThe k.(1.1) 0.25 0"
-        assert rows[2] == "Problem 9“ReLU” sineThe sine.– – –"
+        assert rows[1] == "Problem 1B is d it is kThe k. (1.1): error 0.25 as printed, 0 as corrected"
+        assert rows[2] == "Problem 9“ReLU” sineThe sine. –"
 
 
 class TestPage:

@@ -186,7 +186,7 @@ MISPRINTS = (
     ),
     Misprint(
         "Problem 12: the widths",
-        r"$k \in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]$",
+        r"$k \in [1, 2, 4,$ and so on",
         "a set; Problem 1 defines square brackets as another set, that of the integers from 1 to $m$",
         "By default the printed widths; further ones are marked.",
     ),
