@@ -72,11 +72,10 @@ def compare_with_runs(table: pd.DataFrame) -> pd.DataFrame:
         scipy.stats.binomtest(converged, runs).proportion_ci(0.95, "exact")
         for converged, runs in zip(table["converged"], table["runs"], strict=True)
     ]
+    counts = table[["converged", "runs", "draws_in_time", "draws"]].astype(int).to_numpy()
     p_values = [
-        scipy.stats.fisher_exact(
-            [[row.converged, row.runs - row.converged], [row.draws_in_time, row.draws - row.draws_in_time]]
-        ).pvalue
-        for row in table.itertuples()
+        scipy.stats.fisher_exact([[converged, runs - converged], [in_time, draws - in_time]]).pvalue
+        for converged, runs, in_time, draws in counts
     ]
     return table.assign(
         low=[interval.low for interval in intervals],
