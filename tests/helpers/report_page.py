@@ -158,6 +158,7 @@ class Reader(HTMLParser):
         self.tags: list[tuple[str, dict[str, str]]] = []
         self.data: list[tuple[dict[str, str], str]] = []
         self.untraced: list[tuple[str, str]] = []
+        self.prose: list[tuple[str, str]] = []
         self.text: list[str] = []
         self.feed(page)
         self.close()
@@ -186,6 +187,7 @@ class Reader(HTMLParser):
             attributes, text = self.data[-1]
             self.data[-1] = (attributes, text + data)
         elif not {"math", "code", "pre"} & set(names):
+            self.prose += [(inner["id"], data) for outer, inner in self.stack if outer == "section"]
             for tag, attributes in self.stack:
                 if attributes.get("class") in ("answer", "question") or tag == "tbody":
                     section = next(inner["id"] for outer, inner in self.stack if outer == "section")

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.helpers.checkout import ROOT, TINY, copy_checkout, digests, make_small
+from tests.helpers.report_page import Reader
 
 SUBSET = ROOT.parent / "shared/cifar10/cifar-10-real-subset.tar.gz"
 SUBSET_SHA256 = "ff1e276ce5a83fb90d8957c1cc19a44b81f4dadf4333dd0345d225d3e9192b55"
@@ -57,6 +58,32 @@ def test_every_result_is_on_the_page(finished):
     page = (finished / "results/report.html").read_text()
     used = {name for name, digest in digests(finished).items() if digest in page}
     assert {name.split("/")[1] for name in used} == {name.split("/")[0] for name in CONTRACT}
+
+
+# Numbers that are no results: in names and levels, and in the mathematics of the proofs.
+NO_RESULTS = [
+    *[
+        r"Problems? \d+( and \d+)?",
+        "CIFAR-10",
+        "95%",
+        "5% quantile",
+        r" × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+",
+        r"arXiv:\d+\.\d+",
+        "float64",
+    ],
+    *["mean 0 and standard deviation 1", "A = 0", "near 1", "probability [01]", "above 4", "crosses 4", "other than 0"],
+    *["is 1:", "kernel has 1", "modulus than 1", "closer this rate is to 1", "and 1 an eigenvalue"],
+]
+
+
+def test_no_number_on_the_page_is_typed(finished):
+    """Every number of the answers, captions and notes names its origin; the proofs are mathematics."""
+    page = Reader((finished / "results/report.html").read_text())
+    sections = {name for name, _ in page.prose} - {"theory", "provenance"}
+    assert len(sections) == 7
+    text = " ".join("".join(text for name, text in page.prose if name in sections).split())
+    typed = re.sub("|".join(NO_RESULTS), "", text)
+    assert [typed[max(0, found.start() - 40) : found.end() + 20] for found in re.finditer(r"\d+", typed)] == []
 
 
 def test_every_output_is_a_target(run, checkout):
