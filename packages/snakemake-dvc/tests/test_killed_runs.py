@@ -99,39 +99,60 @@ def test_an_edit_is_undone_after_a_killed_run(checkout: Checkout) -> None:
 
 # A run was interrupted or terminated.
 
-TERMINATE_AND_RECORD = """
+TERMINATE = """
+import importlib
 import os
 import signal
 import sys
 
-from snakemake_dvc.results import Results
+module, owner, name = sys.argv[1:4]
+owner = getattr(importlib.import_module(module), owner)
+method = getattr(owner, name)
 
-record = Results.record
 
-
-def terminate_and_record(*args):
+def terminate(*args):
     os.kill(os.getpid(), signal.SIGTERM)
-    record(*args)
+    return method(*args)
 
 
-Results.record = terminate_and_record
-sys.argv = ["snakemake", "--cores", "2"]
+setattr(owner, name, terminate)
+sys.argv = ["snakemake", "--cores", "2", *sys.argv[4:]]
 from snakemake.cli import main
 
 main()
 """
 
 
-def test_a_termination_while_a_record_is_written(checkout: Checkout) -> None:
-    """Snakemake's own handler would wait for a lock that its main thread holds."""
-    set_scale(checkout)
-    command = [sys.executable, "-c", TERMINATE_AND_RECORD]
-    ended = subprocess.run(
-        command, cwd=checkout.folder, env=checkout.env, capture_output=True, text=True, check=False, timeout=TIMEOUT
+def terminate_in(method: str, checkout: Checkout, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake with a method that sends SIGTERM to its process, which then must end."""
+    module, owner, name = method.rsplit(".", maxsplit=2)
+    return subprocess.run(
+        [sys.executable, "-c", TERMINATE, module, owner, name, *arguments],
+        cwd=checkout.folder,
+        env=checkout.env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
     )
+
+
+# Snakemake's own handler would wait for a lock that its main thread holds.
+
+
+def test_a_termination_while_a_record_is_written(checkout: Checkout) -> None:
+    set_scale(checkout)
+    ended = terminate_in("snakemake_dvc.results.Results.record", checkout)
     assert ended.returncode == 1
     assert "Will exit after finishing currently running jobs" in ended.stderr
     checkout.computes("snakemake", {"best"})
+
+
+def test_a_termination_of_a_job_on_a_cluster_while_it_ends(checkout: Checkout) -> None:
+    """There, each job is a Snakemake of its own."""
+    job = ["--mode", "remote", "--nolock", "--force", "results/fit/metrics.json"]
+    ended = terminate_in("snakemake.persistence.file.FilePersistence._io_delete", checkout, *job)
+    assert "Finished jobid" in ended.stderr
 
 
 @BOTH_ENGINES

@@ -37,6 +37,7 @@ def reconcile(workflow: Any, config: dict[str, Any], project: Project | None = N
         project: the settings of the project.
     """
     project = project or Project()
+    _snakemake.exit_in_thread()
     if workflow.is_main_process:
         reconciliation = Reconciliation(workflow, project, RunSnapshot(dict(config)))
         reconciliation.check_configuration()

@@ -6,7 +6,7 @@ The package relies on the following, each with a test in tests/test_snakemake_co
   the persistence layer what has changed since the last run of a job.
 - `JobScheduler.run` is called in the main process, with jobs that are about to start.
 - `DAG.finish` is called with jobs that have succeeded, and with no others.
-- `JobScheduler.exit_gracefully` handles SIGTERM. It acquires a lock that is held while `DAG.finish` runs.
+- `JobScheduler.exit_gracefully` handles SIGTERM. It acquires a lock that is held while jobs are finished.
 - `Workflow.execute` runs the workflow and raises an exception if a job failed.
 
 The modules: `hooks` replaces methods of Snakemake, `selection` decides which jobs must run, `workflow` and `jobs` read
@@ -16,7 +16,7 @@ from a workflow and from one job, `all_jobs` builds the graph of all jobs.
 import snakemake.api  # noqa: F401 - first, since it imports the rest of Snakemake in the right order
 
 from snakemake_dvc._snakemake.all_jobs import dag_of_all, track_config
-from snakemake_dvc._snakemake.hooks import callbacks_of, install
+from snakemake_dvc._snakemake.hooks import callbacks_of, exit_in_thread, install
 from snakemake_dvc._snakemake.jobs import (
     UndeterminedError,
     code_digests,
@@ -54,6 +54,7 @@ __all__ = [
     "config_keys",
     "dag_of_all",
     "executes",
+    "exit_in_thread",
     "force_all",
     "inputs",
     "install",

@@ -60,6 +60,22 @@ def install(workflow: Any, callbacks: RunCallbacks) -> None:
     workflow.execute = execute_with_callback
 
 
+def exit_in_thread() -> None:
+    """Handle SIGTERM in a thread, in this process and from now on.
+
+    The main thread may hold the lock that Snakemake's handler acquires, and would wait for itself.
+    """
+    exit_gracefully = JobScheduler.exit_gracefully
+    if hasattr(exit_gracefully, "original"):
+        return
+
+    def start_thread(scheduler: Any, *args: Any) -> None:
+        threading.Thread(target=exit_gracefully, args=(scheduler, *args)).start()
+
+    start_thread.original = exit_gracefully  # type: ignore[attr-defined]
+    JobScheduler.exit_gracefully = start_thread
+
+
 def callbacks_of(workflow: Any) -> Any:
     """Return the callbacks of a workflow."""
     return _callbacks[id(workflow)]
@@ -119,7 +135,7 @@ def _replace_selection() -> None:
 
 
 def _replace_execution() -> None:
-    run, finish, exit_gracefully = JobScheduler.run, DAG.finish, JobScheduler.exit_gracefully
+    run, finish = JobScheduler.run, DAG.finish
 
     def run_with_callback(scheduler: Any, jobs: Any, *args: Any, **kwargs: Any) -> Any:
         jobs = list(jobs)
@@ -138,12 +154,7 @@ def _replace_execution() -> None:
                 callbacks.job_finished(one)
         return await finish(dag, job, *args, **kwargs)
 
-    def exit_in_thread(scheduler: Any, *args: Any) -> None:
-        # This handles SIGTERM in the main thread, which may hold the lock that Snakemake's handler acquires.
-        threading.Thread(target=exit_gracefully, args=(scheduler, *args)).start()
-
     JobScheduler.run = run_with_callback
-    JobScheduler.exit_gracefully = exit_in_thread
     DAG.finish = finish_with_callback
 
 
