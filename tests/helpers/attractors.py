@@ -1,5 +1,6 @@
 """Results of Problem 4 on small images."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,50 +20,86 @@ def smooth(random: np.random.Generator) -> np.ndarray:
     return coarse.repeat(8, axis=2).repeat(8, axis=3).reshape(12, 3072)
 
 
-def train(data, folder: Path, n: int, *more: object, step_size: object = "auto", status: int = 0) -> str:
+# The networks: the number of images, and the activation if it is not ReLU.
+RELU_NETWORKS = ("1", "2")
+NETWORKS = (*RELU_NETWORKS, "1_tanh", "2_tanh")
+
+
+def train(
+    data, folder: Path, network: str, *more: object, step_size: object = "auto", target: float = 0.01, status: int = 0
+) -> str:
+    n, _, activation = network.partition("_")
     return run_script(
         "attractors_train",
-        *[*data, "--n-images", n, "--width", 128, "--target", 0.01, "--max-steps", 2000, "--step-size", step_size],
-        *["--device", "cpu", "--seed", 88, "--network", folder / f"network_{n}.pt"],
-        *["--attempts", folder / f"attempts_{n}.csv", *more],
+        *[*data, "--n-images", n, "--activation", activation or "relu", "--width", 128, "--target", target],
+        *["--max-steps", 2000, "--step-size", step_size, "--device", "cpu", "--seed", 88],
+        *["--network", folder / f"network_{network}.pt", "--attempts", folder / f"attempts_{network}.csv", *more],
         status=status,
+    )
+
+
+def find_limits(data, folder: Path, network: str, *more: object) -> None:
+    """Run the script that trains a network further and finds the limits of inputs."""
+    run_script(
+        "attractors_limits",
+        *[*data, "--network", folder / f"network_{network}.pt", "--attempts", folder / f"attempts_{network}.csv"],
+        *["--targets", 1e-3, "--max-steps", 2000, "--test-images", 10, "--noise", 1e-3, "--device", "cpu"],
+        *["--seed", 88, "--inputs", folder / f"limit_inputs_{network}.csv"],
+        *["--limits", folder / f"limits_{network}.csv", "--errors", folder / f"limit_errors_{network}.csv"],
+        *["--points", folder / f"limit_points_{network}.npz", *more],
     )
 
 
 ITERATED = ["--iterations", 1, 2, 20, "--noise", 1e-3, "--noise-iterations", 1, 10, "--seed", 88]
 
 
-def write_tables(data, results: Path, folder: Path) -> None:
+def write_tables(data, results: Path, folder: Path, networks: Sequence[str] = NETWORKS) -> None:
     """Run the scripts of Problem 4 after the training, but for the pictures."""
-    networks = [folder / f"network_{n}.pt" for n in (1, 2)]
+    for network in networks:
+        find_limits(data, folder, network)
     run_script(
         "attractors_outcomes",
-        *[*data, "--networks", *networks, *ITERATED, "--extra-iterations", 100, "--test-images", 10],
-        *["--eigenvalues", 3, "--outcomes", results / "outcomes.csv", "--images", results / "images.csv"],
+        *[*data, "--networks", *(folder / f"network_{network}.pt" for network in RELU_NETWORKS), *ITERATED],
+        *["--extra-iterations", 100, "--test-images", 10, "--eigenvalues", 3],
+        *["--outcomes", results / "outcomes.csv", "--images", results / "images.csv"],
         *["--jacobian", results / "jacobian.csv", "--noisy", results / "noisy.csv"],
     )
-    provenance = ["--provenance", results.parent / "cifar10/provenance.json"]
+    summarise(results, folder, networks)
+
+
+def summarise(results: Path, folder: Path, networks: Sequence[str] = NETWORKS) -> None:
+    """Run the script that summarises the tables of networks."""
+    tables = {"attempts": "attempts", "limits": "limits", "limit-inputs": "limit_inputs", "errors": "limit_errors"}
+    for option, table in tables.items():
+        tables[option] = [f"--{option}", *(folder / f"{table}_{network}.csv" for network in networks)]
     run_script(
         "attractors_summary",
-        *["--attempts", *(folder / f"attempts_{n}.csv" for n in (1, 2)), "--n-images", 1, 2],
-        *["--outcomes", results / "outcomes.csv", *provenance, "--all-attempts", results / "attempts.csv"],
+        *[*tables.values(), "--n-images", 1, 2, "--outcomes", results / "outcomes.csv"],
+        *["--provenance", results.parent / "cifar10/provenance.json", "--all-attempts", results / "attempts.csv"],
         *["--summary", results / "summary.csv", "--basins", results / "basins.csv"],
-        *["--metrics", results / "metrics.json", "--figure", results / "basins.svg"],
+        *["--all-limits", results / "limits.csv", "--limit-shares", results / "limit_shares.csv"],
+        *["--all-errors", results / "limit_errors.csv", "--metrics", results / "metrics.json"],
+        *["--figure", results / "basins.svg", "--limits-figure", results / "limits.svg"],
     )
 
 
-def draw(data, results: Path, folder: Path, *more: object) -> str:
+# The pictures of `draw`.
+PICTURES = (
+    *(f"by_n_images/outputs_{network}.png" for network in RELU_NETWORKS),
+    *("iterates.png", "noisy.png", "activations.png", "limits.png"),
+)
+
+
+def draw(data, results: Path, folder: Path, *more: object, networks: Sequence[str] = NETWORKS) -> str:
+    outputs = [results / f"by_n_images/outputs_{network}.png" for network in RELU_NETWORKS]
     return run_script(
         "attractors_pictures",
         *[*data, "--provenance", results.parent / "cifar10/provenance.json", "--iterated", 2, *ITERATED],
-        *["--networks", *(folder / f"network_{n}.pt" for n in (1, 2))],
-        *[
-            "--outputs",
-            *(results / f"by_n_images/outputs_{n}.png" for n in (1, 2)),
-            "--iterates",
-            results / "iterates.png",
-        ],
-        *["--noisy", results / "noisy.png", *more],
+        *["--networks", *(folder / f"network_{network}.pt" for network in networks)],
+        *["--limit-table", folder / f"limits_{RELU_NETWORKS[-1]}.csv"],
+        *["--points", folder / f"limit_points_{RELU_NETWORKS[-1]}.npz"],
+        *["--outputs", *outputs, "--iterates", results / "iterates.png", "--noisy", results / "noisy.png"],
+        *["--activations", results / "activations.png", "--limits", results / "limits.png", *more],
     )
 
 
@@ -70,8 +107,9 @@ def make_results(home: Path) -> Path:
     """Make a folder with images, networks and the results of all scripts."""
     data = ["--folder", write_batches(home / "data", smooth), "--files", home / "data/files.csv"]
     write_provenance(home / "results")
-    train(data, home, 1, "--trial-step-sizes", 1e-3, 1.0, "--trial-steps", 20)
-    train(data, home, 2)
+    for network in NETWORKS:
+        trials = ["--trial-step-sizes", 1e-3, 1.0, "--trial-steps", 20] if network == "1" else []
+        train(data, home, network, *trials)
     write_tables(data, home / "results/attractors", home)
     draw(data, home / "results/attractors", home)
     return home

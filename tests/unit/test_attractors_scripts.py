@@ -12,14 +12,11 @@ import pytest
 import torch
 
 from nngplab.datasets.cifar10 import FILES, FOLDER
-from nngplab.problems.attractors import (
-    iterate,
-    load_network,
-    shuffled_indices,
-)
+from nngplab.problems.attractors import load_network, shuffled_indices
+from nngplab.problems.attractors_limits import OUTPUT_CLASSES, iterate
 from nngplab.report.figures.attractors import plot_basins
 from nngplab.report.figures.images import plot_image_rows, to_images
-from tests.helpers.attractors import draw, make_results, render, train, write_tables
+from tests.helpers.attractors import PICTURES, RELU_NETWORKS, draw, make_results, render, train, write_tables
 from tests.helpers.cifar10_images import write_provenance
 from tests.helpers.report_page import sentences
 
@@ -42,8 +39,9 @@ class TestScripts:
             *["n_images", "on_sheet", "purpose", "step_size", "outcome", "steps", "final_mse"]
         ]
         fits = table[table["purpose"] == "fit"]
-        assert fits["n_images"].tolist() == [1, 2]
-        assert fits["outcome"].tolist() == ["converged", "converged"]
+        assert fits["n_images"].tolist() == [1, 2, 1, 2]
+        assert fits["activation"].tolist() == ["relu", "relu", "tanh", "tanh"]
+        assert (fits["outcome"] == "converged").all()
         assert (fits["final_mse"] <= 0.01).all()
         np.testing.assert_allclose(fits["step_size"], 0.75 * fits["step_size_limit"])
         trials = table[table["purpose"] == "trial"]
@@ -82,7 +80,7 @@ class TestScripts:
             start = mine[mine["iterations"] == 0]["nearest"].to_numpy()
             mine = mine[mine["iterations"] == row.iterations]
             assert row.inputs == len(mine)
-            for outcome in ("image", "mixture", "elsewhere", "zero"):
+            for outcome in OUTPUT_CLASSES:
                 assert getattr(row, f"{outcome}_share") == (mine["outcome"] == outcome).mean()
             assert row.nearest_as_at_start == (mine["nearest"].to_numpy() == start).mean()
             assert row.median_cosine == pytest.approx(mine["cosine"].median())
@@ -92,8 +90,8 @@ class TestScripts:
                 (basin,) = basins.query(f"{keys} and image == {image}").itertuples()
                 assert basin.share == (mine["nearest"] == image).mean()
                 assert basin.image_share == ((mine["nearest"] == image) & (mine["outcome"] == "image")).mean()
-                parts = basin.image_share + basin.mixture_share + basin.elsewhere_share
-                assert parts == pytest.approx(basin.share)
+                parts = [getattr(basin, f"{name}_share") for name in OUTPUT_CLASSES[:-1]]
+                assert sum(parts) == pytest.approx(basin.share)
 
     def test_the_metrics_show_where_test_images_end(self, home):
         folder = home / "results/attractors"
@@ -102,12 +100,12 @@ class TestScripts:
         outcomes, attempts = pd.read_csv(folder / "outcomes.csv"), pd.read_csv(folder / "attempts.csv")
         assert list(metrics["n_images"]) == ["1", "2"]
         for n, found in metrics["n_images"].items():
-            network = attempts.query(f"n_images == {n} and purpose == 'fit'").iloc[-1]
+            network = attempts.query(f"n_images == {n} and purpose == 'fit' and activation == 'relu'").iloc[-1]
             assert (found["steps"], found["step_size"]) == (network["steps"], network["step_size"])
             ends = outcomes.query(f"n_images == {n} and input == 'test' and iterations == 100")
             assert found["iterations"] == 100
             assert found["median_cosine"] == pytest.approx(ends["cosine"].median())
-            for outcome in ("image", "mixture", "elsewhere", "zero"):
+            for outcome in OUTPUT_CLASSES:
                 assert found[f"{outcome}_share"] == (ends["outcome"] == outcome).mean()
 
     def test_the_images_the_jacobians_and_the_noise(self, home):
@@ -130,26 +128,26 @@ class TestScripts:
 
     def test_networks_that_died_or_diverged_are_followed_and_named(self, home, data, tmp_path):
         write_provenance(tmp_path / "results")
-        train(data, tmp_path, 1, step_size=1e-3)
-        train(data, tmp_path, 2, step_size=1.0)
+        train(data, tmp_path, "1", step_size=1e-3)
+        train(data, tmp_path, "2", step_size=1.0)
         folder = tmp_path / "results/attractors"
-        write_tables(data, folder, tmp_path)
+        write_tables(data, folder, tmp_path, RELU_NETWORKS)
         tables = [pd.read_csv(path) for path in folder.glob("*.csv")]
-        assert len(tables) == 7
-        assert all(
-            np.isfinite(table.select_dtypes("number").drop(columns="closest_cosine", errors="ignore")).all(axis=None)
-            for table in tables
-        )
+        assert len(tables) == 10
+        # These are missing where they mean nothing: on a single image, without iterations, or for a rate of 0 or 1.
+        missing = ["closest_cosine", "slow_directions", "oblique_share", "orthogonal_share", "tenfold"]
+        numbers = [table.select_dtypes("number").drop(columns=missing, errors="ignore") for table in tables]
+        assert all(np.isfinite(table).all(axis=None) for table in numbers)
         outcomes = pd.read_csv(folder / "outcomes.csv").query("n_images == 1 and input == 'training'")
         assert outcomes["outcome"].tolist() == ["image", *["zero"] * 4]
-        for name in ("by_n_images/outputs_1.png", "by_n_images/outputs_2.png", "iterates.png", "noisy.png"):
+        for name in PICTURES:
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(home / "results/attractors" / name, folder / name)
         words = sentences(render(tmp_path / "results"), "attractors")
         assert "On 1 image: dead after" in words
         assert "On 2 images: diverged after" in words
         assert "The results below are those of networks that did not fit their images." in words
-        assert "are not attractors" in words
+        assert "No training image is an attractor after the training of (a)" in words
 
     def test_stand_in_figures_carry_the_mark(self, home):
         assert "STAND-IN IMAGES, NOT CIFAR-10" in (home / "results/attractors/basins.svg").read_text()
@@ -162,11 +160,11 @@ class TestScripts:
             port = free.getsockname()[1]
         (line,) = draw(data, folder, home, "--visdom", "http://127.0.0.1", port).splitlines()
         assert line.startswith("no images are shown in visdom")
-        for name in ("by_n_images/outputs_1.png", "by_n_images/outputs_2.png", "iterates.png", "noisy.png"):
+        for name in PICTURES:
             assert (folder / name).read_bytes() == (home / "results/attractors" / name).read_bytes()
 
     def test_more_images_than_there_are(self, data, tmp_path):
-        assert train(data, tmp_path, 60, status=1).splitlines() == [
+        assert train(data, tmp_path, "60", status=1).splitlines() == [
             "error: a network on 60 images needs more than the 60 training images: lower attractors.n_images"
         ]
 
@@ -202,7 +200,9 @@ class TestFigures:
         assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["0", "1", "2", "20", "100"]
         bars = [bar for bar in on_two.patches if round(bar.get_y() + bar.get_height() / 2) == 3]
         rows = basins.query("n_images == 2 and input == 'test' and iterations == 20").sort_values("image")
-        shares = rows[["image_share", "mixture_share", "elsewhere_share"]].to_numpy().ravel()
+        shares = rows[[f"{name}_share" for name in OUTPUT_CLASSES[:-1]]].to_numpy().ravel()
+        *bars, rest = bars
         np.testing.assert_allclose([bar.get_width() for bar in bars], shares)
+        assert rest.get_width() == pytest.approx(1 - shares.sum())
         assert len({bar.get_facecolor()[:3] for bar in bars}) == 2
-        assert len({bar.get_facecolor() for bar in bars}) == 6
+        assert len({bar.get_facecolor() for bar in bars}) == 8

@@ -29,7 +29,10 @@ def half_squared_error(net: OneHiddenLayer, X: torch.Tensor, Y: torch.Tensor) ->
 
 
 class TestFormula:
-    @pytest.mark.parametrize(("activation", "phi"), [("relu", lambda h: np.maximum(h, 0)), ("identity", lambda h: h)])
+    @pytest.mark.parametrize(
+        ("activation", "phi"),
+        [("relu", lambda h: np.maximum(h, 0)), ("tanh", np.tanh), ("sine", np.sin), ("identity", lambda h: h)],
+    )
     def test_against_numpy(self, activation, phi):
         net, (X, _) = network(activation), data(1)
         A, B = net.A.detach().numpy(), net.B.detach().numpy()
@@ -46,7 +49,7 @@ class TestFormula:
         torch.testing.assert_close(net(c * X), c * net(X), rtol=1e-9, atol=1e-9)
 
     def test_an_unknown_activation(self):
-        with pytest.raises(InputError, match="unknown activation 'gelu': choose one of relu, identity"):
+        with pytest.raises(InputError, match="unknown activation 'gelu': choose one of relu, tanh, sine, identity"):
             network("gelu")
 
 
@@ -94,7 +97,7 @@ class TestGradients:
         torch.testing.assert_close(net.A.detach(), A + eta * (Y.T - A @ B @ X.T) @ X @ B.T)
         torch.testing.assert_close(net.B.detach(), B + eta * A.T @ (Y.T - A @ B @ X.T) @ X)
 
-    @pytest.mark.parametrize("activation", ["relu", "identity"])
+    @pytest.mark.parametrize("activation", ["relu", "tanh", "sine", "identity"])
     @pytest.mark.parametrize("seed", range(3))
     def test_against_finite_differences(self, activation, seed):
         net, (X, Y), h = network(activation, seed), data(seed), 1e-6

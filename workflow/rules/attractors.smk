@@ -2,7 +2,17 @@
 from nngplab.pipeline.resources import minutes, training_operations
 
 ATTRACTORS = sorted({*config["attractors"]["n_images"], *config["attractors"]["extra_n_images"]})
+# A network with another activation than ReLU has it in its name, such as 2_tanh.
+ATTRACTORS_NETWORKS = ATTRACTORS + [
+    f"{n}_{activation}"
+    for activation in config["attractors"]["extra_activations"]
+    for n in sorted(config["attractors"]["n_images"])
+]
 ATTRACTORS_WEIGHTS = 2 * 3072 * config["attractors"]["width"]
+
+
+def attractors_images(wildcards):
+    return int(wildcards.network.partition("_")[0])
 
 
 rule attractors_train:
@@ -11,19 +21,19 @@ rule attractors_train:
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
     output:
-        network="results/attractors/by_n_images/network_{n_images}.pt",
-        attempts="results/attractors/by_n_images/attempts_{n_images}.csv",
+        network="results/attractors/by_n_images/network_{network}.pt",
+        attempts="results/attractors/by_n_images/attempts_{network}.csv",
     log:
-        "logs/attractors_train_{n_images}.log",
+        "logs/attractors_train_{network}.log",
     wildcard_constraints:
-        n_images=r"\d+",
+        network=r"\d+(_[a-z]+)?",
     conda:
         "../../environment.yml"
     resources:
         mem_mb=scale_with_attempt(3000),
         runtime=scale_with_attempt(
             lambda wc: minutes(
-                training_operations(ATTRACTORS_WEIGHTS, int(wc.n_images) * config["attractors"]["max_steps"])
+                training_operations(ATTRACTORS_WEIGHTS, attractors_images(wc) * config["attractors"]["max_steps"])
             )
         ),
         gpu=gpus(),
@@ -31,20 +41,63 @@ rule attractors_train:
         folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         device=lookup(dpath="device", within=config),
+        n_images=attractors_images,
+        activation=lambda wc: wc.network.partition("_")[2] or "relu",
         width=lookup(dpath="attractors/width", within=config),
         target=lookup(dpath="attractors/target", within=config),
         step_size=lookup(dpath="attractors/step_size", within=config),
         max_steps=lookup(dpath="attractors/max_steps", within=config),
         # What fixed step sizes do is shown on the smallest number of images.
-        trials=lambda wc: ([] if int(wc.n_images) > ATTRACTORS[0] else config["attractors"]["trial_step_sizes"]),
+        trials=lambda wc: config["attractors"]["trial_step_sizes"] if wc.network == str(ATTRACTORS[0]) else [],
         trial_steps=lookup(dpath="attractors/trial_steps", within=config),
     message:
-        "Train the autoencoder of Problem 4 on {wildcards.n_images} images"
+        "Train the autoencoder of Problem 4 on {params.n_images} images, {params.activation}"
     shell:
-        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --n-images {wildcards.n_images}"
-        " --width {params.width} --target {params.target} --max-steps {params.max_steps}"
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --n-images {params.n_images}"
+        " --activation {params.activation} --width {params.width} --target {params.target} --max-steps {params.max_steps}"
         " --step-size {params.step_size} --trial-step-sizes {params.trials} --trial-steps {params.trial_steps}"
         " --device {params.device} --seed {params.seed} --network {output.network:q} --attempts {output.attempts:q}"
+        " --log {log:q}"
+
+
+rule attractors_limits:
+    input:
+        script="workflow/scripts/attractors_limits.py",
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+        network=rules.attractors_train.output.network,
+        attempts=rules.attractors_train.output.attempts,
+    output:
+        inputs="results/attractors/by_n_images/limit_inputs_{network}.csv",
+        limits="results/attractors/by_n_images/limits_{network}.csv",
+        errors="results/attractors/by_n_images/limit_errors_{network}.csv",
+        points="results/attractors/by_n_images/limit_points_{network}.npz",
+    log:
+        "logs/attractors_limits_{network}.log",
+    wildcard_constraints:
+        network=r"\d+(_[a-z]+)?",
+    conda:
+        "../../environment.yml"
+    resources:
+        # The distances between all inputs, of three kinds, and which of them are small.
+        mem_mb=scale_with_attempt(3000 + 10 * (3 * config["attractors"]["test_images"]) ** 2 // 10**6),
+        runtime=scale_with_attempt(120),
+        gpu=gpus(),
+    params:
+        folder=lambda wc, input: Path(input.batches[0]).parent,
+        seed=lookup(dpath="seed", within=config),
+        device=lookup(dpath="device", within=config),
+        targets=lookup(dpath="attractors/extra_targets", within=config),
+        max_steps=lookup(dpath="attractors/max_steps", within=config),
+        test_images=lookup(dpath="attractors/test_images", within=config),
+        noise=lookup(dpath="attractors/noise", within=config),
+    message:
+        "Find the limits of inputs under the autoencoder {wildcards.network} of Problem 4"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --network {input.network:q}"
+        " --attempts {input.attempts:q} --targets {params.targets} --max-steps {params.max_steps}"
+        " --test-images {params.test_images} --noise {params.noise} --device {params.device} --seed {params.seed}"
+        " --inputs {output.inputs:q} --limits {output.limits:q} --errors {output.errors:q} --points {output.points:q}"
         " --log {log:q}"
 
 
@@ -53,7 +106,7 @@ rule attractors_outcomes:
         script="workflow/scripts/attractors_outcomes.py",
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
-        networks=expand(rules.attractors_train.output.network, n_images=ATTRACTORS),
+        networks=expand(rules.attractors_train.output.network, network=ATTRACTORS),
     output:
         outcomes="results/attractors/outcomes.csv",
         images="results/attractors/images.csv",
@@ -90,15 +143,22 @@ rule attractors_outcomes:
 rule attractors_summary:
     input:
         script="workflow/scripts/attractors_summary.py",
-        attempts=expand(rules.attractors_train.output.attempts, n_images=ATTRACTORS),
+        attempts=expand(rules.attractors_train.output.attempts, network=ATTRACTORS_NETWORKS),
+        limits=expand(rules.attractors_limits.output.limits, network=ATTRACTORS_NETWORKS),
+        limit_inputs=expand(rules.attractors_limits.output.inputs, network=ATTRACTORS_NETWORKS),
+        errors=expand(rules.attractors_limits.output.errors, network=ATTRACTORS_NETWORKS),
         outcomes=rules.attractors_outcomes.output.outcomes,
         provenance=rules.cifar10_fetch.output.provenance,
     output:
         attempts="results/attractors/attempts.csv",
         summary=report("results/attractors/summary.csv", category="Problem 4: attractors"),
         basins="results/attractors/basins.csv",
+        limits=report("results/attractors/limits.csv", category="Problem 4: attractors"),
+        limit_shares="results/attractors/limit_shares.csv",
+        errors="results/attractors/limit_errors.csv",
         metrics="results/attractors/metrics.json",
         figure=report("results/attractors/basins.svg", category="Problem 4: attractors"),
+        limits_figure=report("results/attractors/limits.svg", category="Problem 4: attractors"),
     log:
         "logs/attractors_summary.log",
     localrule: True
@@ -112,9 +172,13 @@ rule attractors_summary:
         "Count the inputs that each training image of Problem 4 attracts"
     shell:
         "python {input.script:q} --attempts {input.attempts:q} --n-images {params.n_images}"
-        " --outcomes {input.outcomes:q} --provenance {input.provenance:q} --all-attempts {output.attempts:q}"
-        " --summary {output.summary:q} --basins {output.basins:q} --metrics {output.metrics:q}"
-        " --figure {output.figure:q} --log {log:q}"
+        " --outcomes {input.outcomes:q} --limits {input.limits:q}"
+        " --limit-inputs {input.limit_inputs:q} --errors {input.errors:q}"
+        " --provenance {input.provenance:q} --all-attempts {output.attempts:q} --summary {output.summary:q}"
+        " --basins {output.basins:q} --all-limits {output.limits:q}"
+        " --limit-shares {output.limit_shares:q} --all-errors {output.errors:q}"
+        " --metrics {output.metrics:q} --figure {output.figure:q} --limits-figure {output.limits_figure:q}"
+        " --log {log:q}"
 
 
 rule attractors_pictures:
@@ -123,7 +187,9 @@ rule attractors_pictures:
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
-        networks=expand(rules.attractors_train.output.network, n_images=ATTRACTORS),
+        networks=expand(rules.attractors_train.output.network, network=ATTRACTORS_NETWORKS),
+        points=expand(rules.attractors_limits.output.points, network=max(config["attractors"]["n_images"])),
+        limits=expand(rules.attractors_limits.output.limits, network=max(config["attractors"]["n_images"])),
     output:
         outputs=report(
             expand("results/attractors/by_n_images/outputs_{n_images}.png", n_images=ATTRACTORS),
@@ -131,6 +197,8 @@ rule attractors_pictures:
         ),
         iterates=report("results/attractors/iterates.png", category="Problem 4: attractors"),
         noisy=report("results/attractors/noisy.png", category="Problem 4: attractors"),
+        activations=report("results/attractors/activations.png", category="Problem 4: attractors"),
+        limits=report("results/attractors/limits.png", category="Problem 4: attractors"),
     log:
         "logs/attractors_pictures.log",
     group:
@@ -155,14 +223,18 @@ rule attractors_pictures:
         "Show outputs and iterates of the autoencoders of Problem 4"
     shell:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --provenance {input.provenance:q}"
-        " --networks {input.networks:q} --iterated {params.iterated} --iterations {params.iterations}"
-        " --noise {params.noise} --noise-iterations {params.noise_iterations} --seed {params.seed} {params.visdom:q}"
-        " --outputs {output.outputs:q} --iterates {output.iterates:q} --noisy {output.noisy:q} --log {log:q}"
+        " --networks {input.networks:q} --limit-table {input.limits:q} --points {input.points:q}"
+        " --iterated {params.iterated} --iterations {params.iterations} --noise {params.noise}"
+        " --noise-iterations {params.noise_iterations} --seed {params.seed} {params.visdom:q}"
+        " --outputs {output.outputs:q} --iterates {output.iterates:q} --noisy {output.noisy:q}"
+        " --activations {output.activations:q} --limits {output.limits:q} --log {log:q}"
 
 
 rule attractors:
     input:
-        intermediate=expand(rules.attractors_train.output, n_images=ATTRACTORS),
+        intermediate=expand(
+            [*rules.attractors_train.output, *rules.attractors_limits.output], network=ATTRACTORS_NETWORKS
+        ),
         results=[
             rules.attractors_outcomes.output,
             rules.attractors_summary.output,

@@ -14,18 +14,14 @@ from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
-from nngplab.problems.attractors import (
-    classify_outputs,
-    gaussian_noise,
-    iterate,
-    iterate_directions,
-    jacobian_eigenvalues,
-    jacobian_vector_product,
-    load_network,
-    shuffled_indices,
-)
+from nngplab.problems.attractors import gaussian_noise, load_network, shuffled_indices
+from nngplab.problems.attractors_jacobian import jacobian_eigenvalues, jacobian_vector_product, slow_part
+from nngplab.problems.attractors_limits import arrival_angle, classify_outputs, iterate, iterate_directions
 
 log = logging.getLogger("nngplab")
+
+# What is left of the noise agrees with a prediction if they differ by at most this share of it.
+TOLERANCE = 0.1
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -33,6 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
     seed, files = arguments.seed, pd.read_csv(arguments.files)
     train_set, test_set = (VerifiedCIFAR10(arguments.folder, files, train=train) for train in (True, False))
     train_images, test_images = to_tensors(train_set)[0], to_tensors(test_set)[0]
+    order = shuffled_indices(seed, "training", len(train_images))
     shown = shuffled_indices(seed, "test", len(test_images))[: arguments.test_images]
     test = test_images[shown].double() / 255
     noise = torch.from_numpy(gaussian_noise(seed, "noise", len(test), test.shape[1]))
@@ -44,14 +41,18 @@ def main(arguments: argparse.Namespace) -> None:
             network, chosen = load_network(path)
             n, Z = len(chosen), train_images[chosen].double() / 255
             log.info("network on %d images: iterating on %d test images and as many samples of noise", n, len(test))
-            inputs = {"test": test, "noise": noise, "training": Z, "zeros": torch.zeros_like(Z[:1])}
-            indices = {"test": shown.tolist(), "training": chosen}
-            outcomes.append(outcomes_table(network, inputs, indices, Z, iterations).assign(n_images=n))
+            other = order[n:][-len(test) :]
+            unseen = train_images[other].double() / 255
+            inputs = {"test": test, "unseen": unseen, "noise": noise, "training": Z, "zeros": torch.zeros_like(Z[:1])}
+            indices = {"test": shown.tolist(), "unseen": other.tolist(), "training": chosen}
+            angle = arrival_angle(Z, test)
+            table = outcomes_table(network, inputs, indices, Z, iterations, angle)
+            outcomes.append(table.assign(n_images=n, arrival_degrees=np.degrees(angle)))
             network.double()
             classes = [train_set.classes[train_set.targets[index]] for index in chosen]
             images.append(images_table(network, Z).assign(n_images=n, index=chosen, **{"class": classes}))
             eigenvalues.append(eigenvalues_table(network, Z, arguments.eigenvalues).assign(n_images=n))
-            epsilon = torch.from_numpy(gaussian_noise(seed, "epsilon", n, Z.shape[1]))
+            epsilon = torch.from_numpy(gaussian_noise(seed, "epsilon", 1, Z.shape[1]))[0]
             table = noise_table(network, Z, arguments.noise * epsilon, [0, *arguments.noise_iterations])
             noisy.append(table.assign(n_images=n, noise=arguments.noise))
 
@@ -68,6 +69,7 @@ def outcomes_table(
     indices: dict[str, list[int]],
     Z: Tensor,
     iterations: list[int],
+    angle: float,
 ) -> pd.DataFrame:
     """Return the class of the output for each input and number of iterations; `index` is the index of the input."""
     input_columns = pd.DataFrame(
@@ -75,7 +77,7 @@ def outcomes_table(
     )
     tables = []
     for r, outputs in iterate_directions(network, torch.cat(list(inputs.values())).float(), iterations):
-        classified = classify_outputs(outputs.double().numpy(), Z.numpy())
+        classified = classify_outputs(outputs.double().numpy(), Z.numpy(), angle)
         tables.append(pd.concat([input_columns.assign(iterations=r), classified], axis=1))
     table = pd.concat(tables)
     return table.assign(index=table.pop("index"))
@@ -92,6 +94,7 @@ def images_table(network: OneHiddenLayer, Z: Tensor) -> pd.DataFrame:
         {
             "image": range(1, len(Z) + 1),
             "relative_error": (outputs - Z).norm(dim=1) / scale,
+            "step_degrees": torch.rad2deg(torch.arccos(torch.cosine_similarity(outputs, Z).clamp(-1, 1))),
             "homogeneity_error": (jacobian_products - outputs).norm(dim=1) / scale,
             "units_on": on.sum(dim=1),
             "units_shared": int(on.all(dim=0).sum()),
@@ -106,21 +109,28 @@ def eigenvalues_table(network: OneHiddenLayer, Z: Tensor, count: int) -> pd.Data
 
 
 def noise_table(network: OneHiddenLayer, Z: Tensor, noise: Tensor, iterations: list[int]) -> pd.DataFrame:
-    """Return the distance of f^r(z + noise) from z, and that from f^r(z) relative to the noise (`noise_left`)."""
-    tables = []
+    """Return what is left of the noise (d,), added to each image z.
+
+    Returns:
+        The columns image, iterations, cosine (of f^r(z + noise) and z), relative_distance (between these), noise_left
+        (the distance between f^r(z + noise) and f^r(z)), and what `slow_part` predicts for it: slow_directions,
+        oblique_share, orthogonal_share and agrees, which says whether the difference is the oblique projection up to
+        the share `tolerance` of its length. Lengths are relative to the noise. These are missing for r = 0.
+    """
+    rows = []
     for r in iterations:
         outputs, clean = iterate(network, Z + noise, r), iterate(network, Z, r)
-        table = pd.DataFrame(
-            {
-                "image": range(1, len(Z) + 1),
-                "iterations": r,
-                "cosine": torch.cosine_similarity(outputs, Z),
-                "relative_distance": (outputs - Z).norm(dim=1) / Z.norm(dim=1),
-                "noise_left": (outputs - clean).norm(dim=1) / noise.norm(dim=1),
-            }
-        )
-        tables.append(table)
-    return pd.concat(tables)
+        left = ((outputs - clean) / noise.norm()).numpy()
+        for i, z in enumerate(Z):
+            row = {"image": i + 1, "iterations": r, "cosine": float(torch.cosine_similarity(outputs[i], z, dim=0))}
+            row["relative_distance"] = float((outputs[i] - z).norm() / z.norm())
+            row["noise_left"] = float(np.linalg.norm(left[i]))
+            if r > 0:
+                row["slow_directions"], oblique, orthogonal = slow_part(network, z, noise / noise.norm(), r)
+                row["oblique_share"], row["orthogonal_share"] = map(float, map(np.linalg.norm, (oblique, orthogonal)))
+                row["agrees"] = bool(np.linalg.norm(left[i] - oblique) <= TOLERANCE * np.linalg.norm(left[i]))
+            rows.append(row | {"tolerance": TOLERANCE})
+    return pd.DataFrame(rows).astype({"slow_directions": "Int64"})
 
 
 if __name__ == "__main__":

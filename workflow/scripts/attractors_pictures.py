@@ -14,7 +14,9 @@ from torch import Tensor
 from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
-from nngplab.problems.attractors import gaussian_noise, iterate, load_network, shuffled_indices
+from nngplab.problems.attractors import gaussian_noise, load_network, shuffled_indices
+from nngplab.problems.attractors_limits import iterate
+from nngplab.report.figures.attractors import plot_limit_images
 from nngplab.report.figures.images import plot_image_rows, to_images
 from nngplab.report.figures.style import save
 from nngplab.report.visdom import show
@@ -58,10 +60,8 @@ def main(arguments: argparse.Namespace) -> None:
     unseen = shuffled_indices(arguments.seed, "training", len(train.images))[-1:].tolist()
     shown = shuffled_indices(arguments.seed, "test", len(test.images))[:ITERATED_TEST_IMAGES].tolist()
     d = train.images.shape[1]
-    networks = {}
-    for path in arguments.networks:
-        network, chosen = load_network(path)
-        networks[len(chosen)] = (network.double(), chosen)
+    loaded = [load_network(path) for path in arguments.networks]
+    networks = {len(chosen): (network.double(), chosen) for network, chosen in loaded if network.activation == "relu"}
 
     pictures: dict[Path, Picture] = {}
     noise = torch.from_numpy(gaussian_noise(arguments.seed, "noise", 1, d))
@@ -80,14 +80,23 @@ def main(arguments: argparse.Namespace) -> None:
     columns = [f"test image:\n{name}" for name in test.names(shown)] + labels
     pictures[arguments.iterates] = Picture(f"Iterates of the network trained on {count}", rows, columns)
 
-    noise = arguments.noise * torch.from_numpy(gaussian_noise(arguments.seed, "epsilon", len(chosen), d))
-    rows = noise_rows(network, Z, noise, arguments.noise_iterations, labels)
+    epsilon = arguments.noise * torch.from_numpy(gaussian_noise(arguments.seed, "epsilon", 1, d))
+    rows = noise_rows(network, Z, epsilon, arguments.noise_iterations, labels)
     columns = ["$x = z + $ noise", *(power_label(r) for r in arguments.noise_iterations)]
     pictures[arguments.noisy] = Picture(f"Noise of {arguments.noise:g} on the {count}", rows, columns)
+
+    same = [network.double() for network, images in loaded if len(images) == len(chosen)]
+    X = torch.cat([Z, test.pixels(shown[:OUTPUT_TEST_IMAGES]), noise])
+    columns = labels + [f"test image:\n{name}" for name in test.names(shown[:OUTPUT_TEST_IMAGES])] + ["noise"]
+    rows = activation_rows(same, X, arguments.iterations[-1])
+    pictures[arguments.activations] = Picture(f"Activations, each trained on {count}", rows, columns)
 
     for path, picture in pictures.items():
         figure = plot_image_rows(picture.rows, picture.columns, f"{picture.title}\n{provenance['label']}")
         save(figure, path, mark=provenance["label"] if provenance["stand_in"] else None)
+    limits = limit_rows(Z, labels, arguments.limit_table, arguments.points)
+    figure = plot_limit_images(limits, f"Limits of the iterates, trained on {count}\n{provenance['label']}")
+    save(figure, arguments.limits, mark=provenance["label"] if provenance["stand_in"] else None)
     if arguments.visdom:
         server, port = arguments.visdom
         windows = {f"{picture.title}: {provenance['label']}": picture.rows for picture in pictures.values()}
@@ -118,6 +127,33 @@ def iterate_rows(network: OneHiddenLayer, X: Tensor, iterations: list[int]) -> d
     return {"$x$": to_images(X.numpy()), **iterates}
 
 
+def activation_rows(networks: list[OneHiddenLayer], X: Tensor, times: int) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return inputs, and for each network its outputs and its iterates, at full contrast."""
+    rows = {"$x$": to_images(X.numpy(), True)}
+    for network in networks:
+        for r in (1, times):
+            outputs = iterate(network, X, r).numpy()
+            rows[f"{power_label(r)},\n{network.activation}"] = to_images(outputs, True)
+    return rows
+
+
+def limit_rows(
+    Z: Tensor, labels: list[str], table: Path, points: Path
+) -> dict[str, tuple[npt.NDArray[np.uint8], list[str]]]:
+    """Return the training images of a network, and for each training error the limits that most inputs reach."""
+    rows = {"trained on": (to_images(Z.numpy(), True), labels)}
+    with np.load(points) as by_target:
+        for target, of_target in pd.read_csv(table).groupby("target", sort=False):
+            limits = by_target[f"{target:g}"]
+            titles = [
+                f"{row.degrees:.2g}° from $z_{{{row.nearest}}}$,\n{row.test} test images"
+                for row in of_target.head(len(limits)).itertuples()
+            ]
+            if titles:
+                rows[f"limits at\nerror {target:g}"] = (to_images(limits, True), titles)
+    return rows
+
+
 def noise_rows(
     network: OneHiddenLayer, Z: Tensor, noise: Tensor, iterations: list[int], labels: list[str]
 ) -> dict[str, npt.NDArray[np.uint8]]:
@@ -138,6 +174,8 @@ if __name__ == "__main__":
     parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
     parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--networks", type=Path, nargs="+", required=True, help="the networks, PT")
+    parser.add_argument("--limit-table", type=Path, required=True, help="limits of the network that is iterated, CSV")
+    parser.add_argument("--points", type=Path, required=True, help="the same limits as images, NPZ")
     parser.add_argument(
         "--iterated",
         type=int,
@@ -160,4 +198,6 @@ if __name__ == "__main__":
     parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="the outputs of each network, PNG")
     parser.add_argument("--iterates", type=Path, required=True, help="the iterates, PNG")
     parser.add_argument("--noisy", type=Path, required=True, help="the iterates of noisy training images, PNG")
+    parser.add_argument("--activations", type=Path, required=True, help="outputs for each activation, PNG")
+    parser.add_argument("--limits", type=Path, required=True, help="the limits, PNG")
     run(parser, main)

@@ -33,14 +33,15 @@ def main(arguments: argparse.Namespace) -> None:
         )
     chosen = shuffled_indices(arguments.seed, "training", size)[:n]
     Z = (images[chosen].float() / 255).to(resolve_device(arguments.device))
-    start = initial_network(Z.shape[1], arguments.width, arguments.seed).to(Z.device)
+    width, seed, activation = arguments.width, arguments.seed, arguments.activation
+    start = initial_network(Z.shape[1], width, seed, activation).to(Z.device)
 
     network, attempts = fit_autoencoder(
-        Z, arguments.width, arguments.seed, arguments.target, arguments.max_steps, arguments.step_size
+        Z, width, seed, arguments.target, arguments.max_steps, arguments.step_size, activation
     )
     trials = []
     for step_size in arguments.trial_step_sizes:
-        trial = initial_network(Z.shape[1], arguments.width, arguments.seed).to(Z.device)
+        trial = initial_network(Z.shape[1], width, seed, activation).to(Z.device)
         trials.append(train_autoencoder(trial, Z, step_size, arguments.target, arguments.trial_steps))
 
     table = pd.concat(
@@ -48,13 +49,14 @@ def main(arguments: argparse.Namespace) -> None:
     )
     table.insert(0, "n_images", n)
     table = table.assign(
+        activation=activation,
         initial_mse=attempts[0].run.losses[0],
         zero_mse=Z.square().mean().item(),
         step_size_limit=2 / curvature_bound(start, Z),
         rule="given" if arguments.step_size else "auto",
         target=arguments.target,
-        width=arguments.width,
-        seed=arguments.seed,
+        width=width,
+        seed=seed,
     )
     write_csv(table, arguments.attempts)
     save_network(network.cpu(), chosen, arguments.network)
@@ -84,6 +86,7 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
     parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
     parser.add_argument("--n-images", type=int, required=True, metavar="N", help="number of training images")
+    parser.add_argument("--activation", required=True, help="relu, tanh or sine")
     parser.add_argument("--width", type=int, required=True, help="number of hidden units")
     parser.add_argument("--target", type=float, required=True, help="mean squared error at which training ends")
     parser.add_argument("--max-steps", type=int, required=True, help="largest number of steps")

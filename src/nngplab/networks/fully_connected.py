@@ -8,7 +8,12 @@ from torch import Tensor, nn
 
 from nngplab.errors import InputError
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "identity": lambda x: x}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sine": torch.sin,
+    "identity": lambda x: x,
+}
 # Rows whose gradients are in memory at a time.
 GRADIENT_BATCH_SIZE = 2048
 
@@ -91,7 +96,7 @@ class FullyConnected(nn.Module):
 class OneHiddenLayer(FullyConnected):
     """The network f(x) = A phi(B x) with A (d_out, k) and B (k, d_in): one hidden layer, no biases.
 
-    Problems 2b and 4 use phi = "relu", and Problem 3 uses "identity".
+    Problem 2b uses phi = "relu", Problem 3 "identity", and Problem 4, which names no activation, "relu" and others.
     """
 
     def __init__(

@@ -1,68 +1,128 @@
-"""The figure of the attractors of Problem 4."""
+"""The figures of the attractors of Problem 4."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from nngplab.report.figures.style import COLOURS, figure_style
+from nngplab.report.figures.style import COLOURS, GREY, figure_style
 
-# A column of the table: its opacity, and its label.
-_SHARES = {"image_share": (1.0, "at it"), "mixture_share": (0.45, "a mixture"), "elsewhere_share": (0.15, "elsewhere")}
-_INPUTS = {"test": "test images", "noise": "noise"}
+# A class of outputs or limits: its opacity, and its label.
+_CLASSES = {
+    "image": (1.0, "at it"),
+    "negative": (0.7, "at its negative"),
+    "mixture": (0.45, "a mixture"),
+    "elsewhere": (0.15, "elsewhere"),
+}
+_INPUTS = {"test": "test images", "unseen": "unseen images", "noise": "noise"}
 
 
 def plot_basins(basins: pd.DataFrame) -> Figure:
     """Draw which training image the inputs are at, or nearest to, after some iterations (Problem 4).
 
-    There is a column of panels for each network, a row for test images and one for noise, and in each panel a bar for
-    each number of iterations.
+    There is a column of panels for each network, a row for each kind of input, and in each panel a bar for each number
+    of iterations.
 
     Args:
-        basins: columns n_images, input ("test" or "noise"), iterations, image, image_share, mixture_share and
-            elsewhere_share. The shares are of the inputs that are nearest to the image: those at the image, those
-            between it and other images, and the rest.
+        basins: columns n_images, input ("test", "unseen" or "noise"), iterations, image, image_share, negative_share,
+            mixture_share and elsewhere_share. The shares are of the inputs that are nearest to the image: those at the
+            image, those at its negative, those between it and other images, and the rest.
     """
-    networks = sorted(basins["n_images"].unique())
-    counts = sorted(basins["iterations"].unique())
+    parts = basins.melt(["n_images", "input", "iterations", "image"], [f"{name}_share" for name in _CLASSES])
+    parts["outcome"] = parts["variable"].str.removesuffix("_share")
+    parts = parts.rename(columns={"image": "nearest", "value": "share"})
+    counts = sorted(parts["iterations"].unique())
+    return _plot_panels(parts, "iterations", counts, [f"{count:d}" for count in counts], "iterations")
+
+
+def plot_limits(shares: pd.DataFrame) -> Figure:
+    """Draw the limits of inputs for networks that are trained to smaller and smaller errors (Problem 4).
+
+    Args:
+        shares: columns n_images, target (the mean squared error to which the network is trained), input ("test",
+            "unseen" or "noise"), outcome (the class of the limit), nearest (the nearest image) and share.
+    """
+    targets = sorted(shares["target"].unique(), reverse=True)
+    return _plot_panels(shares, "target", targets, [f"{target:g}" for target in targets], "error")
+
+
+def _plot_panels(parts: pd.DataFrame, column: str, values: list[float], labels: list[str], name: str) -> Figure:
+    networks = sorted(parts["n_images"].unique())
     with figure_style("white"):
-        figure = Figure(figsize=(3.0 * len(networks) + 0.6, 5.4), layout="constrained")
+        figure = Figure(
+            figsize=(3.0 * len(networks) + 0.6, 0.3 * len(values) * len(_INPUTS) + 2.9), layout="constrained"
+        )
         panels = figure.subplots(len(_INPUTS), len(networks), sharex=True, sharey=True, squeeze=False)
         for line, (kind, label) in zip(panels, _INPUTS.items(), strict=True):
             for axes, n in zip(line, networks, strict=True):
-                _plot_bars(axes, basins[(basins["n_images"] == n) & (basins["input"] == kind)], len(counts))
-                axes.set_xlim(0, 1)
-                axes.set_yticks(range(len(counts)), [f"{count:d}" for count in counts])
-            line[0].set_ylabel(f"{label}\niterations")
-        panels[0, 0].invert_yaxis()
+                chosen = parts[(parts["n_images"] == n) & (parts["input"] == kind)]
+                _plot_bars(axes, chosen, column, values)
+                axes.set_yticks(range(len(values)), labels)
+            line[0].set_ylabel(f"{label}\n{name}")
+        panels[0, 0].set(xlim=(0, 1), ylim=(len(values) - 0.5, -0.5))
         for axes, n in zip(panels[0], networks, strict=True):
             axes.set_title("trained on 1 image" if n == 1 else f"trained on {n} images")
         for axes in panels[-1]:
             axes.set_xlabel("share of the inputs")
-        _add_legend(figure, networks[-1])
+        _add_legend(figure, networks[-1], set(parts.loc[parts["share"] > 0, "outcome"]))
     return figure
 
 
-def _plot_bars(axes: Axes, basins: pd.DataFrame, count: int) -> None:
-    """Draw `count` stacked bars, the colour of a part for the nearest image and its opacity for the kind of share."""
-    left = np.zeros(count)
-    for image in sorted(basins["image"].unique()):
-        shares = basins[basins["image"] == image].sort_values("iterations")
-        for column, (opacity, _) in _SHARES.items():
-            width = shares[column].to_numpy()
-            axes.barh(range(count), width, left=left, color=(_image_colour(image), opacity), lw=0)
-            left += width
+def _plot_bars(axes: Axes, parts: pd.DataFrame, column: str, values: list[float]) -> None:
+    """Draw stacked bars, the colour of a part for the nearest image and its opacity for its class."""
+    for place, value in enumerate(values):
+        left = 0.0
+        of_value = parts[parts[column] == value]
+        for image in sorted(of_value["nearest"].unique()):
+            for outcome, (opacity, _) in _CLASSES.items():
+                width = of_value.loc[(of_value["nearest"] == image) & (of_value["outcome"] == outcome), "share"].sum()
+                axes.barh(place, width, left=left, color=(_image_colour(image), opacity), lw=0)
+                left += width
+        if len(of_value):
+            # What is left is at zero or still moves.
+            axes.barh(place, 1 - left, left=left, color="white", edgecolor=GREY, hatch="///", lw=0)
 
 
-def _add_legend(figure: Figure, images: int) -> None:
+def _add_legend(figure: Figure, images: int, outcomes: set[str]) -> None:
     handles = [
         *(Patch(color=_image_colour(i), lw=0, label=f"nearest: image {i}") for i in range(1, images + 1)),
-        *(Patch(color=("#444444", opacity), lw=0, label=label) for opacity, label in _SHARES.values()),
+        *(
+            Patch(color=("#444444", opacity), lw=0, label=label)
+            for name, (opacity, label) in _CLASSES.items()
+            if name in outcomes
+        ),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False, fontsize=9.5)
+    if outcomes & {"zero", "moving"}:
+        handles.append(Patch(facecolor="white", edgecolor=GREY, hatch="///", lw=0, label="zero, or still moving"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5), frameon=False, fontsize=9.5)
 
 
 def _image_colour(image: int) -> str:
     """Return the colour of a training image by its number, which starts at 1."""
     return COLOURS[(image - 1) % len(COLOURS)]
+
+
+def plot_limit_images(rows: dict[str, tuple[npt.NDArray[np.uint8], list[str]]], title: str) -> Figure:
+    """Draw labelled rows of colour images, each image under a title of its own.
+
+    Args:
+        rows: the label of each row -> its images (n, 3, h, w), channels first, and their n titles. Rows can have
+            different lengths.
+        title: the title of the figure.
+    """
+    columns = max(len(titles) for _, titles in rows.values())
+    with figure_style("white"):
+        figure = Figure(figsize=(1.35 * columns + 1.9, 1.5 * len(rows) + 0.7), layout="constrained")
+        panels = figure.subplots(len(rows), columns, squeeze=False)
+        for line, (label, (images, titles)) in zip(panels, rows.items(), strict=True):
+            for axes in line[len(titles) :]:
+                axes.set_axis_off()
+            for axes, image, words in zip(line, images, titles, strict=False):
+                axes.set(xticks=[], yticks=[])
+                axes.imshow(image.transpose(1, 2, 0), interpolation="nearest")
+                axes.set_title(words, fontsize=8, pad=3)
+            line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
+        figure.suptitle(title, parse_math=False, fontsize=11)
+    return figure
