@@ -11,10 +11,6 @@ ATTRACTORS_NETWORKS = ATTRACTORS + [
 ATTRACTORS_WEIGHTS = 2 * 3072 * config["attractors"]["width"]
 
 
-def attractors_images(wildcards):
-    return int(wildcards.network.partition("_")[0])
-
-
 rule attractors_train:
     input:
         script="workflow/scripts/attractors_train.py",
@@ -33,7 +29,9 @@ rule attractors_train:
         mem_mb=scale_with_attempt(3000),
         runtime=scale_with_attempt(
             lambda wc: minutes(
-                training_operations(ATTRACTORS_WEIGHTS, attractors_images(wc) * config["attractors"]["max_steps"])
+                training_operations(
+                    ATTRACTORS_WEIGHTS, int(wc.network.partition("_")[0]) * config["attractors"]["max_steps"]
+                )
             )
         ),
         gpu=gpus(),
@@ -41,7 +39,7 @@ rule attractors_train:
         folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         device=lookup(dpath="device", within=config),
-        n_images=attractors_images,
+        n_images=lambda wc: int(wc.network.partition("_")[0]),
         activation=lambda wc: wc.network.partition("_")[2] or "relu",
         width=lookup(dpath="attractors/width", within=config),
         target=lookup(dpath="attractors/target", within=config),
