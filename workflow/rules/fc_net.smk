@@ -189,6 +189,7 @@ rule fc_net_figures:
 rule fc_net:
     input:
         results=[
+            rules.fc_net_learning_rates.input.tables,
             expand(rules.fc_net_train.output, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
             rules.fc_net_learning_rates.output,
             rules.fc_net_summary.output,
