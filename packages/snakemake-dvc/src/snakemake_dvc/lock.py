@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ def clean_up_killed_runs(runs: Path) -> bool:
         if not _is_job_of(left, process):
             continue
         if _slurm_job(process) in cancelled:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         else:
             print_message(f"waiting for process {process.pid}, a job of a killed run (`kill {process.pid}` ends it)")
         psutil.wait_procs([process])
