@@ -71,7 +71,7 @@ def make_results(home: Path) -> Path:
         "linear_autoencoder_summary",
         *["--runs", *tables(folder, "runs"), "--losses", *tables(folder, "losses")],
         *["--all-runs", folder / "runs.csv", "--all-losses", folder / "losses.csv", "--zero", folder / "zero.csv"],
-        *["--summary", folder / "summary.csv", "--fates", folder / "fates.csv"],
+        *["--summary", folder / "summary.csv", "--behaviours", folder / "behaviours.csv"],
         *["--metrics", folder / "metrics.json"],
     )
     run_script(

@@ -20,12 +20,12 @@ def one_run(draw: st.DrawFn, outcomes: list[str], lawful: bool) -> Row:
     observed = outcome if outcome in ("converged", "diverged") else "neither"
     run = {"outcome": outcome, "initial_loss": 8.0, "rho": 1.0, "map_steps": MAP_STEPS, "map_difference": 1e-15}
     run |= {"relative_step": draw(st.sampled_from([0.25, 1.5])), "stable_minima": "small-step", "small_step_edge": 0.5}
-    run |= {"fate": {"converged": "converges", "diverged": "diverges"}.get(observed, "neither")}
+    run |= {"behaviour": {"converged": "converges", "diverged": "diverges"}.get(observed, "neither")}
     run |= {"predicted_outcome": observed, "predicted_steps": draw(st.sampled_from([None, 1200, 1300]))}
     if observed == "neither" and draw(st.booleans()):
-        run["fate"] = "converges"
+        run["behaviour"] = "converges"
     if not lawful:
-        run["fate"] = draw(st.sampled_from(["converges", "neither", "diverges"]))
+        run["behaviour"] = draw(st.sampled_from(["converges", "neither", "diverges"]))
         run["predicted_outcome"] = draw(st.sampled_from(["converged", "neither", "diverged"]))
         run["map_difference"] = draw(st.sampled_from([1e-15, 0.25]))
     if outcome == "diverged":
@@ -85,7 +85,7 @@ def results(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
 def cut_off(**changes: float) -> dict[str, pd.DataFrame]:
     """Runs that all should converge, of which one was cut off; `changes` are those of the one, in each convention."""
     run = {"outcome": "converged", "initial_loss": 8.0, "final_loss": 1e-31, "norm_a": 1.0, "rank_a": 1, "rho": 1.0}
-    run |= {"off_direction": 1e-15, "relative_step": 0.01, "fate": "converges", "predicted_outcome": "converged"}
+    run |= {"off_direction": 1e-15, "relative_step": 0.01, "behaviour": "converges", "predicted_outcome": "converged"}
     run |= {"predicted_steps": 60, "map_steps": MAP_STEPS, "map_difference": 1e-15, "stable_minima": "small-step"}
     run |= {"small_step_edge": 0.5, "edge": 0.75, "curvature_difference": 1e-14, "k": WIDTH, "eta": 0.01, "part": "b"}
     late = {

@@ -68,8 +68,12 @@ class TestWords:
             ("runs.csv", lambda table: table.__setitem__("norm_a", 0.0), "Not in every run:"),
             ("runs.csv", lambda table: table.__setitem__("rank_a", 3), "goes from 3 to 3"),
             ("runs.csv", lambda table: table.__setitem__("off_direction", 0.25), "orthogonal to is up to 0.25 of it."),
-            ("fates.csv", lambda table: disagree(table, 2), "does not predict the outcome of every run."),
-            ("fates.csv", lambda table: table.__setitem__("map_steps", 3), "With up to 3 steps, the recursion also"),
+            ("behaviours.csv", lambda table: disagree(table, 2), "does not predict the outcome of every run."),
+            (
+                "behaviours.csv",
+                lambda table: table.__setitem__("map_steps", 3),
+                "With up to 3 steps, the recursion also",
+            ),
             ("probability.csv", lambda table: table.__setitem__("adjusted_p_value", 1e-3), "is unlikely for"),
             (
                 "probability.csv",

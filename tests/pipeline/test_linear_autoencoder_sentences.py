@@ -53,7 +53,7 @@ class Page:
             "runs": runs.astype(dict.fromkeys(("rank_a", "diverged_at"), "Int64")),
             "zero": SUMMARY["summarise_part_a"](of_a),
             "summary": summary,
-            "fates": SUMMARY["compare_with_map"](of_b),
+            "behaviours": SUMMARY["compare_with_map"](of_b),
             "probability": PROBABILITY["compare_with_runs"](settings_of.join(chances)),
         }
         for name, table in tables.items():
@@ -70,7 +70,16 @@ class Page:
 SUMMARY_OF_CONSTANTS = IMAGE["summarise_constants"]
 COLUMNS = [
     *["part", "convention", "k", "eta", "seed", "on_sheet", "steps", "d", "outcome", "diverged_at", "norm_a", "norm_b"],
-    *["rank_a", "off_direction", "initial_loss", "final_loss", "rho", "relative_step", "fate", "predicted_outcome"],
+    *[
+        "rank_a",
+        "off_direction",
+        "initial_loss",
+        "final_loss",
+        "rho",
+        "relative_step",
+        "behaviour",
+        "predicted_outcome",
+    ],
     *["predicted_steps", "map_steps", "map_difference", "stable_minima", "small_step_edge", "edge"],
     *["curvature", "lowest_curvature", "curvature_difference"],
 ]
@@ -145,12 +154,12 @@ def check_prediction(text: str, runs: list[Row]) -> None:
     if wrong:
         assert f"for {wrong} of {len(runs)} run" in text
     rounding = 0
-    for fate, meaning in {
+    for behaviour, meaning in {
         "converges": "converge in some number of steps",
         "neither": "stay bounded and never converge",
         "diverges": "diverge (",
     }.items():
-        like = [run for run in runs if run["fate"] == fate]
+        like = [run for run in runs if run["behaviour"] == behaviour]
         assert (f" should {meaning}" in text) == bool(like)
         if not like:
             continue
@@ -159,7 +168,7 @@ def check_prediction(text: str, runs: list[Row]) -> None:
         for outcome, verb in {"converged": "converged", "diverged": "diverged", "neither": "done neither"}.items():
             count = sum(observed(run["outcome"]) == outcome for run in like)
             assert bool(re.search(rf"\b{max(count, 1)} ha(ve|s) {verb}", item)) == (count > 0)
-        late = [run for run in like if fate == "converges" and observed(run["outcome"]) == "neither"]
+        late = [run for run in like if behaviour == "converges" and observed(run["outcome"]) == "neither"]
         unknown = sum(run["predicted_steps"] is None or math.isnan(run["predicted_steps"]) for run in late)
         assert bool(re.search(rf"\b{max(unknown, 1)} needs? more than 10,000 steps", item)) == (unknown > 0)
         assert bool(re.search(r"of the latter needs? 1,[23]00", item)) == (len(late) > unknown)

@@ -14,7 +14,7 @@ from nngplab.problems.linear_autoencoder_map import (
     convergence_probability,
     draw_invariants,
     iterate,
-    predict_fates,
+    predict_behaviour,
     residuals,
     step,
 )
@@ -70,11 +70,11 @@ class TestMap:
 class TestConvergenceSet:
     def test_by_hand(self):
         rho, s = np.array([1.0, 1.0, 1.0, 3.5, 0.5]), np.array([0.99, 1.01, 1.6, 0.95, 2.1])
-        assert predict_fates(rho, s).tolist() == [CONVERGES, NEITHER, DIVERGES, DIVERGES, DIVERGES]
+        assert predict_behaviour(rho, s).tolist() == [CONVERGES, NEITHER, DIVERGES, DIVERGES, DIVERGES]
 
     def test_the_iteration_proves_it_for_almost_every_draw(self):
         rho, s = plane(20_000)
-        found, expected = iterate(rho, s, 3000).fate, predict_fates(rho, s)
+        found, expected = iterate(rho, s, 3000).behaviour, predict_behaviour(rho, s)
         undecided = found != expected
         assert set(found[undecided]) <= {NEITHER}
         assert undecided.mean() < 0.002
@@ -83,13 +83,13 @@ class TestConvergenceSet:
     @settings(max_examples=60)
     @given(RHO, st.floats(0.02, 2.3))
     def test_the_proofs_hold(self, rho, s):
-        """After the step at which the fate is proved, ten thousand more steps agree with it."""
+        """After the step at which the behaviour is proved, ten thousand more steps agree with it."""
         found = iterate(np.array([rho]), np.array([s]), 300)
         later = np.abs(residuals(rho, s, 10_300))[300:]
-        if found.fate[0] == CONVERGES:
+        if found.behaviour[0] == CONVERGES:
             assert (np.diff(later) <= 0).all()
             assert (later <= 1e-6).all() or np.isnan(found.steps[0])
-        elif found.fate[0] == DIVERGES:
+        elif found.behaviour[0] == DIVERGES:
             assert not np.isfinite(later[-1])
 
     def test_the_steps_to_the_target(self):
@@ -99,7 +99,7 @@ class TestConvergenceSet:
 
     def test_small_steps_converge_without_many_iterations(self):
         found = iterate(np.array([1.0]), np.array([1e-9]), 10)
-        assert found.fate[0] == CONVERGES
+        assert found.behaviour[0] == CONVERGES
         assert np.isnan(found.steps[0])
 
 
@@ -112,7 +112,7 @@ class TestProbability:
         h = np.einsum("nkd,nd->nk", generator.standard_normal((count, k, d)) / np.sqrt(k), z) if k < 10 else None
         z_squared = (z**2).sum(axis=1)
         rho = (h**2).sum(axis=1) / z_squared if h is not None else generator.chisquare(k, count) / k
-        share = (predict_fates(rho, factor * z_squared) == CONVERGES).mean()
+        share = (predict_behaviour(rho, factor * z_squared) == CONVERGES).mean()
         assert convergence_probability(d, k, factor) == pytest.approx(share, abs=0.03)
 
     def test_a_wide_network_needs_a_stable_minimum_only(self):

@@ -17,7 +17,7 @@ from nngplab.problems.linear_autoencoder import (
     CONVENTIONS,
     ReducedDynamics,
 )
-from nngplab.problems.linear_autoencoder_map import predict_fates
+from nngplab.problems.linear_autoencoder_map import predict_behaviour
 from nngplab.report.figures.linear_autoencoder import plot_convergence, plot_losses
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.linear_autoencoder import (
@@ -64,7 +64,7 @@ class TestRuns:
             "runs.csv",
             "losses.csv",
             "summary.csv",
-            "fates.csv",
+            "behaviours.csv",
             "probability.csv",
             "zero.csv",
             "constants.csv",
@@ -108,12 +108,12 @@ class TestRuns:
         beyond = runs["eta"] >= runs["largest_stable_step"]
         assert (beyond == (runs["stable_minima"] == "none")).all()
         assert set(runs.loc[beyond, "outcome"]) == {"oscillating", "diverged"}
-        assert (runs["fate"] == predict_fates(runs["rho"], runs["relative_step"])).all()
+        assert (runs["behaviour"] == predict_behaviour(runs["rho"], runs["relative_step"])).all()
         np.testing.assert_allclose(runs["relative_step"], runs["eta"] / runs["largest_stable_step"])
         ended = runs["outcome"].where(runs["outcome"].isin(["converged", "diverged"]), "neither")
         assert (runs["predicted_outcome"] == ended).all()
-        assert (runs.loc[runs["fate"] != "neither", "map_difference"] < 1e-9).all()
-        in_time = (runs["fate"] == "converges") & (runs["predicted_steps"] <= 80)
+        assert (runs.loc[runs["behaviour"] != "neither", "map_difference"] < 1e-9).all()
+        in_time = (runs["behaviour"] == "converges") & (runs["predicted_steps"] <= 80)
         assert (in_time == (runs["outcome"] == "converged")).all()
         converged = runs[runs["outcome"] == "converged"]
         assert (converged["final_loss"] <= 1e-12 * converged["initial_loss"]).all()
@@ -171,12 +171,12 @@ class TestSummary:
         assert (metrics["runs"], metrics["diverged"], metrics["converged"]) == (2, 2, 0)
         assert "smallest_loss" not in metrics
 
-    def test_the_fates_count_every_run(self, results):
-        runs, fates = read(results, "runs.csv").query("part == 'b'"), read(results, "fates.csv")
-        assert fates["fate"].tolist()[-1] == "all"
-        assert fates["runs"].iloc[:-1].sum() == fates["runs"].iloc[-1] == len(runs)
-        for row in fates.itertuples():
-            like = runs if row.fate == "all" else runs[runs["fate"] == row.fate]
+    def test_the_behaviours_count_every_run(self, results):
+        runs, behaviours = read(results, "runs.csv").query("part == 'b'"), read(results, "behaviours.csv")
+        assert behaviours["behaviour"].tolist()[-1] == "all"
+        assert behaviours["runs"].iloc[:-1].sum() == behaviours["runs"].iloc[-1] == len(runs)
+        for row in behaviours.itertuples():
+            like = runs if row.behaviour == "all" else runs[runs["behaviour"] == row.behaviour]
             observed = [name if name in ("converged", "diverged") else "neither" for name in like["outcome"]]
             assert [observed.count(name) for name in ("converged", "diverged", "neither")] == [
                 row.converged,
@@ -188,7 +188,12 @@ class TestSummary:
 
     def test_a_run_that_needs_more_steps_and_one_that_disagrees(self):
         functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_summary.py"))
-        run = {"fate": "converges", "outcome": "out of steps", "predicted_outcome": "neither", "map_difference": 1e-15}
+        run = {
+            "behaviour": "converges",
+            "outcome": "out of steps",
+            "predicted_outcome": "neither",
+            "map_difference": 1e-15,
+        }
         run |= {"relative_step": 0.5, "predicted_steps": 1200, "map_steps": 10_000}
         unknown, other = {"predicted_steps": np.nan}, {"predicted_outcome": "converged", "map_difference": 0.25}
         row = functions["compare_with_map"](pd.DataFrame([run, run | unknown, run | other])).iloc[0]
@@ -253,7 +258,7 @@ class TestFigures:
             found = np.array(kinds)[colours.get_array().astype(int)]
             clear = (np.abs(relative_step - 1) > 0.02) & (np.abs(relative_step * (rho + relative_step) - 4) > 0.1)
             assert clear.mean() > 0.8
-            assert (found == predict_fates(rho, relative_step))[clear].all()
+            assert (found == predict_behaviour(rho, relative_step))[clear].all()
 
 
 class TestImage:

@@ -47,7 +47,7 @@ rule linear_autoencoder_summary:
         losses="results/linear_autoencoder/losses.csv",
         zero="results/linear_autoencoder/zero.csv",
         summary=report("results/linear_autoencoder/summary.csv", category="Problem 3: linear autoencoders"),
-        fates="results/linear_autoencoder/fates.csv",
+        behaviours="results/linear_autoencoder/behaviours.csv",
         metrics="results/linear_autoencoder/metrics.json",
     log:
         "logs/linear_autoencoder_summary.log",
@@ -58,7 +58,7 @@ rule linear_autoencoder_summary:
         "Compare the trainings of Problem 3 with the exact map"
     shell:
         "python {input.script:q} --runs {input.runs:q} --losses {input.losses:q} --all-runs {output.runs:q}"
-        " --all-losses {output.losses:q} --zero {output.zero:q} --summary {output.summary:q} --fates {output.fates:q}"
+        " --all-losses {output.losses:q} --zero {output.zero:q} --summary {output.summary:q} --behaviours {output.behaviours:q}"
         " --metrics {output.metrics:q} --log {log:q}"
 
 

@@ -19,7 +19,7 @@ from nngplab.problems.linear_autoencoder_map import (
     convergence_probability,
     draw_invariants,
     iterate,
-    predict_fates,
+    predict_behaviour,
 )
 
 DRAWS = 10_000
@@ -43,22 +43,22 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def count_draws(rho: np.ndarray, relative_step: np.ndarray, steps: int) -> dict[str, Any]:
-    """Return how many draws converge within some steps, and compare their fates with what the iteration proves.
+    """Return how many draws converge within some steps, and compare their behaviours with what the iteration proves.
 
     `in_time` is the share that converges, and `in_time_error` at least its standard error. `contradictions` counts the
     draws that are proved to converge or diverge, but should not; `unproved` those that should, without a proof.
     """
     map_steps = max(MOST_STEPS, steps)
-    found, expected = iterate(rho, relative_step, map_steps), predict_fates(rho, relative_step)
-    in_time = (found.fate == CONVERGES) & (found.steps <= steps)
+    found, expected = iterate(rho, relative_step, map_steps), predict_behaviour(rho, relative_step)
+    in_time = (found.behaviour == CONVERGES) & (found.steps <= steps)
     share = in_time.mean()
     return {
         "in_time": share,
         "in_time_error": np.sqrt(share * (1 - share) / len(rho)),
         "draws": len(rho),
         "draws_in_time": in_time.sum(),
-        "contradictions": ((found.fate != expected) & (found.fate != NEITHER)).sum(),
-        "unproved": ((found.fate != expected) & (found.fate == NEITHER)).sum(),
+        "contradictions": ((found.behaviour != expected) & (found.behaviour != NEITHER)).sum(),
+        "unproved": ((found.behaviour != expected) & (found.behaviour == NEITHER)).sum(),
         "map_steps": map_steps,
     }
 

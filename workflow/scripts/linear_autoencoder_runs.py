@@ -32,7 +32,7 @@ from nngplab.problems.linear_autoencoder_map import (
     MOST_STEPS,
     TARGET,
     iterate,
-    predict_fates,
+    predict_behaviour,
     residuals,
 )
 
@@ -52,7 +52,7 @@ def main(arguments: argparse.Namespace) -> None:
             rows.append(row)
             curves.append(loss_curve(training).assign(**{name: row[name] for name in ("part", "k", "eta", "seed")}))
     losses = pd.concat(curves).assign(convention=arguments.convention)
-    runs = add_fates(pd.DataFrame(rows), max(MOST_STEPS, arguments.steps))
+    runs = add_behaviours(pd.DataFrame(rows), max(MOST_STEPS, arguments.steps))
     # With the type Int64, integers in a column with empty cells are written without a decimal point.
     write_csv(
         runs.astype(dict.fromkeys(("diverged_at", "rank_a", "predicted_steps", "map_steps"), "Int64")), arguments.runs
@@ -126,7 +126,7 @@ def train_one(
 
 
 def compare_with_map(dynamics: ReducedDynamics, eta: float, steps: int, losses: list[float]) -> dict[str, Any]:
-    """Return the two numbers that decide the fate of a run, and the outcome that the exact map predicts.
+    """Return the two numbers that decide the behaviour of a run, and the outcome that the exact map predicts.
 
     `map_difference` is the largest difference between |ε| of the network, the square root of its loss divided by the
     initial loss, and |ε| of the map, after any step; if |ε| of the map is above 1, it is relative.
@@ -145,13 +145,13 @@ def compare_with_map(dynamics: ReducedDynamics, eta: float, steps: int, losses: 
     }
 
 
-def add_fates(runs: pd.DataFrame, steps: int) -> pd.DataFrame:
+def add_behaviours(runs: pd.DataFrame, steps: int) -> pd.DataFrame:
     """Add, for the runs from A = 0, what becomes of them in any number of steps, and the steps to the target."""
     from_random = runs["rho"].notna()
     rho, relative_step = (runs.loc[from_random, name].to_numpy() for name in ("rho", "relative_step"))
     found = iterate(rho, relative_step, steps)
-    runs.loc[from_random, "fate"] = predict_fates(rho, relative_step)
-    runs.loc[from_random, "predicted_steps"] = np.where(found.fate == CONVERGES, found.steps, np.nan)
+    runs.loc[from_random, "behaviour"] = predict_behaviour(rho, relative_step)
+    runs.loc[from_random, "predicted_steps"] = np.where(found.behaviour == CONVERGES, found.steps, np.nan)
     runs.loc[from_random, "map_steps"] = steps
     return runs
 

@@ -1,4 +1,4 @@
-"""Summarise the training runs of Problem 3a and 3b: their outcomes by step size, and by predicted fate."""
+"""Summarise the training runs of Problem 3a and 3b: their outcomes by step size, and by predicted behaviour."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ import pandas as pd
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
-from nngplab.problems.linear_autoencoder_map import CONVERGES, FATES
+from nngplab.problems.linear_autoencoder_map import BEHAVIOURS, CONVERGES
 
 OUTCOMES = ("converged", "oscillating", "diverged", "out of steps", "stalled")
 
@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(summarise_part_a(runs[runs["part"] == "a"]), arguments.zero)
     summary = summarise_part_b(part_b)
     write_csv(summary, arguments.summary)
-    write_csv(compare_with_map(part_b), arguments.fates)
+    write_csv(compare_with_map(part_b), arguments.behaviours)
     write_json(metrics(summary), arguments.metrics)
 
 
@@ -76,11 +76,13 @@ def summarise_part_b(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_with_map(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each fate that the exact map predicts for some run, and one for all runs."""
+    """Return a row for each behaviour that the exact map predicts for some run, and one for all runs."""
     observed = runs["outcome"].where(runs["outcome"].isin(["converged", "diverged"]), "neither")
     runs = runs.assign(observed=observed, agrees=runs["predicted_outcome"] == observed)
-    groups = [(fate, runs[runs["fate"] == fate]) for fate in FATES]
-    rows = [{"fate": fate, **describe_group(group)} for fate, group in [*groups, ("all", runs)] if len(group)]
+    groups = [(behaviour, runs[runs["behaviour"] == behaviour]) for behaviour in BEHAVIOURS]
+    rows = [
+        {"behaviour": behaviour, **describe_group(group)} for behaviour, group in [*groups, ("all", runs)] if len(group)
+    ]
     integers = ("fewest_steps", "most_steps", "map_steps")
     return pd.DataFrame(rows).assign(map_steps=runs["map_steps"].max()).astype(dict.fromkeys(integers, "Int64"))
 
@@ -91,7 +93,7 @@ def describe_group(runs: pd.DataFrame) -> dict[str, Any]:
     Of the runs that should converge and have not yet, `fewest_steps` to `most_steps` are the steps that the map needs;
     for `unknown_steps` of them it needs more than `map_steps`.
     """
-    waiting = runs.loc[(runs["fate"] == CONVERGES) & (runs["observed"] == "neither"), "predicted_steps"]
+    waiting = runs.loc[(runs["behaviour"] == CONVERGES) & (runs["observed"] == "neither"), "predicted_steps"]
     different = runs.loc[~runs["agrees"], "map_difference"]
     return {
         "runs": len(runs),
@@ -128,6 +130,6 @@ if __name__ == "__main__":
     parser.add_argument("--all-losses", type=Path, required=True, help="all loss curves in one table, CSV")
     parser.add_argument("--zero", type=Path, required=True, help="a row for each step size from A = B = 0, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="a row for each step size from A = 0, CSV")
-    parser.add_argument("--fates", type=Path, required=True, help="a row for each predicted fate, CSV")
+    parser.add_argument("--behaviours", type=Path, required=True, help="a row for each predicted behaviour, CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="the smallest loss and the outcomes, JSON")
     run(parser, main)

@@ -38,7 +38,7 @@ LARGEST = 1e3
 # The map is iterated for this many steps, or as many as a run has if these are more.
 MOST_STEPS = 10_000
 
-CONVERGES, NEITHER, DIVERGES = FATES = ("converges", "neither", "diverges")
+CONVERGES, NEITHER, DIVERGES = BEHAVIOURS = ("converges", "neither", "diverges")
 
 
 def step(residual: Value, r: Value, s: Value) -> tuple[Value, Value]:
@@ -57,8 +57,8 @@ def residuals(rho: float, s: float, steps: int) -> Array:
     return found
 
 
-def predict_fates(rho: Array, s: Array) -> npt.NDArray[np.str_]:
-    """Return what becomes of runs in any number of steps, of FATES, by the conditions s < 1 and s (ρ + s) < 4.
+def predict_behaviour(rho: Array, s: Array) -> npt.NDArray[np.str_]:
+    """Return what becomes of runs in any number of steps, of BEHAVIOURS, by the conditions s < 1 and s (ρ + s) < 4.
 
     Args:
         rho: the numbers ||h||² / ||z||², all positive.
@@ -73,18 +73,18 @@ class Iteration:
     """What the iteration of the map proves about runs.
 
     Attributes:
-        fate: (n,) of FATES; NEITHER if it proves neither that the run converges nor that it diverges.
+        behaviour: (n,) of BEHAVIOURS; NEITHER if it proves neither that the run converges nor that it diverges.
         steps: (n,) the number of steps to |ε| <= TARGET, or to the proof that the run diverges; NaN if there is none.
     """
 
-    fate: npt.NDArray[np.str_]
+    behaviour: npt.NDArray[np.str_]
     steps: Array
 
 
 def iterate(rho: Array, s: Array, steps: int) -> Iteration:
-    """Iterate the map until it is proved that a run converges or diverges, without the conditions of `predict_fates`.
+    """Iterate the map until it is proved that a run converges or diverges.
 
-    There are three proofs:
+    The conditions of `predict_behaviour` are not used. There are three proofs:
 
     * A run converges if s sqrt(ρ² + 4) + s²/4 <= 1. The imbalance r² - 4 (1 - ε)² is multiplied by (1 - s² ε²)² in each
       step. So by induction 0 <= ε <= 1 and ρ <= r <= sqrt(ρ² + 4), and ε falls at least as fast as (1 - s ρ)ᵗ.
@@ -109,7 +109,7 @@ def iterate(rho: Array, s: Array, steps: int) -> Iteration:
             converges = monotone | ((gap > 0) & (np.abs(residual) <= gap**2 / 25))
             # The negation is true for NaN too, after an overflow.
             diverges = ~(s * r < 4 + 20 * s)
-            found.fate[index[converges]], found.fate[index[diverges]] = CONVERGES, DIVERGES
+            found.behaviour[index[converges]], found.behaviour[index[diverges]] = CONVERGES, DIVERGES
             ended = diverges | (converges & (np.abs(residual) <= TARGET))
             if ended.any():
                 found.steps[index[ended]] = count

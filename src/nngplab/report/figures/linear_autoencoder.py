@@ -32,7 +32,7 @@ _LOSSES = {
 # Smaller losses are drawn at the lower limit (rounding can make them zero), a diverged training near the upper one.
 _LOSS_LIMITS = (1e-33, 1e8)
 _DIVERGED_HEIGHT = 1e7
-_FATES = {CONVERGES: "#cfe3f3", NEITHER: "#fbe3c0", DIVERGES: "#e9e9e9"}
+_BEHAVIOURS = {CONVERGES: "#cfe3f3", NEITHER: "#fbe3c0", DIVERGES: "#e9e9e9"}
 # The cells of the plane along an axis, and the steps for which the map is iterated in each.
 _CELLS = 301
 _MAP_STEPS = 1000
@@ -110,8 +110,8 @@ def plot_convergence(runs: pd.DataFrame) -> Figure:
         left.set_xscale("log")
         left.set_yscale("log")
         left.xaxis.set_minor_formatter(NullFormatter())
-        _draw_fates(left, rho, relative_step)
-        _draw_fates(right, np.linspace(*_NEAR_RHO, _CELLS), np.linspace(*_NEAR_STEPS, _CELLS))
+        _draw_behaviours(left, rho, relative_step)
+        _draw_behaviours(right, np.linspace(*_NEAR_RHO, _CELLS), np.linspace(*_NEAR_STEPS, _CELLS))
         near = runs["rho"].between(*_NEAR_RHO) & runs["relative_step"].between(*_NEAR_STEPS)
         for axes, shown in ((left, runs), (right, runs[near])):
             _scatter_outcomes(axes, shown)
@@ -122,13 +122,13 @@ def plot_convergence(runs: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_fates(axes: Axes, rho: np.ndarray, relative_step: np.ndarray) -> None:
+def _draw_behaviours(axes: Axes, rho: np.ndarray, relative_step: np.ndarray) -> None:
     """Colour the cells between these values by what the iteration of the map proves at their centres."""
     centres = np.meshgrid((rho[1:] + rho[:-1]) / 2, (relative_step[1:] + relative_step[:-1]) / 2)
-    fates = iterate(centres[0].ravel(), centres[1].ravel(), _MAP_STEPS).fate
-    kinds = np.searchsorted(sorted(_FATES), fates).reshape(centres[0].shape)
-    colours = ListedColormap([_FATES[fate] for fate in sorted(_FATES)])
-    axes.pcolormesh(rho, relative_step, kinds, cmap=colours, vmin=-0.5, vmax=len(_FATES) - 0.5, rasterized=True)
+    behaviours = iterate(centres[0].ravel(), centres[1].ravel(), _MAP_STEPS).behaviour
+    kinds = np.searchsorted(sorted(_BEHAVIOURS), behaviours).reshape(centres[0].shape)
+    colours = ListedColormap([_BEHAVIOURS[behaviour] for behaviour in sorted(_BEHAVIOURS)])
+    axes.pcolormesh(rho, relative_step, kinds, cmap=colours, vmin=-0.5, vmax=len(_BEHAVIOURS) - 0.5, rasterized=True)
 
 
 def _draw_edges(axes: Axes) -> None:
@@ -151,7 +151,7 @@ def _scatter_outcomes(axes: Axes, runs: pd.DataFrame) -> None:
 
 def _add_legend(figure: Figure, axes: Axes, outcomes: set[str]) -> None:
     handles = [
-        *(Patch(color=colour, lw=0, label=f"map: {fate}") for fate, colour in _FATES.items()),
+        *(Patch(color=colour, lw=0, label=f"map: {behaviour}") for behaviour, colour in _BEHAVIOURS.items()),
         *(
             axes.plot([], [], marker, ls="", mew=1.2, ms=6, color=colour, label=f"run: {outcome}")[0]
             for outcome, (marker, colour) in _OUTCOMES.items()
