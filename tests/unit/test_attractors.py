@@ -25,12 +25,7 @@ from tests.helpers.attractors_maps import D, images, network, vectors, with_weig
 activations = st.sampled_from(["relu", "tanh", "sine"])
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class TestTraining:

@@ -21,12 +21,7 @@ from tests.helpers.attractors_maps import D, network, vectors, with_weights
 seeds = st.integers(0, 1000)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class TestHomogeneity:

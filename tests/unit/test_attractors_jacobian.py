@@ -20,12 +20,7 @@ activations = st.sampled_from(ACTIVATIONS)
 seeds = st.integers(0, 1000)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def dense_jacobian(net, x) -> np.ndarray:

@@ -24,13 +24,7 @@ from nngplab.networks.training import (
 )
 from tests.helpers.training import PROGRAM, D, K, autoencode, half_squared_error
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class TestOutcomes:
