@@ -36,12 +36,7 @@ seeds = st.integers(0, 1000)
 coordinate = st.integers(-300, 300).map(lambda cents: cents / 100)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def inputs_at(Z: torch.Tensor, coordinates) -> torch.Tensor:
@@ -156,6 +151,17 @@ class TestLimits:
         # The mixture stays where it is if nothing changes its sign.
         assert limits.group.tolist() == [-1, -1, 1 if activation == "relu" else -1]
         assert limits.iterations.max() == 100
+
+    @pytest.mark.parametrize("count", [1, 20, 200])
+    def test_many_inputs_that_never_settle_take_bounded_work(self, monkeypatch, count):
+        """All pairs of coordinates are exchanged at each iteration, and no two inputs come close to each other."""
+        monkeypatch.setattr(attractors_limits, "MAX_WORK", 2000)
+        Z = orthonormal(2)
+        coordinates = [[np.cos(t), np.sin(t)] for t in np.linspace(0.1, 0.7, count)]
+        limits = find_limits(with_weights(Z.T, Z[[1, 0]]), inputs_at(Z, coordinates), 1e-4)
+        assert (limits.group == -1).all()
+        # The last block of iterations has at most twice as many as all before it, and three.
+        assert 2000 < limits.iterations.sum() < 3 * 2000 + 4 * count
 
     def test_zeros_are_at_zero(self):
         limits = find_limits(winner_takes_all(orthonormal(2)), torch.zeros(2, D).double(), ANGLE)

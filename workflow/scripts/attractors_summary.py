@@ -17,8 +17,6 @@ from nngplab.report.figures.style import save
 NONZERO_CLASSES = [name for name in OUTPUT_CLASSES if name != "zero"]
 GROUP_COLUMNS = ["n_images", "input", "iterations"]
 NETWORK_COLUMNS = ["activation", "n_images", "target"]
-# What became of an input: its limit is of a class of outputs, or it still moves.
-LIMIT_CLASSES = (*OUTPUT_CLASSES, "moving")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -82,7 +80,7 @@ def basin_shares(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each network, kind of input, number of iterations and training image.
 
     The column `share` is the share of the inputs whose output is nearest to this image. It is the sum of the shares of
-    the classes: `image_share`, `mixture_share` and `elsewhere_share`.
+    the classes other than zero, such as `image_share`.
     """
     parts = []
     for image in range(1, outcomes["n_images"].max() + 1):

@@ -29,6 +29,9 @@ OUTPUT_CLASSES = ("image", "negative", "mixture", "elsewhere", "zero")
 # An input has reached its limit when an iteration changes it by at most this share of its length.
 SETTLED_STEP = 1e-10
 MAX_ITERATIONS = 2**15
+# The largest number of iterations, summed over the inputs that are not merged. It bounds the time of a network under
+# which thousands of inputs neither settle nor come close to each other.
+MAX_WORK = 2e7
 # Inputs whose hidden layers differ by at most this share of the arrival angle are iterated as one from then on.
 MERGED_SHARE = 0.05
 # An input whose hidden layer became this much smaller has the limit zero.
@@ -84,7 +87,7 @@ def iterate_directions(network: OneHiddenLayer, X: Tensor, iterations: Iterable[
 
 @torch.no_grad()
 def find_limits(network: OneHiddenLayer, X: Tensor, angle: float) -> Limits:
-    """Iterate a network on inputs until they stop moving, for up to MAX_ITERATIONS iterations.
+    """Iterate a network on inputs until they stop moving, within MAX_ITERATIONS and MAX_WORK.
 
     Args:
         network: the network, in float64.
@@ -97,12 +100,13 @@ def find_limits(network: OneHiddenLayer, X: Tensor, angle: float) -> Limits:
     start = state.norm(dim=1)
     leader = torch.arange(len(X))
     iterations = torch.ones(len(X), dtype=torch.int64)
-    moving, done, block = leader.clone(), 1, 4
-    while len(moving) and done < MAX_ITERATIONS:
+    moving, done, work, block = leader.clone(), 1, 0, 4
+    while len(moving) and done < MAX_ITERATIONS and work < MAX_WORK:
         rows = before = state[moving]
         for _ in range(block):
             before, rows = rows, _step(network, transition, rows)
         done += block
+        work += block * len(moving)
         lengths = rows.norm(dim=1)
         vanished = lengths <= ZERO_SHARE * start[moving]
         rows[vanished] = 0
@@ -119,16 +123,15 @@ def find_limits(network: OneHiddenLayer, X: Tensor, angle: float) -> Limits:
 
 def _group(network: OneHiddenLayer, state: Tensor, iterations: Tensor, moving: Tensor, angle: float) -> Limits:
     outputs = _scaled(network, network.last(state))
-    group = torch.full((len(state),), -1)
-    group[~moving & ~state.any(dim=1)] = 0
-    (arrived,) = torch.where(~moving & state.any(dim=1))
-    if len(arrived):
-        first = arrived[_first_within(outputs[arrived], angle)]
-        found, counts = first.unique(return_counts=True)
-        found = found[torch.argsort(counts, descending=True, stable=True)]
-        group[arrived] = 1 + (first[:, None] == found).int().argmax(dim=1)
-        return Limits(group.numpy(), iterations.numpy(), outputs[found])
-    return Limits(group.numpy(), iterations.numpy(), outputs[:0])
+    arrived = ~moving & state.any(dim=1)
+    first = _first_within(outputs[arrived], angle)
+    found, counts = first.unique(return_counts=True)
+    found = found[torch.argsort(counts, descending=True, stable=True)]
+    group = torch.where(moving, -1, 0)
+    number = torch.zeros(len(first), dtype=torch.int64)
+    number[found] = torch.arange(1, len(found) + 1)
+    group[arrived] = number[first]
+    return Limits(group.numpy(), iterations.numpy(), outputs[arrived][found])
 
 
 def _step(network: OneHiddenLayer, transition: Tensor, hidden: Tensor) -> Tensor:
