@@ -78,12 +78,10 @@ class Oracle:
         if "network" in (model, other) and self.raw.seeds > 1:
             spread = self.scores("network", ones)[0].var(ddof=1)
             parts.append((spread / self.raw.seeds, self.raw.seeds - 1))
-        total = sum(variance for variance, _ in parts)
         centre = round(float(values(ones)[0]), 12)
-        if total < 1e-18:
+        if sum(variance for variance, _ in parts) < 1e-18:
             return centre, centre, centre
-        freedom = total**2 / sum(variance**2 / freedom for variance, freedom in parts)
-        half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt(total)
+        half = np.linalg.norm([scipy.stats.t.ppf(0.975, freedom) * np.sqrt(variance) for variance, freedom in parts])
         return centre, centre - half, centre + half
 
     def at_edge(self, model: str) -> bool:

@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngplab.pipeline.statistics import mean_interval, median_interval
+from nngplab.pipeline.statistics import combined_half_width, mean_interval, median_interval
 
 
 class TestMean:
@@ -45,3 +45,25 @@ class TestMedian:
 
         assert coverage(rank) >= level - 1e-9
         assert coverage(rank + 1) < level + 1e-9
+
+
+class TestCombinedHalfWidth:
+    def test_one_error_alone_has_the_interval_of_student(self):
+        values = np.array([1.0, 2.0, 4.0, 8.0])
+        low, high = mean_interval(values)
+        assert combined_half_width([(values.var(ddof=1) / 4, 3)]) == pytest.approx((high - low) / 2)
+
+    def test_without_errors_it_is_zero(self):
+        assert combined_half_width([]) == combined_half_width([(0.0, 3)]) == 0
+
+    @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+    def test_it_covers_with_three_seeds(self, share):
+        """The error is that of many samples plus that of three seeds, which have this share of the variance."""
+        random = np.random.default_rng(1)
+        found = []
+        for _ in range(4000):
+            seeds = np.sqrt(3 * share) * random.standard_normal(3)
+            samples = np.sqrt(1 - share) * random.standard_normal()
+            half = combined_half_width([(seeds.var(ddof=1) / 3, 2), (1 - share, 1000)])
+            found.append(abs(seeds.mean() + samples) <= half)
+        assert np.mean(found) > 0.94

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import scipy.stats
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
-from nngplab.pipeline.statistics import mean_interval
+from nngplab.pipeline.statistics import combined_half_width, mean_interval
 
 METRICS = ["mean_accuracy", "std_accuracy", "mean_train_accuracy"]
 # The confidence level of all intervals.
@@ -92,18 +91,13 @@ def with_interval(name: str, values: npt.NDArray[Any], lowest: float = -1.0) -> 
     """Return the mean of values (networks, images), and the interval of its expectation, as NAME, NAME_low, NAME_high.
 
     An expectation is between `lowest` and 1, and so is the interval.
-    Networks and images are crossed random factors. The error of the mean is that of the networks plus that of the
-    images, and each has an interval by Student's t distribution, from the means over the other factor. The half widths
-    are added in quadrature: Zou and Donner 2008, "Construction of confidence limits about effect measures: a general
-    approach", Statistics in Medicine 27. The interaction counts in both, so the interval is rather too wide than too
-    narrow. With one network, the interval is over the images alone.
+    Networks and images are crossed random factors: the error of the mean is that of the networks plus that of the
+    images, each from the means over the other factor (`combined_half_width`). The interaction counts in both, so the
+    interval is rather too wide than too narrow. With one network, the interval is over the images alone.
     """
-    half_widths = [
-        float(scipy.stats.t.ppf((1 + LEVEL) / 2, len(means) - 1) * scipy.stats.sem(means))
-        for means in (values.mean(axis=0), values.mean(axis=1))
-        if len(means) > 1
-    ]
-    mean, half = float(values.mean()), math.hypot(*half_widths)
+    factors = [means for means in (values.mean(axis=0), values.mean(axis=1)) if len(means) > 1]
+    half = combined_half_width([(scipy.stats.sem(means) ** 2, len(means) - 1) for means in factors], LEVEL)
+    mean = float(values.mean())
     return {name: mean, f"{name}_low": max(lowest, mean - half), f"{name}_high": min(1.0, mean + half)}
 
 

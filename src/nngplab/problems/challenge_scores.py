@@ -1,8 +1,8 @@
 """Test scores of the course challenge (Problem 13) and their differences, with 95% confidence intervals.
 
 An interval covers two sources of chance. One is the draw of the test samples, which give the numerator and the
-denominator of R²: the delta method takes both into account. The other is the seed of a training. Their variances are
-added. The training samples are fixed.
+denominator of R²: the delta method takes both into account. The other is the seed of a training. The training samples
+are fixed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.stats
+
+from nngplab.pipeline.statistics import combined_half_width
 
 Array = npt.NDArray[Any]
 
@@ -80,34 +82,18 @@ def score_outputs(outputs: Array, y: Array, score: str, failed: int = 0, random:
     return TestScores(1 - losses.mean(axis=1) / spread.mean(), influences, failed, random)
 
 
-def interval(value: float, parts: Iterable[tuple[float, int]]) -> tuple[float, float]:
-    """Return the confidence interval of an estimate whose variance is a sum of estimated variances.
-
-    It is by Student's t distribution, with the degrees of freedom of Welch and Satterthwaite.
-
-    Args:
-        value: the estimate.
-        parts: the variances, each with its degrees of freedom.
-    """
-    parts = [(variance, freedom) for variance, freedom in parts if variance > 0]
-    total = sum(variance for variance, _ in parts)
-    if not parts:
-        return value, value
-    freedom = 1 / sum((variance / total) ** 2 / freedom for variance, freedom in parts)
-    half = float(scipy.stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(total))
-    return value - half, value + half
-
-
 def mean_difference(first: Array, second: Array) -> dict[str, float]:
-    """Return the difference of the means of two independent samples, with its interval as `low` and `high`.
+    """Return the difference of the means of two independent samples, with the interval of Welch as `low` and `high`.
 
     With fewer than two values in a sample, the interval is infinite.
     """
     value = float(first.mean() - second.mean()) if len(first) and len(second) else np.nan
     if min(len(first), len(second)) < 2:
         return {"difference": value, "low": -np.inf, "high": np.inf}
-    low, high = interval(value, [(float(part.var(ddof=1) / len(part)), len(part) - 1) for part in (first, second)])
-    return {"difference": value, "low": low, "high": high}
+    if np.ptp(first) == np.ptp(second) == 0:
+        return {"difference": value, "low": value, "high": value}
+    found = scipy.stats.ttest_ind(first, second, equal_var=False).confidence_interval(LEVEL)
+    return {"difference": value, "low": float(found.low), "high": float(found.high)}
 
 
 def _errors_and_interval(value: float, influences: Array, models: Iterable[TestScores]) -> dict[str, Any]:
@@ -116,9 +102,9 @@ def _errors_and_interval(value: float, influences: Array, models: Iterable[TestS
     sample = float(influences.var(ddof=1) / len(influences))
     seeds = [(model.seed_variance, len(model.by_seed) - 1) for model in models]
     known = [(variance, freedom) for variance, freedom in seeds if variance is not None]
-    low, high = interval(value, [(sample, len(influences) - 1), *known])
+    half = combined_half_width([(sample, len(influences) - 1), *known], LEVEL)
     seed_se = np.sqrt(sum(variance for variance, _ in known)) if len(known) == len(models) else None
-    ends = {"low": round(low, DIGITS), "high": round(high, DIGITS)}
+    ends = {"low": round(value - half, DIGITS), "high": round(value + half, DIGITS)}
     return {**ends, "sample_se": np.sqrt(sample), "seed_se": seed_se}
 
 
