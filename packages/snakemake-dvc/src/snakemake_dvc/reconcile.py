@@ -38,6 +38,7 @@ def reconcile(workflow: Any, config: dict[str, Any], project: Project | None = N
     """
     project = project or Project()
     _snakemake.exit_in_thread()
+    _snakemake.allow_all_paths()
     if workflow.is_main_process:
         reconciliation = Reconciliation(workflow, project, RunSnapshot(dict(config)))
         reconciliation.check_configuration()

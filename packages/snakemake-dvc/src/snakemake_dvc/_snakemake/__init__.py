@@ -8,9 +8,11 @@ The package relies on the following, each with a test in tests/test_snakemake_co
 - `DAG.finish` is called with jobs that have succeeded, and with no others.
 - `JobScheduler.exit_gracefully` handles SIGTERM. It acquires a lock that is held while jobs are finished.
 - `Workflow.execute` runs the workflow and raises an exception if a job failed.
+- `RealExecutor.format_job_exec` makes the command of a job's process, with `format_cli_value` for each value.
+- `LocalSourceFile.format` replaces the wildcards in the path of a conda file.
 
-The modules: `hooks` replaces methods of Snakemake, `selection` decides which jobs must run, `workflow` and `jobs` read
-from a workflow and from one job, `all_jobs` builds the graph of all jobs.
+The modules: `hooks` replaces methods of Snakemake, `paths` those that fail for some paths, `selection` decides which
+jobs must run, `workflow` and `jobs` read from a workflow and from one job, `all_jobs` builds the graph of all jobs.
 """
 
 import snakemake.api  # noqa: F401 - first, since it imports the rest of Snakemake in the right order
@@ -27,6 +29,7 @@ from snakemake_dvc._snakemake.jobs import (
     script,
     temporary_outputs,
 )
+from snakemake_dvc._snakemake.paths import allow_all_paths
 from snakemake_dvc._snakemake.selection import Change
 from snakemake_dvc._snakemake.workflow import (
     clear_file_cache,
@@ -48,6 +51,7 @@ from snakemake_dvc._snakemake.workflow import (
 __all__ = [
     "Change",
     "UndeterminedError",
+    "allow_all_paths",
     "callbacks_of",
     "clear_file_cache",
     "code_digests",
