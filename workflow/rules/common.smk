@@ -55,7 +55,7 @@ def validate_config(config):
 BIN = str(Path(sys.executable).parent.resolve())
 if os.pathsep in BIN:
     sys.exit(f"error: {BIN} has a {os.pathsep!r} in its path, and PATH cannot hold it: move this Python environment")
-os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+os.environ.update(PATH=os.pathsep.join([BIN, *os.get_exec_path()]))
 # Jobs use the library of this checkout, in which they run. Its own path can have any character, so it is in no command.
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
