@@ -1,12 +1,13 @@
 """Before a run, results are compared with the records and restored. After it, current results are recorded."""
 
-import atexit
 import os
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from snakemake_dvc_startup import interrupts, prepare
 
 from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._snakemake import Change, UndeterminedError
@@ -37,7 +38,8 @@ def reconcile(workflow: Any, config: dict[str, Any], project: Project | None = N
         project: the settings of the project.
     """
     project = project or Project()
-    _snakemake.exit_in_thread()
+    prepare()
+    _snakemake.stop_at_signals()
     _snakemake.allow_all_paths()
     if workflow.is_main_process:
         reconciliation = Reconciliation(workflow, project, RunSnapshot(dict(config)))
@@ -88,7 +90,8 @@ class Reconciliation:
         self.quarantine = Quarantine(project.quarantine)
         self.lock = RunLock(Path(project.state))
         self.executes = False
-        self._held = ExitStack()
+        self._outputs_lock = ExitStack()
+        self._exported = ExitStack()
         self._dag: Any = None
         self._changes: dict[Any, Change | None] = {}
         self._started: dict[Any, StartedJob] = {}
@@ -138,7 +141,8 @@ class Reconciliation:
 
     def _acquire(self) -> None:
         """Acquire the lock of this folder and DVC's own locks, and wait for other processes that hold them."""
-        atexit.register(self.release)
+        # The file of the run stays, so that the next run removes what this one has left unfinished.
+        interrupts.at_exit(self._outputs_lock.close)
         reported = False
         while True:
             self.lock.acquire()
@@ -146,7 +150,8 @@ class Reconciliation:
                 break
             try:
                 outs = [out for stage in self._stages() for out in [*stage.outs, stage.records]]
-                self._held.enter_context(self.dvc.lock_outputs(outs))
+                with interrupts.deferred():
+                    self._outputs_lock.enter_context(self.dvc.lock_outputs(outs))
                 break
             except BlockingIOError as holder:
                 if not reported:
@@ -162,12 +167,14 @@ class Reconciliation:
     def _export_snapshot(self) -> None:
         path = Path(self.project.state, "runs", f"{os.getpid()}.json").resolve()
         self.snapshot.export(path)
-        self._held.callback(path.unlink, missing_ok=True)
+        self._exported.callback(path.unlink, missing_ok=True)
 
     def release(self) -> None:
         """Release all locks."""
-        self._held.close()
-        self.lock.release()
+        with interrupts.deferred():
+            self._exported.close()
+            self._outputs_lock.close()
+            self.lock.release()
 
     def _quarantine_files_at_folders(self) -> None:
         """Move files that lie in the place of a folder of outputs; in a dry run, raise an error instead."""
@@ -297,7 +304,7 @@ class Reconciliation:
     # After a run.
 
     def after_run(self, workflow: Any) -> None:
-        """Record the stages whose results are complete and current, and release the locks."""
+        """Record the stages whose results are complete and current."""
         if self._dag is None or not self.executes:
             return
         is_complete = False
@@ -310,8 +317,6 @@ class Reconciliation:
             self.ledger.write()
         except (ValueError, OSError) as error:
             print_message(f"not recorded in dvc.lock: {one_line(error)}")
-        finally:
-            self.release()
         if not is_complete and _dvc.running_stage():
             sys.exit(1)  # so that DVC does not record the stage
 

@@ -62,6 +62,9 @@ class _AfterImport(MetaPathFinder):
 
 def _replace_format(exceptions: Any) -> None:
     """Let Snakemake print one line for an expected exception that none of its own functions explains."""
+    import logging  # not for the signals
+
+    logging.raiseExceptions = False  # a full disk is reported once, and not for each line of Snakemake's log
     format_exception = exceptions.format_exception_to_string
     if hasattr(format_exception, "original"):
         return
