@@ -1,5 +1,6 @@
 """The files of the course challenge: read to the last digit, each fault really made, and the stand-in for them."""
 
+import os
 import re
 from pathlib import Path
 
@@ -14,29 +15,17 @@ from nngplab.datasets import challenge
 from nngplab.datasets.challenge import (
     COURSE_SHAPES,
     FILES,
-    CourseData,
     draw_stand_in,
     find_course_files,
     read_course_data,
     stand_in_target,
 )
-from nngplab.errors import InputError
-
-SMALL = {"train": 6, "val": 3, "test": 4}
+from tests.helpers.course_files import SMALL, refused, same, write, write_small_files
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A folder with six small files, four columns in X."""
-    random = np.random.default_rng(0)
-    for split, n in SMALL.items():
-        write(tmp_path / f"X_{split}.csv", random.standard_normal((n, 4)))
-        write(tmp_path / f"y_{split}.csv", random.standard_normal((n, 1)))
-    return tmp_path
-
-
-def write(path: Path, table: np.ndarray) -> None:
-    path.write_text("".join(",".join(map(repr, row)) + "\n" for row in table.tolist()))
+    return write_small_files(tmp_path)
 
 
 def change(path: Path, row: int, new: str, column: int | None = None) -> None:
@@ -49,18 +38,6 @@ def change(path: Path, row: int, new: str, column: int | None = None) -> None:
         fields[column - 1] = new
         lines[row - 1] = ",".join(fields)
     path.write_text("\n".join(lines) + "\n")
-
-
-def refused(folder: Path) -> str:
-    """Return what reading the folder says, which must be a single line."""
-    with pytest.raises(InputError) as caught:
-        read_course_data(folder)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-def same(one: CourseData, other: CourseData) -> bool:
-    return all(np.array_equal(getattr(one, Path(name).stem), getattr(other, Path(name).stem)) for name in FILES)
 
 
 class TestReading:
@@ -115,6 +92,7 @@ class TestFiles:
         assert [path.name for path in find_course_files(folder)] == [
             "X_train.csv",
             "y_train.csv",
+            "X_val.csv",
             "y_val.csv",
             "X_test.csv",
         ]
@@ -261,14 +239,28 @@ class TestFaults:
             f"{folder / 'X_train.csv'} has {size} bytes, more than 20: check that it is the right file"
         )
 
-    def test_a_file_that_cannot_be_read(self, folder, monkeypatch):
-        def denied(self: Path, **_: str) -> str:
-            raise PermissionError(13, "Permission denied")
+    @pytest.mark.parametrize(
+        ("make", "named"),
+        [
+            (Path.mkdir, "is a folder: replace it by a file"),
+            (os.mkfifo, "is a device or a pipe: replace it by a file"),
+            (lambda path: path.symlink_to("/dev/zero"), "is a device or a pipe: replace it by a file"),
+            (
+                lambda path: path.symlink_to(path),
+                "cannot be read (Too many levels of symbolic links): correct the path",
+            ),
+        ],
+        ids=["folder", "pipe", "device", "link to itself"],
+    )
+    def test_what_is_no_file(self, folder, make, named):
+        (folder / "y_val.csv").unlink()
+        make(folder / "y_val.csv")
+        assert refused(folder).startswith(f"{folder / 'y_val.csv'} {named}")
 
-        monkeypatch.setattr(Path, "read_text", denied)
-        assert (
-            refused(folder) == f"{folder / 'X_train.csv'} cannot be read (Permission denied): correct its permissions"
-        )
+    def test_broken_links_are_no_reason_for_the_stand_in(self, tmp_path):
+        for name in FILES:
+            (tmp_path / name).symlink_to("unmounted")
+        assert refused(tmp_path) == f"there is no file {tmp_path / 'X_train.csv'}: correct the path"
 
 
 class TestStandin:

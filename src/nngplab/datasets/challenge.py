@@ -5,9 +5,7 @@ and y_train.csv, y_val.csv and y_test.csv have one number in each row. No file h
 rows, and of columns of X, are read too.
 """
 
-import io
-import reprlib
-from collections.abc import Iterator
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nngplab.datasets.csv_numbers import find_error, is_valid, parse
+from nngplab.datasets.input_file import read_input_file
 from nngplab.errors import InputError
 from nngplab.pipeline.seeds import generator
 
@@ -24,6 +24,7 @@ Array = npt.NDArray[Any]
 COURSE_SHAPES = {"train": (5000, 50), "val": (1000, 50), "test": (5000, 50)}
 # The largest file that is read, in bytes. The largest file of the challenge has about 6 MB.
 MAX_FILE_SIZE = 1 << 26
+MAX_COLUMNS = 10_000
 # Standard deviation of the test inputs of the stand-in; that of the training inputs is 1.
 STAND_IN_TEST_SCALE = 1.2
 
@@ -44,8 +45,11 @@ FILES = [f"{part}_{split}.csv" for split in COURSE_SHAPES for part in "Xy"]
 
 
 def find_course_files(folder: Path) -> list[Path]:
-    """Return the paths of those of the six files that exist in the folder, in the order of `FILES`."""
-    return [folder / name for name in FILES if (folder / name).is_file()]
+    """Return the paths of those of the six files that exist in the folder, in the order of `FILES`.
+
+    A folder or a broken link with such a name is one of them: reading it is an error, not a reason for the stand-in.
+    """
+    return [folder / name for name in FILES if os.path.lexists(folder / name)]
 
 
 def read_course_data(folder: Path) -> CourseData:
@@ -115,9 +119,11 @@ def _read_table(path: Path, columns: int | None) -> Array:
     if not text.strip():
         raise InputError(f"{path} is empty: fill it, or remove all six files")
     columns = columns or text.lstrip("\n").partition("\n")[0].count(",") + 1
-    table = _parse(text)
-    if table is None or not _is_valid(table, columns):
-        raise InputError(f"{path}, {next(_find_errors(text, columns))}")
+    if columns > MAX_COLUMNS:
+        raise InputError(f"{path} has {columns:,} columns, more than {MAX_COLUMNS:,}: check that it is the right file")
+    table = parse(text)
+    if table is None or not is_valid(table, columns):
+        raise InputError(f"{path}, {find_error(text, columns)}")
     # The header that pandas writes for columns without names. A row of two columns may well be 0,1.
     if columns > 2 and text.startswith(",".join(map(str, range(columns))) + "\n"):
         raise InputError(f"{path}, row 1: the numbers 0, 1, 2, ... are a header line: remove it")
@@ -125,49 +131,13 @@ def _read_table(path: Path, columns: int | None) -> Array:
 
 
 def _read_text(path: Path) -> str:
+    content = read_input_file(path, MAX_FILE_SIZE)
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_SIZE:
-            raise InputError(f"{path} has {size:,} bytes, more than {MAX_FILE_SIZE:,}: check that it is the right file")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): correct its permissions") from error
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file (byte {error.start + 1}): save it as CSV in UTF-8") from error
-
-
-def _parse(text: str) -> Array | None:
-    """Return the table of numbers that a CSV text holds, or None if any field is not a number."""
-    if not text.strip():
-        return None
-    try:
-        return np.loadtxt(io.StringIO(text), delimiter=",", comments=None, ndmin=2)
-    except ValueError:
-        return None
-
-
-def _is_valid(table: Array, columns: int) -> bool:
-    return table.shape[1] == columns and bool(np.isfinite(table).all())
-
-
-def _find_errors(text: str, columns: int) -> Iterator[str]:
-    """Yield the errors of a table, each with its row and column."""
-    for row, line in enumerate(text.split("\n"), start=1):
-        table = _parse(line)
-        if not line or (table is not None and _is_valid(table, columns)):
-            continue
-        fields = line.split(",")
-        numbers = [_parse(field) for field in fields]
-        if row == 1 and all(number is None for number in numbers) and line.strip(" ,"):
-            yield f"row 1: {reprlib.repr(line)} is a header line: remove it"
-        if len(fields) != columns:
-            yield (
-                f"row {row}: the number of columns is {len(fields)} instead of {columns}: "
-                "correct the row, with commas between numbers"
-            )
-        for column, (field, number) in enumerate(zip(fields, numbers, strict=True), start=1):
-            if number is None or not np.isfinite(number).all():
-                yield (
-                    f"row {row}, column {column}: {reprlib.repr(field.strip())} is not a finite number: "
-                    "correct it, or remove the sample from both X and y"
-                )
+        utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        kind = "in UTF-16" if utf_16 else f"not a text file (byte {error.start + 1})"
+        raise InputError(f"{path} is {kind}: save it as CSV in UTF-8") from error
+    if "\0" in text:
+        raise InputError(f"{path} is not a text file (byte {content.index(0) + 1}): save it as CSV in UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
