@@ -16,6 +16,7 @@ from a workflow and from one job, `all_jobs` builds the graph of all jobs.
 import snakemake.api  # noqa: F401 - first, since it imports the rest of Snakemake in the right order
 
 from snakemake_dvc._snakemake.all_jobs import dag_of_all, track_config
+from snakemake_dvc._snakemake.conflicts import conflict, logs_of
 from snakemake_dvc._snakemake.hooks import callbacks_of, exit_in_thread, install
 from snakemake_dvc._snakemake.jobs import (
     UndeterminedError,
@@ -33,7 +34,6 @@ from snakemake_dvc._snakemake.workflow import (
     executes,
     force_all,
     is_running,
-    marked_incomplete,
     ordered_jobs,
     output_folders,
     read_config,
@@ -52,6 +52,7 @@ __all__ = [
     "clear_file_cache",
     "code_digests",
     "config_keys",
+    "conflict",
     "dag_of_all",
     "executes",
     "exit_in_thread",
@@ -59,7 +60,7 @@ __all__ = [
     "inputs",
     "install",
     "is_running",
-    "marked_incomplete",
+    "logs_of",
     "ordered_jobs",
     "output_folders",
     "params",
