@@ -143,6 +143,72 @@ def test_a_damaged_archive_is_reported(tmp_path, cut):
         extract_archive(path, tmp_path / FOLDER, file_sha256(path))
 
 
+def with_crc(payload: bytes, change: int) -> bytes:
+    return payload[:-8] + bytes([payload[-8] ^ change]) + payload[-7:]
+
+
+DAMAGES = {
+    "one byte short": lambda payload: payload[:-1],
+    "no checksum": lambda payload: payload[:-8],
+    "wrong checksum": lambda payload: with_crc(payload, 1),
+    "wrong length": lambda payload: payload[:-1] + bytes([payload[-1] ^ 1]),
+    "a byte more": lambda payload: payload + b"x",
+    "zeros at the end": lambda payload: payload + bytes(1024),
+    "two members": lambda payload: payload + gzip.compress(bytes(1024)),
+    "the file twice": lambda payload: payload + payload,
+    "an empty member first": lambda payload: gzip.compress(b"") + payload,
+    "an empty file": lambda _payload: b"",
+    "no gzip": gzip.decompress,
+    "raw deflate": lambda payload: payload[10:-8],
+    "many folders": lambda _payload: gzip.compress(special(FOLDER, tarfile.DIRTYPE)[0].tobuf() * 2 + bytes(1024)),
+    "many long names": lambda _payload: gzip.compress(special("././@LongLink", b"L", size=0)[0].tobuf() * 5000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_an_archive_that_is_not_one_whole_gzip_member_is_refused(tmp_path, damage):
+    path = whole(tmp_path / "a.tar.gz")
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    with pytest.raises(InputError, match=r"a\.tar\.gz") as caught:
+        extract_archive(path, tmp_path / "data" / FOLDER, file_sha256(path))
+    assert "\n" not in str(caught.value)
+    assert [*(tmp_path / "data").rglob("*")] == [tmp_path / "data" / FOLDER]
+
+
+def test_an_archive_that_is_replaced_after_its_verification_changes_nothing(tmp_path, monkeypatch):
+    archive = whole(tmp_path / "a.tar.gz")
+    checksum, expected = file_sha256(archive), contents()
+    verified = hashlib.sha256
+
+    def verify_and_replace(content: bytes):
+        archive_of(tmp_path / "a.tar.gz", plain(f"{FOLDER}/test_batch", b"other"))
+        return verified(content)
+
+    monkeypatch.setattr(hashlib, "sha256", verify_and_replace)
+    extract_archive(archive, tmp_path / "data" / FOLDER, checksum)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "data" / FOLDER).iterdir()} == expected
+
+
+NO_FILES = {
+    "missing": (lambda _path: None, "No such file"),
+    "folder": (lambda path: path.mkdir(), "is a folder"),
+    "pipe": (os.mkfifo, "is a device or a pipe"),
+    "device": (lambda path: path.symlink_to("/dev/zero"), "is a device or a pipe"),
+    "link to itself": (lambda path: path.symlink_to(path), "symbolic links"),
+    "link to nothing": (lambda path: path.symlink_to("nothing"), "No such file"),
+    "large": (lambda path: path.touch() or os.truncate(path, 1 << 40), "has 1,099,511,627,776 bytes, more than"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_is_no_file_is_refused(tmp_path, kind):
+    make, named = NO_FILES[kind]
+    make(tmp_path / "a")
+    for read in (read_batch, lambda path: extract_archive(path, tmp_path / FOLDER, "1234")):
+        with pytest.raises(InputError, match=named):
+            read(tmp_path / "a")
+
+
 @pytest.mark.parametrize("protocol", range(2, 5))
 def test_batches_are_read_in_the_dialects_of_python_3(tmp_path, protocol):
     path = tmp_path / "batch"

@@ -1,11 +1,14 @@
 """The configuration: the problem set, and one clear line for each fault."""
 
 import copy
+import json
 import sys
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
@@ -23,6 +26,13 @@ def merged(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
     for key, value in overlay.items():
         result[key] = merged(result.get(key, {}), value) if isinstance(value, dict) else value
     return result
+
+
+def overlaid(base: Any, overlay: Any) -> Any:
+    """Merge as Snakemake does, whatever the types are."""
+    if not (isinstance(base, dict) and isinstance(overlay, dict)):
+        return overlay
+    return {**base, **{name: overlaid(base.get(name, {}), overlay[name]) for name in overlay}}
 
 
 def properties(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
@@ -89,7 +99,7 @@ FAULTS = [
     ({"kernel_regression": {"n": "100"}}, "remove the quotes"),
     (
         {"kernel_regression": {"laplace_L": float("nan")}},
-        "kernel_regression.laplace_L is nan; allowed: a finite number",
+        "kernel_regression.laplace_L is .nan; allowed: a finite number",
     ),
     (
         {"extra_activations": ["x * tanh(x)"]},
@@ -139,6 +149,90 @@ def test_every_fault_has_its_line():
         "config: seed",
         "config: width_sweep.repeats",
     ]
+
+
+def test_of_many_faults_three_lines_are_printed():
+    with pytest.raises(InputError) as caught:
+        check_config({**CONFIG, **{f"key{index}": 1 for index in range(200)}}, SCHEMA)
+    lines = str(caught.value).splitlines()
+    assert [line.split(" (")[0] for line in lines] == ["config: key0", "config: key1", "config: and 198 more errors"]
+
+
+WHOLE = [
+    ({"seed": 88.0}, ("seed",), 88),
+    ({"seed": 4294967295.0}, ("seed",), 4294967295),
+    ({"seed": -0.0}, ("seed",), 0),
+    ({"kernel_regression": {"n": 20.0}}, ("kernel_regression", "n"), 20),
+    ({"kernel_regression": {"repeats": 1.0e1}}, ("kernel_regression", "repeats"), 10),
+    ({"width_sweep": {"widths": [4.0, 8]}}, ("width_sweep", "widths"), [4, 8]),
+    ({"fc_net": {"n_train": 100.0}}, ("fc_net", "n_train"), 100),
+    ({"attractors": {"visdom": {"port": 8097.0}}}, ("attractors", "visdom", "port"), 8097),
+]
+
+
+@pytest.mark.parametrize(("overlay", "path", "value"), WHOLE)
+def test_a_whole_float_is_an_integer(overlay, path, value):
+    checked = check_config(merged(CONFIG, overlay), SCHEMA)
+    for name in path:
+        checked = checked[name]
+    assert repr(checked) == repr(value)
+
+
+def test_a_number_that_need_not_be_an_integer_stays_as_it_is():
+    checked = check_config(merged(CONFIG, {"challenge": {"weight_decays": [0.0, 1]}}), SCHEMA)
+    assert repr(checked["challenge"]["weight_decays"]) == "[0.0, 1]"
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(2**70), 2**70).map(float)
+    | st.floats()
+    | st.text(max_size=100)
+    | st.dates()
+    | st.binary(max_size=3)
+    | st.sampled_from([10**400, 16**3000, "1e-3", "1:30", "0x10", "yes", "{x}", "a\nb", "\0", "\ud800", "x" * 100_000])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(SCALARS, inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = [key.split(".") for key, _ in properties(SCHEMA)]
+
+
+def checked_or_lines(config: Any) -> tuple[Any, list[str]]:
+    try:
+        return check_config(config, SCHEMA), []
+    except InputError as error:
+        return None, str(error).splitlines()
+
+
+@given(st.sampled_from(KEYS), VALUES, st.booleans())
+def test_any_value_is_accepted_or_refused_in_one_line(path, value, in_list):
+    """What is accepted has the type that the schema names, and no job can read it differently."""
+    overlay: Any = [value, value] if in_list else value
+    for name in reversed(path):
+        overlay = {name: overlay}
+    checked, lines = checked_or_lines(overlaid(CONFIG, overlay))
+    if checked is None:
+        assert len(lines) <= 3
+        assert all(line.startswith("config: ") and len(line) < 600 for line in lines)
+        return
+    for key, schema in properties(SCHEMA):
+        found = checked
+        for name in key.split("."):
+            found = found[name]
+        if schema.get("type") == "integer":
+            assert type(found) is int
+    assert "\0" not in json.dumps(checked)
+
+
+def test_long_lists_are_checked_in_seconds():
+    items = [value for index in range(50_000) for value in (index, str(index))]
+    with pytest.raises(InputError, match="and 49999 more errors"):
+        check_config(merged(CONFIG, {"width_sweep": {"widths": items}}), SCHEMA)
 
 
 def test_a_missing_key_is_named():

@@ -1,9 +1,9 @@
 # Functions and constants that the rules share. It has no rules.
 import itertools
 import json
+import os
 import sys
 from pathlib import Path
-from shlex import quote
 
 # Import the libraries of this checkout, even if other versions are installed.
 sys.path[:0] = [str(Path(folder).resolve()) for folder in ("src", "packages/snakemake-dvc/src")]
@@ -50,17 +50,14 @@ def validate_config(config):
         sys.exit(str(error))
 
 
-# Jobs use the Python interpreter of this Snakemake, also if its environment is not activated, and the library of this
-# checkout. With `--software-deployment-method` they use the interpreter of the deployed environment.
-shell.prefix(
-    "set -euo pipefail; "
-    + (
-        ""
-        if workflow.deployment_settings.deployment_method
-        else f"PATH={quote(str(Path(sys.executable).parent))}:$PATH; "
-    )
-    + f"export PYTHONPATH={quote(str(Path('src').resolve()))}; "
-)
+# Jobs use the Python interpreter of this Snakemake, also if its environment is not activated. With
+# `--software-deployment-method` the deployed environment comes before it.
+BIN = str(Path(sys.executable).parent.resolve())
+if os.pathsep in BIN:
+    sys.exit(f"error: {BIN} has a {os.pathsep!r} in its path, and PATH cannot hold it: move this Python environment")
+os.environ.update(PATH=os.pathsep.join([BIN, *os.get_exec_path()]))
+# Jobs use the library of this checkout, in which they run. Its own path can have any character, so it is in no command.
+shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
 
 def option(flag, value):

@@ -4,22 +4,21 @@ An archive is opened only if its SHA-256 is the expected one. Only the eight fil
 Their pickles may create only dictionaries, lists, numbers, strings and arrays of bytes.
 """
 
-import gzip
 import hashlib
 import io
-import pickle
 import tarfile
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nngplab.datasets.batch_pickle import load_batch
 from nngplab.datasets.download import ExpectedFile
+from nngplab.datasets.input_file import read_input_file
 from nngplab.errors import InputError
-from nngplab.pipeline.files import file_sha256
 
 OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 OFFICIAL = ExpectedFile(
@@ -51,15 +50,19 @@ def extract_archive(archive: Path, folder: Path, sha256: str) -> None:
         InputError: if the SHA-256 is wrong, the file is not a readable tar.gz archive, or it does not hold exactly the
             eight files as regular files.
     """
-    found = file_sha256(archive)
+    # The archive is read once, so that another file in its place can change nothing after the verification.
+    payload = read_input_file(archive, MAX_ARCHIVE_SIZE)
+    found = hashlib.sha256(payload).hexdigest()
     if found != sha256:
         raise InputError(f"{archive} has SHA-256 {found} instead of {sha256}: fetch it again")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         try:
-            with _SizeLimitedGzipFile(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+            with tarfile.open(fileobj=io.BytesIO(_decompress(payload, archive)), mode="r:") as tar:
                 names = _extract_members(tar, archive, Path(temporary))
-        except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        except (tarfile.TarError, zlib.error, EOFError, ValueError, RecursionError, OSError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"{archive} cannot be extracted as a tar.gz archive: {error}") from error
         missing = [name for name in FILES if name not in names]
         if missing:
@@ -77,7 +80,7 @@ def read_batch(path: Path) -> dict[str, Any]:
     Raises:
         InputError: if the file is not a pickled dictionary, or needs any type but arrays of bytes.
     """
-    return _load_pickle(path.read_bytes(), path)
+    return load_batch(read_input_file(path, MAX_FILE_SIZE), path)
 
 
 def verify_files(folder: Path) -> pd.DataFrame:
@@ -87,9 +90,9 @@ def verify_files(folder: Path) -> pd.DataFrame:
     """
     rows = []
     for name in FILES:
-        payload = (folder / name).read_bytes()
+        payload = read_input_file(folder / name, MAX_FILE_SIZE)
         if name != "readme.html":
-            _load_pickle(payload, folder / name)
+            load_batch(payload, folder / name)
         rows.append(
             {
                 "file": name,
@@ -159,24 +162,25 @@ def _read_labels(path: Path) -> np.ndarray:
     return np.array(labels)
 
 
-class _SizeLimitedGzipFile(gzip.GzipFile):
-    """A gzip file that raises InputError after `MAX_ARCHIVE_SIZE` bytes: protection from a decompression bomb."""
-
-    remaining = MAX_ARCHIVE_SIZE
-
-    def read(self, size: int | None = -1) -> bytes:
-        chunk = super().read(size)
-        self.remaining -= len(chunk)
-        if self.remaining < 0:
-            raise InputError(f"{self.name} expands to more than {MAX_ARCHIVE_SIZE:,} bytes: it is not CIFAR-10")
-        return chunk
+def _decompress(payload: bytes, archive: Path) -> bytes:
+    """Return the content of a gzip file, which must consist of one complete member."""
+    decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    content = decompressor.decompress(payload, MAX_ARCHIVE_SIZE)
+    if decompressor.unconsumed_tail or len(content) == MAX_ARCHIVE_SIZE:
+        raise InputError(f"{archive} expands to more than {MAX_ARCHIVE_SIZE:,} bytes: it is not CIFAR-10")
+    if not decompressor.eof:
+        raise EOFError("it is cut off")
+    if decompressor.unused_data:
+        raise zlib.error(f"{len(decompressor.unused_data):,} bytes follow its end")
+    return content
 
 
 def _extract_members(tar: tarfile.TarFile, archive: Path, folder: Path) -> set[str]:
     """Extract the expected files of an open archive into `folder` and return their names."""
     names: set[str] = set()
     for member in tar:
-        if member.isdir() and member.name.rstrip("/") == FOLDER:
+        if member.isdir() and member.name.rstrip("/") == FOLDER and FOLDER not in names:
+            names.add(FOLDER)
             continue
         name = member.name.removeprefix(f"{FOLDER}/")
         if member.name == name or name not in FILES or name in names:
@@ -188,76 +192,3 @@ def _extract_members(tar: tarfile.TarFile, archive: Path, folder: Path) -> set[s
         tar.extract(member, folder, filter="data")
         names.add(name)
     return names
-
-
-def _load_pickle(payload: bytes, path: Path) -> dict[str, Any]:
-    try:
-        content = _BatchUnpickler(io.BytesIO(payload), encoding="latin1").load()
-        if not isinstance(content, dict):
-            raise InputError("it does not hold a dictionary, so it is not a batch of images")
-        return {key: value.array() if isinstance(value, _ByteArray) else value for key, value in content.items()}
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except Exception as error:
-        # A damaged pickle can raise almost any exception: each opcode has its own.
-        raise InputError(f"{path} is not a readable batch of images ({type(error).__name__}: {error})") from error
-
-
-class _ByteArray:
-    """The substitute for `numpy.ndarray`, which does not check the state that it is given."""
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        _version, self.shape, dtype, fortran, raw = state
-        if not isinstance(dtype, _ByteType) or not dtype.plain or fortran:
-            raise InputError("its array is not an array of bytes in C order")
-        self.raw = raw.encode("latin1") if isinstance(raw, str) else raw
-
-    def array(self) -> np.ndarray:
-        return np.frombuffer(self.raw, np.uint8).reshape(self.shape)
-
-
-class _ByteType:
-    """The substitute for `numpy.dtype`, for uint8 alone."""
-
-    plain = False
-
-    def __init__(self, name: str, *_flags: object):
-        if name != "u1":
-            raise InputError(f"it has an array of type {name!r}; only uint8 is allowed")
-
-    def __setstate__(self, state: object) -> None:
-        self.plain = state == (3, "|", None, None, None, -1, -1, 0)
-
-
-class _BatchUnpickler(pickle.Unpickler):
-    """Allows only the names in a pickled uint8 array ("Restricting globals" in the docs of pickle)."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        allowed = {
-            "numpy.core.multiarray._reconstruct": _reconstruct,
-            "numpy._core.multiarray._reconstruct": _reconstruct,
-            "numpy.ndarray": _ByteArray,
-            "numpy.dtype": _ByteType,
-            "_codecs.encode": _encode,
-        }
-        return allowed.get(f"{module}.{name}") or _reject(f"{module}.{name}")
-
-    def persistent_load(self, identifier: object) -> NoReturn:
-        _reject(f"persistent object {identifier!r}")
-
-
-def _reconstruct(kind: object, shape: object, code: object) -> _ByteArray:
-    if kind is not _ByteArray or shape != (0,) or code not in ("b", b"b"):
-        raise InputError("its array is not in NumPy's pickle format")
-    return _ByteArray()
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """Return the bytes that Python 3, with protocol 2, writes as latin-1 text."""
-    if encoding not in ("latin1", "latin-1"):
-        raise InputError(f"it uses the encoding {encoding!r}; only latin1 is allowed")
-    return text.encode("latin1")
-
-
-def _reject(name: str) -> NoReturn:
-    raise InputError(f"its pickle needs {name}, which is not allowed in a batch of images")

@@ -20,5 +20,12 @@ def join_names(names: list[str], limit: int = 3) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the text of an error in one line; the name of its class if it has no text."""
+    """Return the text of an error in one line; the name of its class if it has no text.
+
+    Example:
+        >>> one_line(FileNotFoundError(2, "No such file or directory", "a.csv"))
+        'a.csv: No such file or directory'
+    """
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__

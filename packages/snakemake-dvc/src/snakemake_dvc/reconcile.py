@@ -1,12 +1,13 @@
 """Before a run, results are compared with the records and restored. After it, current results are recorded."""
 
-import atexit
 import os
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from snakemake_dvc_startup import interrupts, prepare
 
 from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._snakemake import Change, UndeterminedError
@@ -37,7 +38,9 @@ def reconcile(workflow: Any, config: dict[str, Any], project: Project | None = N
         project: the settings of the project.
     """
     project = project or Project()
-    _snakemake.exit_in_thread()
+    prepare()
+    _snakemake.stop_at_signals()
+    _snakemake.allow_all_paths()
     if workflow.is_main_process:
         reconciliation = Reconciliation(workflow, project, RunSnapshot(dict(config)))
         reconciliation.check_configuration()
@@ -87,7 +90,8 @@ class Reconciliation:
         self.quarantine = Quarantine(project.quarantine)
         self.lock = RunLock(Path(project.state))
         self.executes = False
-        self._held = ExitStack()
+        self._outputs_lock = ExitStack()
+        self._exported = ExitStack()
         self._dag: Any = None
         self._changes: dict[Any, Change | None] = {}
         self._started: dict[Any, StartedJob] = {}
@@ -138,7 +142,8 @@ class Reconciliation:
 
     def _acquire(self) -> None:
         """Acquire the lock of this folder and DVC's own locks, and wait for other processes that hold them."""
-        atexit.register(self.release)
+        # The file of the run stays, so that the next run removes what this one has left unfinished.
+        interrupts.at_exit(self._outputs_lock.close)
         reported = False
         while True:
             self.lock.acquire()
@@ -146,7 +151,8 @@ class Reconciliation:
                 break
             try:
                 outs = [out for stage in self._stages() for out in [*stage.outs, stage.records]]
-                self._held.enter_context(self.dvc.lock_outputs(outs))
+                with interrupts.deferred():
+                    self._outputs_lock.enter_context(self.dvc.lock_outputs(outs))
                 break
             except BlockingIOError as holder:
                 if not reported:
@@ -162,12 +168,14 @@ class Reconciliation:
     def _export_snapshot(self) -> None:
         path = Path(self.project.state, "runs", f"{os.getpid()}.json").resolve()
         self.snapshot.export(path)
-        self._held.callback(path.unlink, missing_ok=True)
+        self._exported.callback(path.unlink, missing_ok=True)
 
     def release(self) -> None:
         """Release all locks."""
-        self._held.close()
-        self.lock.release()
+        with interrupts.deferred():
+            self._exported.close()
+            self._outputs_lock.close()
+            self.lock.release()
 
     def _quarantine_files_at_folders(self) -> None:
         """Move files that lie in the place of a folder of outputs; in a dry run, raise an error instead."""
@@ -325,6 +333,8 @@ class Reconciliation:
 
         A job can make its output by a hard link to an input. Snakemake then sets the time of both.
         """
+        if not Path(path).is_file():
+            return False
         links_differ = [links for *_, links in before] != [links for *_, links in fingerprints(path)]
         is_output = any(Path(output).exists() and Path(output).samefile(path) for output in recipe.outputs)
         return (links_differ or is_output) and self.ledger.digest(path) == digest
@@ -332,7 +342,7 @@ class Reconciliation:
     # After a run.
 
     def after_run(self, workflow: Any) -> None:
-        """Record the stages whose results are complete and current, and release the locks."""
+        """Record the stages whose results are complete and current."""
         if self._dag is None or not self.executes:
             return
         is_complete = False
@@ -347,8 +357,6 @@ class Reconciliation:
             self.ledger.write()
         except (ValueError, OSError) as error:
             print_message(f"not recorded in dvc.lock: {one_line(error)}")
-        finally:
-            self.release()
         if self._unrecorded:
             sys.exit("error: there are results without a record: run again")
         if not is_complete and _dvc.running_stage():

@@ -7,17 +7,21 @@ The package relies on the following, each with a test in tests/test_snakemake_co
 - `JobScheduler.run` is called in the main process, with jobs that are about to start.
 - `DAG.finish` is called with jobs that have succeeded, and with no others.
 - `JobScheduler.exit_gracefully` handles SIGTERM. It acquires a lock that is held while jobs are finished.
+- `JobScheduler.schedule` runs the jobs. In each round it waits for `_open_jobs` and calls `_finish_jobs`, and a
+  `KeyboardInterrupt` there cancels the jobs.
 - `Workflow.execute` runs the workflow and raises an exception if a job failed.
+- `RealExecutor.format_job_exec` makes the command of a job's process, with `format_cli_value` for each value.
+- `LocalSourceFile.format` replaces the wildcards in the path of a conda file.
 
-The modules: `hooks` replaces methods of Snakemake, `selection` decides which jobs must run, `workflow` and `jobs` read
-from a workflow and from one job, `all_jobs` builds the graph of all jobs.
+The modules: `hooks` replaces methods of Snakemake, `paths` those that fail for some paths, `selection` decides which
+jobs must run, `workflow` and `jobs` read from a workflow and from one job, `all_jobs` builds the graph of all jobs.
 """
 
 import snakemake.api  # noqa: F401 - first, since it imports the rest of Snakemake in the right order
 
 from snakemake_dvc._snakemake.all_jobs import dag_of_all, track_config
 from snakemake_dvc._snakemake.conflicts import conflict, logs_of
-from snakemake_dvc._snakemake.hooks import callbacks_of, exit_in_thread, install
+from snakemake_dvc._snakemake.hooks import callbacks_of, install, stop_at_signals
 from snakemake_dvc._snakemake.jobs import (
     UndeterminedError,
     code_digests,
@@ -28,6 +32,7 @@ from snakemake_dvc._snakemake.jobs import (
     script,
     temporary_outputs,
 )
+from snakemake_dvc._snakemake.paths import allow_all_paths
 from snakemake_dvc._snakemake.selection import Change
 from snakemake_dvc._snakemake.workflow import (
     clear_file_cache,
@@ -48,6 +53,7 @@ from snakemake_dvc._snakemake.workflow import (
 __all__ = [
     "Change",
     "UndeterminedError",
+    "allow_all_paths",
     "callbacks_of",
     "clear_file_cache",
     "code_digests",
@@ -55,7 +61,6 @@ __all__ = [
     "conflict",
     "dag_of_all",
     "executes",
-    "exit_in_thread",
     "force_all",
     "inputs",
     "install",
@@ -70,6 +75,7 @@ __all__ = [
     "rereads_rules",
     "rules_files",
     "script",
+    "stop_at_signals",
     "target_files",
     "temporary_outputs",
     "track_config",

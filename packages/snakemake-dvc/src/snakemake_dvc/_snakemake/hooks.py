@@ -1,6 +1,6 @@
 """Callbacks before, during and after a run of Snakemake, by methods that are called in place of its own."""
 
-import signal
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from snakemake.dag import DAG
 from snakemake.scheduling.job_scheduler import JobScheduler
+from snakemake_dvc_startup import interrupts
 
 from snakemake_dvc._snakemake.selection import Decisions, drop_restorable_targets, missed_jobs, selected_by_records
 from snakemake_dvc._snakemake.workflow import write_metadata
@@ -41,6 +42,9 @@ class RunCallbacks(Decisions, Protocol):
     def after_run(self, workflow: Any) -> None:
         """Called at the end of a run, whether it succeeded or not."""
 
+    def release(self) -> None:
+        """Release all locks. Called at the end of a run, and before an error ends the process."""
+
 
 _callbacks: dict[int, RunCallbacks] = {}
 
@@ -55,25 +59,55 @@ def install(workflow: Any, callbacks: RunCallbacks) -> None:
         try:
             return execute(*args, **kwargs)
         finally:
-            callbacks.after_run(workflow)
+            interrupts.handle_again()
+            try:
+                callbacks.after_run(workflow)
+            finally:
+                callbacks.release()
 
     workflow.execute = execute_with_callback
 
 
-def exit_in_thread() -> None:
-    """Handle SIGTERM in a thread, in this process and from now on.
+def stop_at_signals() -> None:
+    """Stop the scheduler at a defined point after a signal, in this process and from now on.
 
-    The main thread may hold the lock that Snakemake's handler acquires, and would wait for itself.
+    Snakemake's own handlers run at any point of the main thread. That of SIGTERM acquires a lock that the main thread
+    may hold. The exception of SIGINT can leave a lock acquired.
     """
-    exit_gracefully = JobScheduler.exit_gracefully
+    exit_gracefully, schedule, finish_jobs = (
+        JobScheduler.exit_gracefully,
+        JobScheduler.schedule,
+        JobScheduler._finish_jobs,
+    )
     if hasattr(exit_gracefully, "original"):
         return
 
     def start_thread(scheduler: Any, *args: Any) -> None:
         threading.Thread(target=exit_gracefully, args=(scheduler, *args)).start()
 
+    def schedule_until_signal(scheduler: Any) -> Any:
+        def stop() -> None:
+            scheduler.is_interrupted = True
+            scheduler._open_jobs.release()
+
+        scheduler.is_interrupted = False
+        with interrupts.stopped_by(stop):
+            has_succeeded = schedule(scheduler)
+        return has_succeeded and not scheduler.is_interrupted
+
+    def finish_jobs_unless_interrupted(scheduler: Any) -> None:
+        _raise_if_interrupted(scheduler)
+        finish_jobs(scheduler)
+
     start_thread.original = exit_gracefully  # type: ignore[attr-defined]
     JobScheduler.exit_gracefully = start_thread
+    JobScheduler.schedule = schedule_until_signal
+    JobScheduler._finish_jobs = finish_jobs_unless_interrupted
+
+
+def _raise_if_interrupted(scheduler: Any) -> None:
+    if scheduler.is_interrupted:
+        raise KeyboardInterrupt
 
 
 def callbacks_of(workflow: Any) -> Any:
@@ -95,7 +129,7 @@ def _replace_selection() -> None:
 
     async def init_with_callback(dag: Any, *args: Any, **kwargs: Any) -> None:
         if callbacks := _callbacks.get(id(dag.workflow)):
-            with _errors_in_one_line():
+            with _errors_in_one_line(callbacks):
                 callbacks.begin()
         await init(dag, *args, **kwargs)
 
@@ -109,7 +143,7 @@ def _replace_selection() -> None:
         if callbacks is None:
             await update_needrun(dag, *args, **kwargs)
             return
-        with _errors_in_one_line():
+        with _errors_in_one_line(callbacks):
             callbacks.before_run(dag)
             dag.update_jobids()  # the command of a job can contain its number
             for job in callbacks.restored_jobs():
@@ -138,6 +172,7 @@ def _replace_execution() -> None:
     run, finish = JobScheduler.run, DAG.finish
 
     def run_with_callback(scheduler: Any, jobs: Any, *args: Any, **kwargs: Any) -> Any:
+        _raise_if_interrupted(scheduler)
         jobs = list(jobs)
         callbacks = _callbacks.get(id(scheduler.workflow))
         if callbacks is not None and not scheduler.workflow.dryrun:
@@ -163,15 +198,14 @@ def _single_jobs(job: Any) -> list[Any]:
 
 
 @contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    """End the process with one line for an error or an interrupt."""
-    # The signal handler of asyncio would note the interrupt, and the run would go on.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _errors_in_one_line(callbacks: RunCallbacks) -> Iterator[None]:
+    """End the process with one line for an error, without locks.
+
+    It ends at once: SystemExit would have to pass through asyncio, whose other tasks and threads may not end.
+    """
     try:
         yield
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {one_line(error)}")
-    except KeyboardInterrupt:
-        sys.exit("error: interrupted before any job has started")
-    finally:
-        signal.signal(signal.SIGINT, before)
+        callbacks.release()
+        print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
+        os._exit(1)
