@@ -313,12 +313,7 @@ class Reconciliation:
 
     def _disturbance(self, job: Any, recipe: Recipe, started: StartedJob) -> str | None:
         """Return what has happened to the files of a job while it ran; None if nothing has."""
-        digests = {**recipe.inputs, **recipe.code, **recipe.environment}
-        changed = [
-            path
-            for path, before in started.read.items()
-            if fingerprints(path) != before and not self._is_only_linked(path, before, digests.get(path), recipe)
-        ]
+        changed = [path for path, before in started.read.items() if not self.results.is_unchanged(path, before, recipe)]
         if _snakemake.rereads_rules(job):
             changed += self.snapshot.edited_rules_files()
         if changed:
@@ -327,17 +322,6 @@ class Reconciliation:
             program, output = replaced
             return f"{program} replaced {output}"
         return None
-
-    def _is_only_linked(self, path: str, before: Any, digest: str | None, recipe: Recipe) -> bool:
-        """Return whether a file has the same content, and only its hard links or their time have changed.
-
-        A job can make its output by a hard link to an input. Snakemake then sets the time of both.
-        """
-        if not Path(path).is_file():
-            return False
-        links_differ = [links for *_, links in before] != [links for *_, links in fingerprints(path)]
-        is_output = any(Path(output).exists() and Path(output).samefile(path) for output in recipe.outputs)
-        return (links_differ or is_output) and self.ledger.digest(path) == digest
 
     # After a run.
 

@@ -8,7 +8,7 @@ from typing import Any
 from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._dvc import Dvc
 from snakemake_dvc.cache import Cache, content_in_git, git_index, is_checked_out
-from snakemake_dvc.contents import Ledger, files_in, fingerprint
+from snakemake_dvc.contents import Ledger, files_in, fingerprint, fingerprints
 from snakemake_dvc.messages import print_message
 from snakemake_dvc.quarantine import Quarantine
 from snakemake_dvc.records import Recipe, Record, RecordStore
@@ -130,6 +130,25 @@ class Results:
             if by_git and is_checked_out(path, self.ledger.digest(path)):
                 return "git", path
         return None
+
+    def is_unchanged(self, path: str, before: list[Any], recipe: Recipe) -> bool:
+        """Return whether a file that a job has read is as it was when the job started.
+
+        A job can make its output by a hard link to an input, and Snakemake then sets the time of both. So new or lost
+        hard links are no change if the content is the same.
+
+        Args:
+            path: the file, or a folder.
+            before: its fingerprints when the job started.
+            recipe: the recipe of the job.
+        """
+        now = fingerprints(path)
+        if now == before or not Path(path).is_file():
+            return now == before
+        is_output = any(Path(output).exists() and Path(output).samefile(path) for output in recipe.outputs)
+        digest = {**recipe.inputs, **recipe.code, **recipe.environment}.get(path)
+        links_differ = [links for *_, links in before] != [links for *_, links in now]
+        return (is_output or links_differ) and self.ledger.digest(path) == digest
 
     def _is_restored_by_dvc(self, path: str) -> bool:
         files = map(str, files_in(path)) if Path(path).is_dir() else [path]
