@@ -140,6 +140,37 @@ def test_a_missing_or_wrong_checksum_is_reported_with_the_computed_one(script, s
         choose(script, "--source", source, "--archive", "other.tar.gz", "--sha256", found)
 
 
+def test_an_archive_that_is_replaced_in_mid_run_changes_nothing(script, monkeypatch):
+    Path("mine.tar.gz").write_bytes(b"other images")
+    verified = hashlib.sha256
+
+    def verify_and_replace(content: bytes):
+        Path("mine.tar.gz").write_bytes(b"replaced")
+        return verified(content)
+
+    monkeypatch.setattr(hashlib, "sha256", verify_and_replace)
+    choose(script, "--source", "archive", "--archive", "mine.tar.gz", "--sha256", verified(b"other images").hexdigest())
+    assert Path("data/images.tar.gz").read_bytes() == b"other images"
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (Path.mkdir, "is a folder: replace it by a file"),
+        (os.mkfifo, "is a device or a pipe: replace it by a file"),
+        (lambda path: path.symlink_to("/dev/zero"), "is a device or a pipe: replace it by a file"),
+        (lambda path: path.symlink_to(path), r"cannot be read \(Too many levels of symbolic links\)"),
+        (lambda path: path.touch() or os.truncate(path, 1 << 40), "has 1,099,511,627,776 bytes, more than"),
+    ],
+    ids=["folder", "pipe", "device", "link to itself", "large"],
+)
+def test_an_archive_that_is_no_usable_file_is_refused(script, make, named):
+    make(Path("mine.tar.gz"))
+    with pytest.raises(InputError, match=f"^mine.tar.gz {named}"):
+        choose(script, "--source", "archive", "--archive", "mine.tar.gz", "--sha256", "1234")
+    assert not Path("data/images.tar.gz").exists()
+
+
 def test_archive_needs_a_path(script):
     with pytest.raises(InputError, match=r"cifar10\.archive gives no path"):
         choose(script, "--source", "archive")

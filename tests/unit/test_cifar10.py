@@ -190,12 +190,12 @@ def test_an_archive_that_is_replaced_after_its_verification_changes_nothing(tmp_
 
 
 NO_FILES = {
-    "missing": (lambda _path: None, "No such file"),
+    "missing": (lambda _path: None, "there is no file"),
     "folder": (lambda path: path.mkdir(), "is a folder"),
     "pipe": (os.mkfifo, "is a device or a pipe"),
     "device": (lambda path: path.symlink_to("/dev/zero"), "is a device or a pipe"),
     "link to itself": (lambda path: path.symlink_to(path), "symbolic links"),
-    "link to nothing": (lambda path: path.symlink_to("nothing"), "No such file"),
+    "link to nothing": (lambda path: path.symlink_to("nothing"), "there is no file"),
     "large": (lambda path: path.touch() or os.truncate(path, 1 << 40), "has 1,099,511,627,776 bytes, more than"),
 }
 

@@ -1,14 +1,16 @@
 """Provide the CIFAR-10 archive from one of four sources, and record which one and why."""
 
 import argparse
+import hashlib
 import logging
 import shutil
 from pathlib import Path
 from typing import Any
 
-from nngplab.datasets.cifar10 import OFFICIAL, OFFICIAL_MD5, OFFICIAL_URL
+from nngplab.datasets.cifar10 import MAX_ARCHIVE_SIZE, OFFICIAL, OFFICIAL_MD5, OFFICIAL_URL
 from nngplab.datasets.cifar10_standin import write_archive
 from nngplab.datasets.download import DownloadError, DownloadPolicy, download
+from nngplab.datasets.input_file import read_input_file
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import atomic_write, file_sha256, write_json
@@ -74,16 +76,17 @@ def given_archive(arguments: argparse.Namespace) -> Source:
     archive = arguments.archive
     if archive is None:
         raise InputError("cifar10.source is archive, but cifar10.archive gives no path; set it to a tar.gz file")
-    if not archive.is_file():
-        raise InputError(f"cifar10.archive: there is no file {archive}; correct the path")
-    found = file_sha256(archive)
+    # The archive is read once, so that another file in its place can change nothing after the verification.
+    content = read_input_file(archive, MAX_ARCHIVE_SIZE)
+    found = hashlib.sha256(content).hexdigest()
     if arguments.sha256 is None:
         raise InputError(f"cifar10.sha256 is missing; if you trust {archive}, set it to {found}, its present checksum")
     if found != arguments.sha256.lower():
         raise InputError(
             f"{archive} has SHA-256 {found}, but cifar10.sha256 is {arguments.sha256}; correct one of them"
         )
-    copy_archive(archive, arguments.output)
+    with atomic_write(arguments.output) as temporary:
+        temporary.write_bytes(content)
     return {"source": "archive", "reason": f"cifar10.archive names {archive.name}, and its SHA-256 is as configured"}
 
 

@@ -22,6 +22,8 @@ def read_input_file(path: Path, max_size: int) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise InputError(f"{path} is a device or a pipe: replace it by a file")
             content = file.read(max_size + 1) if status.st_size <= max_size else b""
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}: correct the path") from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is a folder: replace it by a file") from error
     except PermissionError as error:

@@ -7,33 +7,42 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from snakemake_dvc.strict_yaml import check_text, decode, describe
+
+MAX_LINES = 3
+
 
 def differences(content: bytes) -> list[str]:
     """Return one line for each value of a configuration file that the two engines read differently.
+
+    Of more than three, the first two are described, and the others counted.
 
     Args:
         content: the content of the file, in UTF-8.
 
     Raises:
-        ValueError: with one line, if one of the engines cannot read it.
+        ValueError: with one line, if one of the engines cannot read it, or `check_text` refuses it.
 
     Example:
         >>> differences(b"seed: 010")[0].partition(";")[0]
         'seed: Snakemake reads 8 (YAML 1.1), but DVC reads 10 (YAML 1.2)'
     """
+    text = decode(content)
+    if not text.strip():
+        return []
     try:
-        old = yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-        new = YAML(typ="safe").load(content)
-    except (yaml.YAMLError, YAMLError) as error:
-        problem = getattr(error, "problem", None) or "is not YAML"
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise ValueError(f"{where}{' '.join(str(problem).split())}") from None
-    return [
+        check_text(text, mapping=False)
+        old = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        new = YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise ValueError(describe(error)) from None
+    lines = [
         f"{key}: Snakemake reads {_described(one)} (YAML 1.1), but DVC reads {_described(other)} (YAML 1.2); "
         "write decimal digits, true or false, or put quotes around a text"
         for key, one, other in _compare(old, new, "")
     ]
+    rest = len(lines) - MAX_LINES + 1
+    return lines if rest <= 1 else [*lines[: MAX_LINES - 1], f"and {rest} more values"]
 
 
 def _compare(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:

@@ -8,10 +8,11 @@ Snakemake.
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-from snakemake_dvc_startup import interrupts
+from snakemake_dvc_startup import config_files, interrupts
 
 COMMANDS = ("snakemake", "snakemake-dvc")
 # The classes, by name, of exceptions whose cause lies outside of the program: a file, or a value on the command line.
@@ -29,7 +30,8 @@ def prepare() -> None:
     if _EXCEPTIONS in sys.modules:
         _replace_format(sys.modules[_EXCEPTIONS])
     else:
-        sys.meta_path.insert(0, _AfterImport())
+        for name, replace in {_EXCEPTIONS: _replace_format, **config_files.AFTER_IMPORT}.items():
+            sys.meta_path.insert(0, _AfterImport(name, replace))
 
 
 def _program() -> str:
@@ -42,10 +44,14 @@ def _program() -> str:
 
 
 class _AfterImport(MetaPathFinder):
-    """Calls `_replace_format` as soon as Snakemake has imported its exceptions."""
+    """Calls a function with a module of Snakemake as soon as it is imported, before other modules use it."""
+
+    def __init__(self, name: str, replace: Callable[[Any], None]) -> None:
+        self.name = name
+        self.replace = replace
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:  # noqa: ARG002
-        if fullname != _EXCEPTIONS:
+        if fullname != self.name:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
@@ -54,7 +60,7 @@ class _AfterImport(MetaPathFinder):
 
             def execute_and_replace(module: Any) -> None:
                 execute(module)
-                _replace_format(module)
+                self.replace(module)
 
             spec.loader.exec_module = execute_and_replace  # type: ignore[method-assign]
         return spec
