@@ -11,6 +11,7 @@ import stat
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from snakemake_dvc.contents import Ledger, files_in, folder_list, md5
 
@@ -42,6 +43,17 @@ class Cache:
             return self.path(digest).is_file()
         files = self.files_of(digest)
         return files is not None and all(map(self.has, files.values()))
+
+    def is_intact(self, digest: str) -> bool:
+        """Return whether the cache contains a file, or a folder with all its files, and none of them is damaged."""
+        if digest.endswith(".dir"):
+            files = self.files_of(digest)
+            return files is not None and all(map(self.is_intact, files.values()))
+        try:
+            with self.path(digest).open("rb") as file:
+                return _md5_of(file) == digest
+        except OSError:
+            return False
 
     def files_of(self, digest: str) -> dict[str, str] | None:
         """Return the digest of each file of a folder, by its path in the folder; None if there is no valid list.
@@ -89,7 +101,7 @@ class Cache:
         try:
             shutil.copyfile(path, beside)
             with beside.open("rb") as file:
-                digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+                digest = _md5_of(file)
             self._place(beside, digest)
         finally:
             beside.unlink(missing_ok=True)
@@ -148,6 +160,10 @@ class Cache:
         if content is not None:
             to.write_bytes(content)
         return content is not None
+
+
+def _md5_of(file: Any) -> str:
+    return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -36,6 +36,12 @@ def files_in(folder: str | Path) -> list[Path]:
     return sorted(path for path in Path(folder).rglob("*") if path.is_file() and path.name != ".snakemake_timestamp")
 
 
+def fingerprints(path: str) -> list[tuple[str, Fingerprint | None, int]]:
+    """Return the name, the fingerprint and the number of links of a file, or of each file in a folder."""
+    files = files_in(path) if Path(path).is_dir() else [Path(path)] if Path(path).exists() else []
+    return [(str(file), fingerprint(file), file.stat().st_nlink) for file in files]
+
+
 def folder_list(digests: dict[str, str]) -> bytes:
     """Return the list of the files of a folder, in the format of DVC.
 
@@ -56,6 +62,7 @@ class Ledger:
         hash_cache: the fingerprint and the digest of each file.
         produced: the key of the recipe from which each output was made.
         derived_values: the results of `derived`.
+        logs: the digest of each log and benchmark that a job has left.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,8 +72,9 @@ class Ledger:
             self.hash_cache: dict[str, list[Any]] = dict(content["hash_cache"])
             self.produced: dict[str, str] = dict(content["produced"])
             self.derived_values: dict[str, Any] = dict(content["derived_values"])
+            self.logs: dict[str, str | None] = dict(content.get("logs", {}))
         except (OSError, ValueError, KeyError, TypeError):
-            self.hash_cache, self.produced, self.derived_values = {}, {}, {}
+            self.hash_cache, self.produced, self.derived_values, self.logs = {}, {}, {}, {}
 
     def write(self) -> None:
         """Write the ledger to its file, which is replaced as a whole."""
@@ -75,6 +83,7 @@ class Ledger:
             "hash_cache": {path: entry for path, entry in self.hash_cache.items() if fingerprint(path)},
             "produced": self.produced,
             "derived_values": self.derived_values,
+            "logs": self.logs,
         }
         beside = self.path.with_suffix(f".{os.getpid()}")
         beside.write_text(json.dumps(content), encoding="utf-8")
@@ -91,6 +100,8 @@ class Ledger:
         cached = self.hash_cache.get(path)
         if cached and tuple(cached[0]) == seen:
             return str(cached[1])
+        if not Path(path).is_file():
+            return None  # a named pipe or a device, which could not be read to its end
         with Path(path).open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         if time.time_ns() - seen[2] > SETTLED_NS and fingerprint(path) == seen:

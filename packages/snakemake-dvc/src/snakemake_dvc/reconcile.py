@@ -12,7 +12,7 @@ from snakemake_dvc_startup import interrupts, prepare
 from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._snakemake import Change, UndeterminedError
 from snakemake_dvc.cache import remove_unfinished
-from snakemake_dvc.contents import Ledger, files_in, fingerprint
+from snakemake_dvc.contents import Ledger, fingerprints
 from snakemake_dvc.lock import RunLock, clean_up_killed_runs
 from snakemake_dvc.messages import one_line, print_message
 from snakemake_dvc.project import Project
@@ -63,7 +63,7 @@ class StartedJob(NamedTuple):
 
     Attributes:
         recipe: its recipe; None if it depends on files that other jobs of its group write.
-        read: the fingerprints of the files that it reads.
+        read: the fingerprints of the files that it reads, see `contents.fingerprints`.
         fingerprints: those of DVC and git, see `Results.fingerprints`.
     """
 
@@ -95,6 +95,7 @@ class Reconciliation:
         self._dag: Any = None
         self._changes: dict[Any, Change | None] = {}
         self._started: dict[Any, StartedJob] = {}
+        self._unrecorded: set[str] = set()
 
     def check_configuration(self) -> None:
         """End the process, with one line for each value that the engines read differently."""
@@ -191,6 +192,8 @@ class Reconciliation:
         Raises:
             ValueError, OSError: with one line.
         """
+        if message := _snakemake.conflict(dag, self.results.is_unknown):
+            raise ValueError(message)
         self._dag = dag
         if self.dvc.has_remote:
             self.results.collecting = True
@@ -198,7 +201,7 @@ class Reconciliation:
             self.results.collecting = False
             self.results.fetch_collected()
         self._compare(dag)
-        self.quarantine.report("not written by a job")
+        self.quarantine.report("not left by a finished job")
         _snakemake.clear_file_cache(self.workflow)
         if self.executes:
             self.ledger.write()
@@ -250,7 +253,7 @@ class Reconciliation:
     # While jobs run.
 
     def job_started(self, job: Any, group_outputs: set[str]) -> None:
-        """Note the recipe of a job, and the fingerprints of what it reads.
+        """Move unknown files in the place of outputs. Note the recipe of a job, and the fingerprints of what it reads.
 
         Args:
             job: the job.
@@ -259,10 +262,14 @@ class Reconciliation:
         """
         self.recipes.clear_imports()
         self.results.use_present_files()
+        # The log of an earlier attempt of this run is the job's own.
+        logs = [] if job in self._started else _snakemake.logs_of(job)
+        self.results.quarantine_unknown([*map(str, job.output), *logs])
+        self.quarantine.report("not left by a finished job")
         recipe = self._recipe(job) if group_outputs.isdisjoint(_snakemake.inputs(job)) else None
         read = {*_snakemake.inputs(job), *self.recipes.sources_of(job), *self.project.environment} - group_outputs
-        fingerprints = {path: _fingerprint(path) for path in read}
-        self._started[job] = StartedJob(recipe, fingerprints, self.results.fingerprints())
+        before = {path: fingerprints(path) for path in read}
+        self._started[job] = StartedJob(recipe, before, self.results.fingerprints())
 
     def _recipe(self, job: Any) -> Recipe | None:
         try:
@@ -273,25 +280,40 @@ class Reconciliation:
     def job_finished(self, job: Any) -> None:
         """Add the outputs of a job that has succeeded to the cache, and write its record.
 
-        No record is written if a file that the job has read was changed, or if DVC or git has replaced an output.
+        No record is written if a file that the job has read was changed, or if DVC or git has replaced an output. The
+        run fails then, and the next one runs the job.
         """
-        if job not in self._started or not job.output:
+        if job not in self._started:
             return
         started = self._started.pop(job)
-        recipe = started.recipe or self._recipe(job)
-        if recipe is None:
-            return
-        if event := self._disturbance(job, recipe, started):
-            print_message(f"{event} while rule {recipe.rule} ran: no record is written, and the job runs again")
+        self._note_logs(job)
+        if not job.output:
             return
         try:
-            self.results.record(recipe, _snakemake.temporary_outputs(job))
+            problem = self._record(job, started)
         except OSError as error:
-            print_message(f"no record of {recipe.outputs[0]}: {one_line(error)}")
+            problem = f"no record of {job.output[0]}: {one_line(error)}"
+        if problem and problem not in self._unrecorded:
+            print_message(problem)
+            self._unrecorded.add(problem)
+
+    def _record(self, job: Any, started: StartedJob) -> str | None:
+        """Write the record of a job; return why there is none."""
+        recipe = started.recipe or self._recipe(job)
+        event = self._disturbance(job, recipe, started) if recipe else "an input was removed"
+        if event or recipe is None:
+            return f"{event} while rule {job.rule.name} ran: no record is written, and the next run repeats the job"
+        if not self.results.record(recipe, _snakemake.temporary_outputs(job)):
+            return f"no record of {job.output[0]}: an output of its job is neither a file nor a folder"
+        return None
+
+    def _note_logs(self, job: Any) -> None:
+        """Note the logs that a job has left, so that they are not mistaken for files of the user."""
+        self.ledger.logs |= {path: self.ledger.digest(path) for path in _snakemake.logs_of(job)}
 
     def _disturbance(self, job: Any, recipe: Recipe, started: StartedJob) -> str | None:
         """Return what has happened to the files of a job while it ran; None if nothing has."""
-        changed = [path for path, before in started.read.items() if _fingerprint(path) != before]
+        changed = [path for path, before in started.read.items() if not self.results.is_unchanged(path, before, recipe)]
         if _snakemake.rereads_rules(job):
             changed += self.snapshot.edited_rules_files()
         if changed:
@@ -311,16 +333,15 @@ class Reconciliation:
         try:
             self.recipes.clear_imports()
             self.results.use_present_files()
+            for job in self._started:  # those that have failed
+                self._note_logs(job)
             jobs = _snakemake.ordered_jobs(self._dag)
             recorder = Recorder(workflow, jobs, self.recipes, self.results, self.base)
             is_complete = recorder.record(self.results.stages)
             self.ledger.write()
         except (ValueError, OSError) as error:
             print_message(f"not recorded in dvc.lock: {one_line(error)}")
+        if self._unrecorded:
+            sys.exit("error: there are results without a record: run again")
         if not is_complete and _dvc.running_stage():
             sys.exit(1)  # so that DVC does not record the stage
-
-
-def _fingerprint(path: str) -> Any:
-    """Return the fingerprint of a file, or of all files in a folder."""
-    return [(str(file), fingerprint(file)) for file in files_in(path)] if Path(path).is_dir() else fingerprint(path)

@@ -1,13 +1,14 @@
 """The outputs of jobs: compared with the records, and restored from DVC's cache, from its remote, or from git."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._dvc import Dvc
 from snakemake_dvc.cache import Cache, content_in_git, git_index, is_checked_out
-from snakemake_dvc.contents import Ledger, files_in, fingerprint
+from snakemake_dvc.contents import Ledger, files_in, fingerprint, fingerprints
 from snakemake_dvc.messages import print_message
 from snakemake_dvc.quarantine import Quarantine
 from snakemake_dvc.records import Recipe, Record, RecordStore
@@ -76,7 +77,8 @@ class Results:
         """
         for record in self._records_of(recipe):
             absent = {path for path in temporary if not os.path.lexists(path)}
-            differing = {path: digest for path, digest in record.digests.items() if self.ledger.digest(path) != digest}
+            present = {path: self._present_digest(path) for path in record.digests}
+            differing = {path: digest for path, digest in record.digests.items() if present[path] != digest}
             wanted = {path: digest for path, digest in differing.items() if path not in absent}
             if not wanted or self._restore_all(wanted):
                 self._recorded |= {path: record.digests[path] for path in absent}
@@ -93,14 +95,19 @@ class Results:
                 return record
         return None
 
-    def record(self, recipe: Recipe, temporary: set[str]) -> None:
-        """Add the outputs of a job that has succeeded to the cache, and then write its record."""
+    def record(self, recipe: Recipe, temporary: set[str]) -> bool:
+        """Add the outputs of a job that has succeeded to the cache, and then write its record; return whether it did.
+
+        An output that is neither a file nor a folder, such as a named pipe, has no digest.
+        """
         digests = {
             path: self.ledger.digest(path) if path in temporary else self.cache.add(path) for path in recipe.outputs
         }
-        if None not in digests.values():
-            self.store.add(Record(recipe, {path: str(digest) for path, digest in digests.items()}))
-            self.ledger.produced |= dict.fromkeys(digests, recipe.key)
+        if None in digests.values():
+            return False
+        self.store.add(Record(recipe, {path: str(digest) for path, digest in digests.items()}))
+        self.ledger.produced |= dict.fromkeys(digests, recipe.key)
+        return True
 
     def fingerprints(self) -> tuple[Any, Any]:
         """Return two values that change whenever a command of DVC, or of git, may have written files here."""
@@ -124,6 +131,25 @@ class Results:
                 return "git", path
         return None
 
+    def is_unchanged(self, path: str, before: list[Any], recipe: Recipe) -> bool:
+        """Return whether a file that a job has read is as it was when the job started.
+
+        A job can make its output by a hard link to an input, and Snakemake then sets the time of both. So new or lost
+        hard links are no change if the content is the same.
+
+        Args:
+            path: the file, or a folder.
+            before: its fingerprints when the job started.
+            recipe: the recipe of the job.
+        """
+        now = fingerprints(path)
+        if now == before or not Path(path).is_file():
+            return now == before
+        is_output = any(Path(output).exists() and Path(output).samefile(path) for output in recipe.outputs)
+        digest = {**recipe.inputs, **recipe.code, **recipe.environment}.get(path)
+        links_differ = [links for *_, links in before] != [links for *_, links in now]
+        return (is_output or links_differ) and self.ledger.digest(path) == digest
+
     def _is_restored_by_dvc(self, path: str) -> bool:
         files = map(str, files_in(path)) if Path(path).is_dir() else [path]
         if not any(self.cache.has(self.ledger.digest(file) or "") for file in files):
@@ -144,7 +170,7 @@ class Results:
         locked = {path: digest for stage in self.stages for path, digest in stage.recorded_outs.items()}
 
         def number_of_matches(record: Record) -> int:
-            present = sum(self.ledger.digest(path) == digest for path, digest in record.digests.items())
+            present = sum(self._present_digest(path) == digest for path, digest in record.digests.items())
             return 2 * present + sum(locked.get(path) == digest for path, digest in record.digests.items())
 
         return sorted(records, key=number_of_matches, reverse=True) if len(records) > 1 else records
@@ -203,7 +229,7 @@ class Results:
             self._in_remote |= self.dvc.in_remote(wanted)
 
     def _restore_file(self, path: str, digest: str) -> bool:
-        moved_to = self.quarantine.move(path) if self._is_unknown(path) else None
+        moved_to = self.quarantine.move(path) if self.is_unknown(path) else None
         restored = self.cache.restore(path, digest)
         if moved_to and restored:
             print_message(f"{path} differs from its record: restored; the other file was moved to {moved_to}")
@@ -213,26 +239,41 @@ class Results:
 
     # Unknown files.
 
-    def quarantine_unknown(self, outputs: set[str]) -> None:
-        """Move unknown files that lie in the place of outputs of a job that is about to run."""
-        for path in outputs if self._writes else ():
-            if self._is_unknown(path):
-                self.quarantine.move_and_report(path)
+    def quarantine_unknown(self, paths: Iterable[str]) -> None:
+        """Move unknown files that lie in the place of outputs or logs of a job that is about to run."""
+        moved = [path for path in paths if self.is_unknown(path)] if self._writes else []
+        for path in moved:
+            self.quarantine.move_and_report(path)
+        if moved:
+            _snakemake.clear_file_cache(self.workflow)
 
-    def _is_unknown(self, path: str) -> bool:
-        """Return whether a file has a content that neither DVC's cache nor git contains.
+    def is_unknown(self, path: str) -> bool:
+        """Return whether a file is none that a job has left, and neither DVC's cache nor git contains it.
 
-        An output that a killed job has left incomplete does not count.
+        What a killed job has left counts as unknown, since the user can have put another file there afterwards.
         """
         if not os.path.lexists(path):
             return False
-        digest = self.ledger.digest(path)
-        is_known = digest and (self.cache.has(digest) or content_in_git(path, digest) is not None)
-        return not is_known and not _snakemake.marked_incomplete(self.workflow, [path])
+        digest = self._present_digest(path)
+        if digest is None:
+            return True
+        is_made = digest == self.ledger.logs.get(path) or self._is_recorded(path, digest)
+        return not (is_made or self.cache.is_intact(digest) or content_in_git(path, digest) is not None)
+
+    def _present_digest(self, path: str) -> str | None:
+        """Return the digest of what is in the place of an output; None if it cannot be read."""
+        try:
+            return self.ledger.digest(path)
+        except PermissionError:
+            return None
+
+    def _is_recorded(self, path: str, digest: str) -> bool:
+        records = self.store.find(self.ledger.produced.get(path, ""))
+        return any(record.digests.get(path) == digest for record in records)
 
     def remove(self, path: str) -> None:
         """Remove a file that is not an output any more; move it to the quarantine if it is unknown."""
-        if self._is_unknown(path):
+        if self.is_unknown(path):
             self.quarantine.move_and_report(path)
         else:
             Path(path).unlink()

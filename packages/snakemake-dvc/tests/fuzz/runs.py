@@ -178,6 +178,36 @@ class Runs(Edits, Checks):
         self.hang.unlink()
         self._end(run)
 
+    def run_over_file(self, job: int, stale: bool, which: int, during: bool) -> None:
+        """Put a file of the user in the place of an output, before or during a run of Snakemake: the file is kept.
+
+        Args:
+            job: the number of a job.
+            stale: whether the script of the job is edited first.
+            which: the number of the output; `during` a run, of those whose jobs wait for the job.
+            during: whether the file is put there in the middle of the job.
+        """
+        name = self._job(job, stale)
+        jobs = self._jobs()
+        waiting = [one for one in jobs.values() if not during or name in one.upstream]
+        outputs = sorted(path for one in waiting for path in one.outputs)
+        if not outputs or (self.folder / outputs[which % len(outputs)]).is_dir():
+            return
+        content = f"a file of the user {self.counter}\n"
+        run = self._start_hanging("snakemake", name) if during else None
+        file = self.folder / outputs[which % len(outputs)]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.root / "beside"
+        beside.write_text(content)
+        beside.replace(file)
+        self.hang.unlink(missing_ok=True)
+        run = self._end(run or self._start(*SNAKEMAKE))
+        self._note(run, jobs)
+        kept = [path for path in (self.folder / ".snakemake/dvc/quarantine").rglob(file.name) if path.is_file()]
+        kept += [file] if file.is_file() else []
+        self._require(run.rc == 0, "a run over a file of the user failed")
+        self._require(content in [path.read_text() for path in kept], f"the file of the user at {file} is lost")
+
     def run_two(self, engines: list[str], job: int, stale: bool) -> None:
         """Start an engine while another runs."""
         name = self._job(job, stale)

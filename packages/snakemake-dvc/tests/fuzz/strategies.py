@@ -109,6 +109,7 @@ STEPS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "number": SMALL,
         "edit": st.sampled_from(["script", "module", "rule", "input", "values", "seed", "note", "sweep.scale"]),
     },
+    "run_over_file": {"job": JOB, "stale": st.booleans(), "which": JOB, "during": st.booleans()},
     "run_two": {
         "engines": st.sampled_from([["snakemake", "snakemake"], ["dvc", "snakemake"], ["snakemake", "dvc"]]),
         "job": JOB,
@@ -125,5 +126,5 @@ OFTEN = {
     "switch": 3,
     "run_killed": 3,
     **dict.fromkeys(["set_comment", "set_salt", "delete", "tamper", "run", "run_killed_at", "run_edited"], 2),
-    **dict.fromkeys(["run_failing", "run_aside"], 2),
+    **dict.fromkeys(["run_failing", "run_aside", "run_over_file"], 2),
 }

@@ -20,6 +20,7 @@ jobs must run, `workflow` and `jobs` read from a workflow and from one job, `all
 import snakemake.api  # noqa: F401 - first, since it imports the rest of Snakemake in the right order
 
 from snakemake_dvc._snakemake.all_jobs import dag_of_all, track_config
+from snakemake_dvc._snakemake.conflicts import conflict, logs_of
 from snakemake_dvc._snakemake.hooks import callbacks_of, install, stop_at_signals
 from snakemake_dvc._snakemake.jobs import (
     UndeterminedError,
@@ -38,7 +39,6 @@ from snakemake_dvc._snakemake.workflow import (
     executes,
     force_all,
     is_running,
-    marked_incomplete,
     ordered_jobs,
     output_folders,
     read_config,
@@ -58,13 +58,14 @@ __all__ = [
     "clear_file_cache",
     "code_digests",
     "config_keys",
+    "conflict",
     "dag_of_all",
     "executes",
     "force_all",
     "inputs",
     "install",
     "is_running",
-    "marked_incomplete",
+    "logs_of",
     "ordered_jobs",
     "output_folders",
     "params",
