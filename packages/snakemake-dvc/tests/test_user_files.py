@@ -188,6 +188,17 @@ def test_a_file_that_appears_during_the_run_before_its_job_starts(checkout: Chec
     checkout.is_right()
 
 
+def test_a_file_that_appears_before_the_process_of_a_job_starts_it(checkout: Checkout) -> None:
+    """A job on a cluster waits in a queue. Here the job has a process of its own, which first finds the file."""
+    clone = cleared_clone(checkout)
+    clone.edit("rules/data.smk", *KINDS["run"][0][0])
+    put(clone, "mine.txt")
+    copy = "os.makedirs('data', exist_ok=True), shutil.copy('mine.txt', 'data/points.txt')"
+    appears = f"if not workflow.is_main_process:\n    {copy}"
+    clone.edit("rules/data.smk", "rule data:", f"import os\nimport shutil\n\n{appears}\n\n\nrule data:")
+    is_kept_and_named(clone, clone.run(*SNAKEMAKE, POINTS), POINTS)
+
+
 def test_the_log_of_a_job_is_not_set_aside(checkout: Checkout) -> None:
     checkout.edit("rules/data.smk", "    params:", '    log:\n        "logs/points.log",\n    params:')
     checkout.edit("rules/data.smk", "{output}", "{output} && echo {params.seed} >{log} && test {params.seed} != 8")

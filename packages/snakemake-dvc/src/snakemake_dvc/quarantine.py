@@ -7,6 +7,9 @@ from pathlib import Path
 
 from snakemake_dvc.messages import join_names, print_message
 
+# Why a file in the place of an output is moved.
+UNFINISHED = "not left by a finished job"
+
 
 class Quarantine:
     """A folder to which unknown files are moved.
@@ -35,6 +38,12 @@ class Quarantine:
         """Move a file or folder to the quarantine; the next `report` names it."""
         self.move(path)
         self._unreported.append(str(path))
+
+    def keep(self, paths: list[str]) -> None:
+        """Move files that a job would delete to the quarantine, and print which ones."""
+        for path in paths:
+            self.move_and_report(path)
+        self.report(UNFINISHED)
 
     def report(self, reason: str) -> None:
         """Print, in one line, which files were moved since the last report, and why."""

@@ -16,12 +16,12 @@ from snakemake_dvc.contents import Ledger, fingerprints
 from snakemake_dvc.lock import RunLock, clean_up_killed_runs
 from snakemake_dvc.messages import one_line, print_message
 from snakemake_dvc.project import Project
-from snakemake_dvc.quarantine import Quarantine
+from snakemake_dvc.quarantine import UNFINISHED, Quarantine
 from snakemake_dvc.recipes import Recipes, change_between
 from snakemake_dvc.recording import Recorder
 from snakemake_dvc.records import Recipe
 from snakemake_dvc.results import Results
-from snakemake_dvc.snapshot import RunSnapshot, raise_if_edited_since_start
+from snakemake_dvc.snapshot import RunSnapshot, raise_if_edited_since_start, start_of_run
 from snakemake_dvc.stages import Stage, in_order, managed_stages
 from snakemake_dvc.yaml_versions import differences
 
@@ -50,6 +50,7 @@ def reconcile(workflow: Any, config: dict[str, Any], project: Project | None = N
         abort_if_rules_changed(snapshot)
         config.clear()
         config.update(snapshot.config)
+        _snakemake.before_outputs_are_deleted(start_of_run(), Quarantine(project.quarantine).keep)
 
 
 def abort_if_rules_changed(snapshot: RunSnapshot) -> None:
@@ -201,7 +202,7 @@ class Reconciliation:
             self.results.collecting = False
             self.results.fetch_collected()
         self._compare(dag)
-        self.quarantine.report("not left by a finished job")
+        self.quarantine.report(UNFINISHED)
         _snakemake.clear_file_cache(self.workflow)
         if self.executes:
             self.ledger.write()
@@ -265,7 +266,7 @@ class Reconciliation:
         # The log of an earlier attempt of this run is the job's own.
         logs = [] if job in self._started else _snakemake.logs_of(job)
         self.results.quarantine_unknown([*map(str, job.output), *logs])
-        self.quarantine.report("not left by a finished job")
+        self.quarantine.report(UNFINISHED)
         recipe = self._recipe(job) if group_outputs.isdisjoint(_snakemake.inputs(job)) else None
         read = {*_snakemake.inputs(job), *self.recipes.sources_of(job), *self.project.environment} - group_outputs
         before = {path: fingerprints(path) for path in read}

@@ -64,6 +64,11 @@ class RunSnapshot:
         return sorted(path for path, digest in self.rules_files.items() if digest_of(path) != digest)
 
 
+def start_of_run() -> float:
+    """Return when the run to which this process belongs has written its snapshot, in seconds since the epoch."""
+    return Path(os.environ[VARIABLE]).stat().st_mtime
+
+
 def digest_of(path: str) -> str:
     """Return the MD5 of a small file; empty if there is no file."""
     try:

@@ -10,11 +10,13 @@ The package relies on the following, each with a test in tests/test_snakemake_co
 - `JobScheduler.schedule` runs the jobs. In each round it waits for `_open_jobs` and calls `_finish_jobs`, and a
   `KeyboardInterrupt` there cancels the jobs.
 - `Workflow.execute` runs the workflow and raises an exception if a job failed.
+- `Job.prepare` deletes the outputs of a job, in the process that runs the job.
 - `RealExecutor.format_job_exec` makes the command of a job's process, with `format_cli_value` for each value.
 - `LocalSourceFile.format` replaces the wildcards in the path of a conda file.
 
-The modules: `hooks` replaces methods of Snakemake, `paths` those that fail for some paths, `selection` decides which
-jobs must run, `workflow` and `jobs` read from a workflow and from one job, `all_jobs` builds the graph of all jobs.
+The modules: `hooks` replaces methods of Snakemake, `paths` those that fail for some paths, `job_process` those that run
+in the process of a job. `selection` decides which jobs must run, and `conflicts` finds inputs that are outputs.
+`workflow` and `jobs` read from a workflow and from one job, `all_jobs` builds the graph of all jobs.
 """
 
 import snakemake.api  # noqa: F401 - first, since it imports the rest of Snakemake in the right order
@@ -22,6 +24,7 @@ import snakemake.api  # noqa: F401 - first, since it imports the rest of Snakema
 from snakemake_dvc._snakemake.all_jobs import dag_of_all, track_config
 from snakemake_dvc._snakemake.conflicts import conflict, logs_of
 from snakemake_dvc._snakemake.hooks import callbacks_of, install, stop_at_signals
+from snakemake_dvc._snakemake.job_process import before_outputs_are_deleted
 from snakemake_dvc._snakemake.jobs import (
     UndeterminedError,
     code_digests,
@@ -54,6 +57,7 @@ __all__ = [
     "Change",
     "UndeterminedError",
     "allow_all_paths",
+    "before_outputs_are_deleted",
     "callbacks_of",
     "clear_file_cache",
     "code_digests",
