@@ -18,7 +18,12 @@ INSTALLED := $(VENV)/.installed
 VISDOM := $(VENV)/.visdom
 CLUSTER := $(VENV)/cluster
 ENGINES := $(VENV)/engines
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# The folder of the environment. PATH, the first line of a script and `activate` do not allow each character in its path:
+# if that of this folder has one of them, the environment is in the user's cache, and .venv is a link to it.
+export ENVIRONMENT := $(shell cd -P ./$(VENV) 2>/dev/null && pwd || case "$$(pwd -P)" in \
+    (*[:\'\"\$$\\\`[:space:]]*) pwd -P | cksum | sed "s|\(.*\) .*|$${XDG_CACHE_HOME:-$$HOME/.cache}/nngp-lab/\1|" ;; \
+    (*) echo "$$(pwd -P)/$(VENV)" ;; esac)
+export PATH := $(ENVIRONMENT)/bin:$(value PATH)
 
 help: ## List the targets
 	@sed -nE 's/^([a-z./-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -30,7 +35,7 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed $(ENGINES)/.installed lint ## Check the code and run the tests
 	$(PYTEST)
 	cd packages/snakemake-dvc && $(PYTEST)
-	cd packages/snakemake-dvc && PATH=$(CURDIR)/$(ENGINES)/bin:$$PATH PYTHONPATH=src \
+	cd packages/snakemake-dvc && PATH="$$ENVIRONMENT/engines/bin:$$PATH" PYTHONPATH=src \
 	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py
 	$(MAKE) --no-print-directory test-slow-cpu
 
@@ -47,7 +52,7 @@ test-gpu: $(INSTALLED) ## Run the tests that need a GPU; fail if there is none
 visdom: $(VISDOM) ## Install visdom, which shows the images of Problem 4 in a browser
 
 cluster: $(CLUSTER)/.installed ## Install the executor plugins of Snakemake for clusters
-	@echo 'In each shell, run: export PYTHONPATH=$$PWD/$(CLUSTER)'
+	@echo 'In each shell, run: export PYTHONPATH=$(CLUSTER)'
 
 lint: $(INSTALLED) ## Check format, style and types
 	ruff check
@@ -91,8 +96,11 @@ clean: ## Remove results and logs, but not data
 # Made once, and again only when a pin changes.
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"nngp-lab needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}: name another with make PYTHON=...")'
+	@[[ $$PWD != *$$'\n'* ]] || { echo 'pip cannot install into a folder with a line break in its path: rename it' >&2; exit 1; }
 	@echo 'Making $(VENV) from requirements.lock (once; a few minutes, about 6 GB)'
-	$(PYTHON) -m venv --clear $(VENV)
+	mkdir -p "$$ENVIRONMENT"
+	[ $(VENV) -ef "$$ENVIRONMENT" ] || ln -sfn "$$ENVIRONMENT" $(VENV)
+	$(PYTHON) -m venv --clear "$$ENVIRONMENT"
 	python -m pip install --quiet --require-hashes --requirement requirements.lock
 	python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc
 	touch $@
@@ -100,7 +108,7 @@ $(INSTALLED): requirements.lock
 # Beside the rest, so that it is never in their way: visdom comes as source, which only setuptools before 81 can build.
 $(VISDOM): $(INSTALLED) requirements-visdom.lock
 	echo 'setuptools<81' >$(VENV)/visdom-build.txt
-	PIP_CONSTRAINT=$(CURDIR)/$(VENV)/visdom-build.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/$(VENV)/visdom-build.txt \
+	PIP_CONSTRAINT="$$ENVIRONMENT/visdom-build.txt" PIP_BUILD_CONSTRAINT="$$ENVIRONMENT/visdom-build.txt" \
 	    python -m pip install --quiet --no-deps --require-hashes --requirement requirements-visdom.lock
 	touch $@
 
@@ -113,8 +121,8 @@ $(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
 # Snakemake and DVC of the version before: snakemake-dvc is tested with both.
 # In the folder of the other environment, which is cleared first.
 $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
-	$(PYTHON) -m venv --clear $(ENGINES)
-	$(ENGINES)/bin/python -m pip install --quiet --require-hashes --requirement requirements-engines.lock
+	$(PYTHON) -m venv --clear "$$ENVIRONMENT/engines"
+	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
 
 .PHONY: help report test fuzz test-slow-cpu test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean

@@ -249,9 +249,9 @@ class TestBadInput:
         ("parameters", "message"),
         [
             ({"kernel": "rellu"}, "unknown kernel 'rellu': choose one of identity, relu, "),
-            ({"precision": "half"}, "unknown precision 'half': choose one of double, single"),
-            ({"ridge": -1.0}, "the ridge is -1.0: it must be a finite number, 0 or above"),
-            ({"ridge": np.nan}, "the ridge is nan"),
+            ({"precision": "half"}, "'precision' parameter of KernelRegression must be a str among .*. Got 'half' instead"),
+            ({"ridge": -1.0}, r"'ridge' parameter of KernelRegression must be a float in the range \[0.0, inf\). Got -1.0"),
+            ({"ridge": np.nan}, "'ridge' parameter .* Got nan instead"),
             ({"kernel": lambda X, _: X}, r"returns shape \(60, 40\) for 60 against 60 samples"),
         ],
     )

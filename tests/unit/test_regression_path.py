@@ -81,7 +81,7 @@ class TestMemory:
         X, y, _ = many
         monkeypatch.setattr(memory, "available_memory", lambda: 100_000)
         with pytest.raises(
-            InputError, match=r"^300 samples need 0\.00 GiB of memory in double precision, and 0\.00 GiB "
+            InputError, match=r"^300 samples need 0\.0\d GiB of memory in double precision, and 0\.00 GiB "
         ):
             KernelRegression().fit(X, y)
         with pytest.raises(InputError, match='or precision="single" takes '):

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from nngplab.errors import InputError
+from nngplab.parameters import check_number
 
 Array = npt.NDArray[Any]
 
@@ -66,7 +67,7 @@ class Kernel(BaseEstimator):
         """
         return Rows(X)
 
-    def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:  # noqa: ARG002
+    def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
         """Return a part of a Gram matrix: n of its rows against m of its columns (n, m), in their dtype.
 
         It is that of `__call__` but for rounding. Where the rows are tensors of PyTorch, so is the result.
@@ -79,13 +80,42 @@ class Kernel(BaseEstimator):
         """
         if not isinstance(A.values, np.ndarray):
             raise InputError(f"kernel {self!r} is a function of NumPy arrays: choose another, or set device to cpu")
-        K = np.asarray(self(A.values, B.values))
+        X = _read_only(A.values)
+        K = self._called(X, X if B.values is A.values else _read_only(B.values))
+        if np.ma.is_masked(K) or K.dtype.kind not in "fiub":
+            what = "masked entries" if np.ma.is_masked(K) else f"entries of type {K.dtype}"
+            raise InputError(f"kernel {self!r} returns {what}: it must return real numbers")
         if K.shape != (len(A), len(B)):
-            raise InputError(f"the kernel returns shape {K.shape} for {len(A)} against {len(B)} samples")
+            raise InputError(f"kernel {self!r} returns shape {K.shape} for {len(A)} against {len(B)} samples")
         # A function may return what is its own, in any order and type.
         out = np.empty(K.shape, A.values.dtype) if out is None else out
         out[:] = K
+        if offset == 0 and len(A) == len(B):
+            self._check_symmetry(out)
         return out
+
+    def _called(self, X: Array, Z: Array) -> Array:
+        """Return what `__call__` returns, as an array; an error names the kernel."""
+        try:
+            return np.asanyarray(self(X, Z))
+        except InputError:
+            raise
+        except Exception as error:
+            if "read-only" in str(error):
+                raise InputError(f"kernel {self!r} changes its arguments: let it change a copy ({error})") from error
+            error.add_note(f"raised by kernel {self!r}, called with {len(X)} against {len(Z)} samples")
+            raise
+
+    def _check_symmetry(self, K: Array) -> None:
+        differences = np.abs(K - K.T)
+        i, j = np.unravel_index(np.argmax(differences), K.shape)
+        if differences[i, j] > np.sqrt(np.finfo(K.dtype).eps) * np.abs(K).max():
+            raise InputError(
+                f"kernel {self!r} is not symmetric: k(x, z) is {K[i, j]:.6g}, and k(z, x) is {K[j, i]:.6g}"
+            )
+
+    def __repr__(self) -> str:
+        return " ".join(super().__repr__().split())  # error messages have one line
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and bool(self.get_params(deep=False) == other.get_params(deep=False))
@@ -99,6 +129,12 @@ class Kernel(BaseEstimator):
         return Scaled(self, other) if isinstance(other, int | float) else NotImplemented
 
     __rmul__ = __mul__
+
+
+def _read_only(X: Array) -> Array:
+    view = X.view()
+    view.flags.writeable = False
+    return view
 
 
 class Sum(Kernel):
@@ -190,6 +226,5 @@ class Scaled(Kernel):
         return K
 
     def _checked_factor(self) -> float:
-        if not 0 < self.factor < np.inf:
-            raise InputError(f"the factor of a kernel is {self.factor!r}: it must be a finite number above 0")
+        check_number("the factor of a kernel", self.factor, above=0)
         return self.factor

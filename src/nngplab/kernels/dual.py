@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nngplab.parameters import real_array
+
 Array = npt.NDArray[Any]
 Activation = Callable[[Array], Array]
 Moment = Callable[[Array, Array, Array], Array]
@@ -83,8 +85,7 @@ class Dual:
     def _at_unit_variance(moment: Moment, xi: Any) -> Array:
         xp = namespace(xi)
         if xp is np:
-            xi = np.asarray(xi)
-            xi = xi if np.issubdtype(xi.dtype, np.floating) else xi.astype(np.float64)
+            xi = real_array("correlations", xi)
         one = xp.ones((), dtype=xi.dtype, device=xi.device)
         return moment(xp.clip(xi, -one, one), one, one)
 

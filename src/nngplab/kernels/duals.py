@@ -13,9 +13,9 @@ from functools import partial
 import numpy as np
 import scipy.special
 
-from nngplab.errors import InputError
 from nngplab.kernels.dual import Array, Dual, length_and_cosine, namespace
 from nngplab.kernels.polynomials import hermite, monomial
+from nngplab.parameters import check_number
 
 
 def _identity(x: Array) -> Array:
@@ -93,7 +93,7 @@ def leaky_relu(slope: float = 0.01) -> Dual:
     Raises:
         InputError: if the slope is not finite.
     """
-    _check_finite("leaky_relu: the slope", slope)
+    check_number("leaky_relu: the slope", slope)
     # Of E[phi(u)^2], what |x| contributes; the identity contributes the rest.
     share = (1 - slope) ** 2 / (2 * (1 + slope**2))
     return Dual(
@@ -168,7 +168,7 @@ def exponential(C: float = 1.0) -> Dual:
     Raises:
         InputError: if C is not finite.
     """
-    _check_finite("exponential: C", C)
+    check_number("exponential: C", C)
     exponent = r"\xi - 1" if C == 1 else rf"{C * C:g} (\xi - 1)"
     return Dual(
         "exponential",
@@ -231,11 +231,6 @@ def _product_of_densities(c: Array, a: Array, b: Array) -> Array:
 
 
 _GELU_SECOND_MOMENT = float(_gelu_product(*np.ones((3, 1)))[0])
-
-
-def _check_finite(what: str, value: float) -> None:
-    if not math.isfinite(value):
-        raise InputError(f"{what} is {value!r}: it must be a finite number")
 
 
 # A further closed form is one more entry here: kernels, figures, the report and the docs take it from here.

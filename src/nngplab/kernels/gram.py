@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nngplab.errors import InputError
 from nngplab.kernels.dual import Dual, length_and_cosine, namespace
 from nngplab.kernels.duals import DUALS
+from nngplab.parameters import check_boolean, check_integer, check_number, real_array
 
 Array = npt.NDArray[Any]
 Function = Callable[[Array], Array]
@@ -135,6 +136,8 @@ def laplace(X: Array, Z: Array | None = None, L: float = 1 / 200) -> Array:
     """Return the Laplace Gram matrix exp(-L |x - z|) of X (n, d) against Z (m, d), X itself if None: (n, m)."""
     X = matrix_of_rows(X)
     Z = X if Z is None else matrix_of_rows(Z)
+    check_number("the rate L of the Laplace kernel", L, above=0)
+    _check_features(X, Z)
     K = distances(X, Z)
     K *= -L
     return np.exp(K, out=K)
@@ -142,7 +145,10 @@ def laplace(X: Array, Z: Array | None = None, L: float = 1 / 200) -> Array:
 
 def linear(X: Array, Z: Array | None = None) -> Array:
     """Return the Gram matrix of inner products of X (n, d) with Z (m, d), X itself if None: (n, m)."""
-    return X @ (X if Z is None else Z).T
+    X = matrix_of_rows(X)
+    Z = X if Z is None else matrix_of_rows(Z)
+    _check_features(X, Z)
+    return X @ Z.T
 
 
 def row_blocks(rows: int, columns: int, numbers: int = 2**20) -> Iterator[slice]:
@@ -157,22 +163,23 @@ def closed_form(name: str) -> Dual:
     Raises:
         InputError: if there is none.
     """
-    if name not in DUALS:
+    if not isinstance(name, str) or name not in DUALS:
         raise InputError(f"unknown dual activation {name!r}: choose one of {', '.join(DUALS)}, or give a function")
     return DUALS[name]
 
 
 def check_depth(depth: int) -> None:
     """Raise InputError unless the depth is an integer, 1 or above."""
-    if depth != int(depth) or depth < 1:
-        raise InputError(f"the depth is {depth!r}: it must be an integer, 1 or above")
+    check_integer("the depth", depth, 1)
 
 
 def _inner_products(X: Array, Z: Array | None, normalize: bool) -> tuple[Array, Array | None, Array | None]:
     """Return the covariances of the first layer's inputs (n, m) and their variances (n,), (m,): None if all are 1."""
+    check_boolean("normalize", normalize)
     Z = X if Z is None else Z
     same = Z is X
     X, Z = matrix_of_rows(X), matrix_of_rows(Z)
+    _check_features(X, Z)
     if normalize:
         X = _unit_rows(X)
         Z = X if same else _unit_rows(Z)
@@ -197,10 +204,15 @@ def _next_layer(
 
 def matrix_of_rows(X: npt.ArrayLike) -> Array:
     """Return samples as a matrix of floats; InputError unless they are a matrix."""
-    X = np.asarray(X)
+    X = real_array("the samples of a kernel", X)
     if X.ndim != 2:
         raise InputError(f"a kernel takes matrices whose rows are samples; got an array of shape {X.shape}")
-    return X if np.issubdtype(X.dtype, np.floating) else X.astype(np.float64)
+    return X
+
+
+def _check_features(X: Array, Z: Array) -> None:
+    if X.shape[1] != Z.shape[1]:
+        raise InputError(f"a kernel takes samples of as many features: X has {X.shape[1]}, and Z has {Z.shape[1]}")
 
 
 def _unit_rows(X: Array) -> Array:

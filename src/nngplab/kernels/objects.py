@@ -26,6 +26,7 @@ from nngplab.kernels.gram import (
     row_blocks,
     squared_norms,
 )
+from nngplab.parameters import check_boolean, check_number
 
 # So many entries, with what a dual makes of them on the way, stay in the second-level cache of a core.
 ENTRIES_IN_CACHE = 2**16
@@ -56,6 +57,7 @@ class _OfNetworks(Kernel):
     def rows(self, X: Array) -> Rows:
         """Return the samples with one over their norms, or with their squared norms if they are not normalised."""
         check_depth(self.depth)
+        check_boolean("normalize", self.normalize)
         self._checked_dual()
         if not self.normalize:
             return Rows(X, variances=squared_norms(X))
@@ -184,8 +186,7 @@ class Laplace(Kernel):
         return K if out is None else out
 
     def _rate(self) -> float:
-        if not 0 < self.bandwidth < np.inf:
-            raise InputError(f"the bandwidth is {self.bandwidth!r}: it must be a finite number above 0")
+        check_number("the bandwidth", self.bandwidth, above=0)
         return 1 / self.bandwidth
 
 

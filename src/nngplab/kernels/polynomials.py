@@ -6,8 +6,8 @@ from functools import partial
 
 import scipy.special
 
-from nngplab.errors import InputError
 from nngplab.kernels.dual import Array, Dual, namespace
+from nngplab.parameters import check_integer
 
 
 def _monomial(x: Array, degree: int) -> Array:
@@ -24,7 +24,7 @@ def monomial(degree: int) -> Dual:
     Raises:
         InputError: if the degree is no integer, 0 or above.
     """
-    _check_degree("monomial", degree)
+    check_integer("monomial: the degree", degree, 0)
     second_moment = math.prod(range(1, 2 * degree, 2))
     return Dual(
         f"monomial_{degree}",
@@ -55,7 +55,7 @@ def hermite(degree: int) -> Dual:
     Raises:
         InputError: if the degree is no integer, 0 or above.
     """
-    _check_degree("hermite", degree)
+    check_integer("hermite: the degree", degree, 0)
     return Dual(
         f"hermite_{degree}",
         partial(_hermite, degree=degree),
@@ -79,8 +79,3 @@ def _paired(degree: int, c: Array, within: Array, factor: Fraction) -> Array:
         ways = Fraction(math.factorial(degree) ** 2, math.factorial(i) ** 2 * 4**i * math.factorial(degree - 2 * i))
         total = total + float(ways * factor) * within**i * c ** (degree - 2 * i)
     return total
-
-
-def _check_degree(what: str, degree: int) -> None:
-    if degree != int(degree) or degree < 0:
-        raise InputError(f"{what}: the degree is {degree!r}: it must be an integer, 0 or above")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nngplab.errors import InputError
+from nngplab.parameters import real_array
 
 Array = npt.NDArray[Any]
 Function = Callable[[Array], Array]
@@ -61,7 +62,7 @@ def find_kinks(function: Function, known: Sequence[float] = ()) -> Array:
     low, high = edges[:-2], edges[2:]
     rough = is_rough(low, high)
     low, high = low[rough], high[rough]
-    found = [np.asarray(known, dtype=np.float64)]
+    found = [real_array("the kinks", known)]
     while 0 < len(low) <= 4 * MOST_KINKS:
         middle = (low + high) / 2
         left, right = is_rough(low, middle), is_rough(middle, high)
@@ -155,8 +156,10 @@ def _density(x: Array) -> Array:
 
 
 def _checked(function: Function, x: Array) -> Array:
+    argument = x.copy()
+    argument.flags.writeable = False
     with np.errstate(all="ignore"):
-        values = np.asarray(function(x), dtype=np.float64)
+        values = real_array("the values of the function", function(argument)).astype(np.float64, copy=False)
     if values.shape != x.shape:
         raise InputError(
             f"the function returns shape {values.shape} for an array of shape {x.shape}: it must be elementwise"

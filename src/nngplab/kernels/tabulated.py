@@ -12,6 +12,7 @@ from numpy.polynomial.chebyshev import chebder, chebval
 from nngplab.errors import InputError
 from nngplab.kernels.dual import Activation, Array, Dual, namespace
 from nngplab.kernels.quadrature import expected_products, find_kinks, gaussian_nodes
+from nngplab.parameters import check_integer, real_array
 
 # Of a dual by quadrature, as a share of its value at one: beyond it, no dual is returned.
 _LARGEST_ERROR = 1e-10
@@ -44,7 +45,7 @@ def dual_and_error(activation: Activation, xi: npt.ArrayLike, kinks: Sequence[fl
         InputError: if xi leaves [-1, 1], or if the activation is not elementwise, not finite, or varies too fast for
             its kinks to be found (`nngplab.kernels.quadrature.find_kinks`).
     """
-    xi = np.asarray(xi, dtype=np.float64)
+    xi = real_array("dual_by_quadrature: each xi", xi).astype(np.float64, copy=False)
     if not np.all(np.abs(xi) <= 1):
         raise InputError("dual_by_quadrature: each xi must be a correlation, between -1 and 1")
     s = np.sqrt((1 - xi) * (1 + xi))
@@ -66,6 +67,7 @@ def hermite_coefficients(activation: Activation, count: int, kinks: Sequence[flo
     Raises:
         InputError: as `dual_and_error`.
     """
+    check_integer("hermite_coefficients: the count", count, 0)
     points, weights = gaussian_nodes(find_kinks(activation, kinks))
     weighted = weights * activation(points)
     coefficients = np.empty(count)

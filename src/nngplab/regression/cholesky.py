@@ -11,7 +11,6 @@ from 16,000 rows in float64 and 27,000 in float32.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from threading import Condition
 from typing import Any
 
@@ -183,7 +182,7 @@ class _Factorisation:
     def run(self) -> BaseException | None:
         """Compute all tiles; the first failure ends all threads, and is returned."""
         threads = min(tiles.blas_threads(), len(self._factor.slices))
-        with tiles.BLAS.limit(limits=1), ThreadPoolExecutor(threads) as pool:
+        with tiles.pool(threads) as pool:
             try:
                 for worker in [pool.submit(self._work) for _ in range(threads)]:
                     worker.result()

@@ -2,19 +2,22 @@
 
 import hashlib
 import pickle
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import scipy
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from tqdm import tqdm
 
 from nngplab.errors import InputError
@@ -47,7 +50,9 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     K is computed in tiles and factorised in place, so that the memory is that of its lower triangle (see
     `nngplab.regression.cholesky`, and `memory_needed`). The threads are those that BLAS may use: all cores, or what
-    OPENBLAS_NUM_THREADS or `threadpoolctl` says. The results do not depend on their number.
+    OPENBLAS_NUM_THREADS or `threadpoolctl` says. Each of them holds BLAS to one core, so that the results do not depend
+    on their number, to the last bit. This limit is one of the process: a number of threads that is set elsewhere during
+    a fit takes effect, and the last digits may then differ.
 
     Args:
         kernel: a kernel object (`nngplab.kernels`), or a short form of one (`nngplab.kernels.objects.as_kernel`):
@@ -84,6 +89,18 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     True
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "kernel": "no_validation",  # `as_kernel` does it
+        "ridge": [Interval(Real, 0, None, closed="left")],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "refine": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "loo": ["boolean"],
+        "checkpoint": [str, PathLike, None],
+        "verbose": ["verbose"],
+        "device": [str],
+    }
+
     def __init__(
         self,
         kernel: str | Dual | Kernel | Callable[[Array, Array], Array] = "relu",
@@ -116,15 +133,18 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             LinAlgWarning: if the solution is that of least norm.
 
         Raises:
-            InputError: for a parameter out of its range, a device that is not there, or if the memory does not suffice.
+            InputError: for a wrong parameter, a kernel that does not return finite numbers, a device that is not there,
+                or if the memory does not suffice.
             NotPositiveDefiniteError: an InputError for a Gram matrix with negative eigenvalues, or a singular one of
                 more than `EIGENVECTORS_UP_TO` rows.
         """
+        self._check_parameters()
+        self.__dict__.pop("dual_coef_", None)  # a fit that fails leaves the model unfitted
         return self._solve(*self._system(X, y))
 
     def predict(self, X: Array) -> Array:
         """Return the predictions for the rows of X (m, d), of shape (m,) or (m, outputs)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "dual_coef_")
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         coef = self.dual_coef_.reshape(len(self.X_fit_), -1)
         return _gram_product(self, X, coef).reshape(len(X), *self.dual_coef_.shape[1:])
@@ -139,28 +159,34 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Raises:
             InputError: as `fit`.
         """
-        (n, d), ridges = np.shape(X), list(ridges)
+        self._check_parameters()
+        (n, d), ridges = check_array(X, dtype=[np.float64, np.float32]).shape, list(ridges)
         triangle = memory.triangle_bytes(n, np.dtype(PRECISIONS[self.precision]).itemsize)
         needed = memory.memory_needed(n, d, self.precision, self.loo) + triangle
         keep = len(ridges) > 1 and needed <= memory.available_memory()
         tile_cache: dict[tuple[int, int], Array] | None = {} if keep else None
         for ridge in ridges:
             fitted = clone(self).set_params(ridge=ridge)
+            fitted._check_parameters()
             if self.checkpoint is not None:
-                fitted.checkpoint = f"{self.checkpoint}_{ridge!r}"
+                fitted.checkpoint = f"{self.checkpoint}_{float(ridge)!r}"
             system, shape = fitted._system(X, y)
             yield fitted._solve(replace(system, tile_cache=tile_cache), shape)
 
+    def _check_parameters(self) -> None:
+        try:
+            self._validate_params()
+        except InvalidParameterError as error:
+            raise InputError(str(error)) from None
+        except TypeError as error:  # for numbers without a NaN, such as fractions
+            raise InputError(f"a parameter of {' '.join(repr(self).split())} is of a wrong type: {error}") from None
+
+    @tiles.one_blas_thread()
     def _system(self, X: Array, y: Array) -> tuple[LinearSystem, tuple[int, ...]]:
         """Return the linear system, and the shape of the targets."""
-        if self.precision not in PRECISIONS:
-            raise InputError(f"unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}")
-        if not 0 <= self.ridge < np.inf:
-            raise InputError(f"the ridge is {self.ridge!r}: it must be a finite number, 0 or above")
         kernel, gpu = as_kernel(self.kernel), gpu_of(self.device)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
         dtype, (n, d) = PRECISIONS[self.precision], X.shape
-        self.X_fit_ = X
         if gpu is None:
             memory.check_memory(n, d, self.precision, self.loo, X.dtype.itemsize)
         else:
@@ -170,9 +196,11 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         rows = kernel.rows(X.astype(dtype, copy=False))
         targets = y.astype(np.float64, copy=False).reshape(len(y), -1)
         if gpu is None:
-            return LinearSystem(kernel, X, rows, targets, self.ridge), y.shape
-        return GpuLinearSystem(kernel, X, rows, targets, self.ridge, device=gpu), y.shape
+            return LinearSystem(kernel, X, rows, targets, float(self.ridge)), y.shape
+        return GpuLinearSystem(kernel, X, rows, targets, float(self.ridge), device=gpu), y.shape
 
+    @tiles.one_blas_thread()
+    @np.errstate(over="ignore", invalid="ignore")  # the solution is checked
     def _solve(self, system: LinearSystem, shape: tuple[int, ...]) -> Self:
         self.__dict__.pop("loo_residuals_", None)  # of an earlier fit, whose `loo` may have been another
         n = len(system.y)
@@ -192,7 +220,9 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 self.residual_ = system.residual(a)
             if self.loo:
                 self.loo_residuals_ = (a / factor.inverse_diagonal()[:, np.newaxis]).reshape(shape)
-        self.dual_coef_ = a.reshape(shape)
+        if not (np.isfinite(a).all() and np.isfinite(self.residual_)):
+            raise InputError(f"the solution overflows in {self.precision} precision: scale the targets")
+        self.X_fit_, self.dual_coef_ = system.X, a.reshape(shape)
         if self.refine and self.residual_ > self.tol:
             warnings.warn(
                 f"the relative residual stays at {self.residual_:.3g}, and tol is {self.tol:.3g}: raise tol, set a "
@@ -209,7 +239,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise InputError("checkpoint: a fit on a GPU keeps none: leave it out, or set device to cpu")
         settings = {
             "kernel": _fingerprint(system.kernel),
-            "ridge": self.ridge,
+            "ridge": system.ridge,
             "precision": self.precision,
             "shape": system.X.shape,
             "tile": [tiles.tile_size(len(system.y)), tiles.BLOCK],
@@ -245,6 +275,8 @@ def gpu_of(device: str) -> "torch.device | None":
     """Return the GPU that a device names; None for the CPU."""
     if device == "cpu":
         return None
+    if not re.fullmatch(r"auto|cuda(:\d+)?", device):
+        raise InputError(f"device is {device!r}: choose cpu, cuda or auto")
     # PyTorch takes seconds to start, so it is imported only where a GPU is asked for.
     from nngplab.pipeline.devices import resolve_device
 
@@ -252,6 +284,7 @@ def gpu_of(device: str) -> "torch.device | None":
     return None if found.type == "cpu" else found
 
 
+@tiles.one_blas_thread()
 def _gram_product(model: KernelRegression, X: Array, coef: Array) -> Array:
     """Return K coef, where K is the Gram matrix of X against the training samples of a model."""
     kernel, dtype = as_kernel(model.kernel), np.float64 if model.refine else PRECISIONS[model.precision]

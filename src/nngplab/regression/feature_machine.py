@@ -15,9 +15,10 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nngplab.errors import InputError
 from nngplab.kernels.gram import distances, row_blocks
 from nngplab.kernels.objects import Laplace
+from nngplab.parameters import check_boolean, check_integer, check_number
+from nngplab.regression import tiles
 from nngplab.regression.estimator import KernelRegression
 
 Array = npt.NDArray[Any]
@@ -62,13 +63,14 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         X, y = self._checked(X, y)
         self._fit_with(np.eye(X.shape[1]), X, y)
-        for _ in range(int(self.iterations)):
+        for _ in range(self.iterations):
             self._iterate(X, y)
         return self
 
+    @tiles.one_blas_thread()
     def predict(self, X: Array) -> Array:
         """Return the predictions for the rows of X (m, d), of shape (m,) or (m, outputs)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "regression_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         predictions: Array = self.regression_.predict(X @ self.root_)
         return predictions
@@ -83,19 +85,20 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, y = fitted._checked(X, y)
         fitted.set_params(iterations=0)._fit_with(np.eye(X.shape[1]), X, y)
         yield fitted
-        for iterations in range(1, int(self.iterations) + 1):
+        for iterations in range(1, self.iterations + 1):
             fitted = copy(fitted).set_params(iterations=iterations)
             fitted._iterate(X, y)
             yield fitted
 
     def _checked(self, X: Array, y: Array) -> tuple[Array, Array]:
-        if not 0 < self.bandwidth < np.inf:
-            raise InputError(f"the bandwidth is {self.bandwidth!r}: it must be a finite number above 0")
-        if self.iterations != int(self.iterations) or self.iterations < 0:
-            raise InputError(f"the number of iterations is {self.iterations!r}: it must be an integer, 0 or above")
+        check_number("the bandwidth", self.bandwidth, above=0)
+        check_integer("the number of iterations", self.iterations, 0)
+        check_boolean("centre", self.centre)
+        self.__dict__.pop("regression_", None)  # a fit that fails leaves the model unfitted
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         return X, y
 
+    @tiles.one_blas_thread()
     def _iterate(self, X: Array, y: Array) -> None:
         gradients = laplace_gradient_outer_product(
             X @ self.root_, self.regression_.dual_coef_, self.bandwidth, self.centre
@@ -105,6 +108,7 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if np.trace(M) > 0:
             self._fit_with((M + M.T) / 2 * (len(M) / np.trace(M)), X, y)
 
+    @tiles.one_blas_thread()
     def _fit_with(self, M: Array, X: Array, y: Array) -> None:
         self.feature_matrix_ = M
         eigenvalues, V = np.linalg.eigh(M)

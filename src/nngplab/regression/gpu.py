@@ -18,6 +18,7 @@ from nngplab.regression.checkpoint import FactorCheckpoint
 from nngplab.regression.cholesky import NotPositiveDefiniteError, check_pivots
 from nngplab.regression.linear_system import LinearSystem
 from nngplab.regression.memory import available_memory
+from nngplab.regression.products import finite_tile
 
 Array = npt.NDArray[Any]
 
@@ -76,7 +77,7 @@ class GpuLinearSystem(LinearSystem):
         step = max(1, BLOCK_ENTRIES // len(X))
         for start in range(0, len(X), step):
             part = slice(start, start + step)
-            self.kernel.tile(X[part], X, K[part], start)
+            finite_tile(self.kernel, X[part], X, K[part], start)
         K.diagonal().add_(self.ridge)
         return K
 
@@ -144,7 +145,7 @@ def gram_product(kernel: Kernel, A: Rows, B: Rows, coef: Array, device: torch.de
     step = max(1, BLOCK_ENTRIES // len(Z))
     blocks = []
     for start in range(0, len(X), step):
-        K: Any = kernel.tile(X[start : start + step], Z, None, start if B is A else None)
+        K: Any = finite_tile(kernel, X[start : start + step], Z, None, start if B is A else None)
         blocks.append(K.double() @ a)
     product: Array = torch.cat(blocks).cpu().numpy()
     return product

@@ -11,7 +11,7 @@ from nngplab.kernels.base import Kernel, Rows
 from nngplab.regression import tiles
 from nngplab.regression.checkpoint import FactorCheckpoint
 from nngplab.regression.cholesky import factorise
-from nngplab.regression.products import block_product, subtract_mean
+from nngplab.regression.products import block_product, finite_tile, subtract_mean
 
 Array = npt.NDArray[Any]
 
@@ -99,7 +99,7 @@ class LinearSystem:
         A = self.exact(chosen)
 
         def of_columns(columns: slice) -> Array:
-            K = self.kernel.tile(A, self.exact(columns))
+            K = finite_tile(self.kernel, A, self.exact(columns))
             return block_product(K, subtract_mean(K), a[columns])
 
         product = np.sum(tiles.in_threads(of_columns, self._parts()), axis=0).astype(np.float64)
@@ -115,7 +115,7 @@ class LinearSystem:
             rows, total = parts[i], np.zeros((parts[i].stop, a.shape[1]), np.longdouble)
             A = self.exact(rows)
             for columns in parts[:i]:
-                K = self.kernel.tile(A, self.exact(columns))
+                K = finite_tile(self.kernel, A, self.exact(columns))
                 mean = subtract_mean(K)
                 total[rows] += block_product(K, mean, a[columns])
                 total[columns] += block_product(K.T, mean, a[rows])
@@ -140,4 +140,4 @@ class LinearSystem:
 
     def _gram(self, A: Rows, B: Rows | None, out: Array | None = None) -> Array:
         """Return the Gram matrix of A against B, or, if that is None, of A itself."""
-        return self.kernel.tile(A, A, out, offset=0) if B is None else self.kernel.tile(A, B, out)
+        return finite_tile(self.kernel, A, A, out, 0) if B is None else finite_tile(self.kernel, A, B, out)

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nngplab.errors import InputError
 from nngplab.kernels.base import Kernel, Rows
+from nngplab.kernels.dual import namespace
 from nngplab.regression import tiles
 
 Array = npt.NDArray[Any]
@@ -22,11 +24,27 @@ def gram_product(kernel: Kernel, A: Rows, B: Rows, coef: Array) -> Array:
         total = np.zeros((block.stop - block.start, coef.shape[1]), np.longdouble)
         scratch = np.empty((len(total), tiles.tile_size(len(coef))), A.values.dtype)
         for part in parts:
-            K = kernel.tile(A[block], B[part], scratch[:, : part.stop - part.start])
+            K = finite_tile(kernel, A[block], B[part], scratch[:, : part.stop - part.start])
             total += block_product(K, subtract_mean(K), coef[part])
         return total.astype(np.float64)
 
     return np.concatenate(tiles.in_threads(of_block, tiles.slices(len(A), ROWS)))
+
+
+def finite_tile(kernel: Kernel, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
+    """Return a part of a Gram matrix (see `Kernel.tile`).
+
+    Raises:
+        InputError: if an entry is NaN or infinite.
+    """
+    xp = namespace(A.values)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        K = kernel.tile(A, B, out, offset)
+        total = K.sum()  # finite if all entries are, unless it overflows
+    if not xp.isfinite(total) and not xp.isfinite(K).all():
+        value = float(K[~xp.isfinite(K)][0])
+        raise InputError(f"kernel {kernel!r} returns {value} for two of the samples: correct it, or scale the samples")
+    return K
 
 
 def subtract_mean(K: Array) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-from snakemake_dvc_startup import config_files, interrupts
+from snakemake_dvc_startup import config_files, home, interrupts, progress
 
 COMMANDS = ("snakemake", "snakemake-dvc")
 # The classes, by name, of exceptions whose cause lies outside of the program: a file, or a value on the command line.
@@ -23,8 +23,15 @@ _EXCEPTIONS = "snakemake.exceptions"
 
 
 def prepare() -> None:
-    """Let signals and expected exceptions end the process with one line; does nothing in other programs."""
-    if _program() not in COMMANDS:
+    """Let signals and expected exceptions end the process with one line; provide a home folder for Snakemake and DVC.
+
+    It does nothing in other programs.
+    """
+    program = _program()
+    if program in (*COMMANDS, "dvc"):
+        home.provide()
+        progress.allow_braces()
+    if program not in COMMANDS:
         return
     interrupts.handle()
     if _EXCEPTIONS in sys.modules:
@@ -36,10 +43,9 @@ def prepare() -> None:
 
 def _program() -> str:
     """Return the name of the program or module that Python executes."""
-    words = sys.argv or sys.orig_argv[1:]  # Python sets sys.argv after its start
-    if words[:1] == ["-m"]:
-        words = words[1:]
-    path = words[0] if words else ""
+    path = sys.argv[0] if sys.argv else ""
+    if path == "-m":  # before Python has found the module
+        path = sys.orig_argv[sys.orig_argv.index("-m") + 1]
     return os.path.basename(path.removesuffix("/__main__.py"))  # noqa: PTH119 - pathlib is slow to import
 
 
@@ -50,7 +56,7 @@ class _AfterImport(MetaPathFinder):
         self.name = name
         self.replace = replace
 
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:  # noqa: ARG002
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:  # noqa: ARG002, D102
         if fullname != self.name:
             return None
         sys.meta_path.remove(self)
