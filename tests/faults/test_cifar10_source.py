@@ -13,7 +13,7 @@ import pytest
 
 from nngplab.datasets.cifar10_standin import SceneGenerator
 from nngplab.errors import InputError
-from tests.helpers.checkout import ROOT
+from tests.helpers.checkout import ROOT, copy_checkout
 from tests.helpers.download_server import BAD_HOSTS, EXPECTED, PAYLOAD, part_of
 
 
@@ -217,3 +217,25 @@ def test_the_program_ends_with_one_line(tmp_path):
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: cifar10.source is archive, but cifar10.archive gives no path")
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("spelling", "source"), [("same", "archive"), ("same", "stand-in"), ("absolute", "stand-in"), ("link", "archive")]
+)
+def test_an_archive_at_the_place_of_the_fetched_one_is_refused_and_kept(tmp_path, spelling, source):
+    """Snakemake would delete it before the job reads it."""
+    checkout = copy_checkout(tmp_path / "checkout")
+    archive = checkout / "data/cifar10/cifar-10-python.tar.gz"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(PAYLOAD)
+    (checkout / "mine.tar.gz").symlink_to(archive)
+    given = {"same": archive.relative_to(checkout), "absolute": archive, "link": "mine.tar.gz"}[spelling]
+    section = {"source": source, "archive": str(given), "sha256": EXPECTED.sha256}
+    (checkout / "own.yaml").write_text(json.dumps({"cifar10": section}))
+    command = ["snakemake", "--cores", "1", "--configfile", "config/config.yaml", "own.yaml", "--", "cifar10"]
+    ended = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    (message,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert message.startswith("error: rule cifar10_fetch")
+    assert "data/cifar10/cifar-10-python.tar.gz" in message
+    assert ended.returncode == 1
+    assert archive.read_bytes() == PAYLOAD
