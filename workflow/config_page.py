@@ -19,7 +19,10 @@ pipeline in under two minutes, for tests) and `config/full.yaml` (the official C
 `dvc repro` reads `config/config.yaml` only.
 
 An unknown key, a wrong type or a value out of bounds stops the run before the first job, with one line that names the
-key, its value and the allowed values.
+key, its value and the allowed values. Of more than three errors, the first two are printed. 20.0 counts as the integer
+20. A text must not contain line breaks or other control characters.
+
+A file is in UTF-8, with at most 1 MB, 100,000 values and 50 levels of nesting. It must not contain a key twice.
 """
 
 

@@ -123,7 +123,7 @@ FAULTS = [
     ),
     (
         {"cifar10": {"source": "archive"}},
-        "config: cifar10.archive is null; allowed: a string (the path of an existing file)",
+        "config: cifar10.archive is null; allowed: a string (the path of an existing file, without names in braces)",
     ),
     (
         {"cifar10": {"archive": "no/such/file"}},

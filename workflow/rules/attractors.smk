@@ -214,7 +214,9 @@ rule attractors_pictures:
         noise_iterations=lookup(dpath="attractors/noise_iterations", within=config),
         visdom=branch(
             config["attractors"]["visdom"]["enabled"],
-            then=["--visdom", config["attractors"]["visdom"]["server"], str(config["attractors"]["visdom"]["port"])],
+            then=literal(
+                ["--visdom", config["attractors"]["visdom"]["server"], config["attractors"]["visdom"]["port"]]
+            ),
             otherwise=[],
         ),
     message:

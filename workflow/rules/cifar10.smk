@@ -28,7 +28,7 @@ rule cifar10_fetch:
         archive=option("--archive", config["cifar10"]["archive"]),
         sha256=option("--sha256", config["cifar10"]["sha256"]),
         label=option("--label", config["cifar10"]["label"]),
-        mirrors=lookup(dpath="cifar10/mirrors", within=config),
+        mirrors=literal(config["cifar10"]["mirrors"]),
         connect_timeout=lookup(dpath="cifar10/connect_timeout", within=config),
         stall_timeout=lookup(dpath="cifar10/stall_timeout", within=config),
         slow_rate=lookup(dpath="cifar10/slow_rate", within=config),

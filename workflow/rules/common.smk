@@ -35,11 +35,14 @@ PROJECT = Project(
 
 
 def validate_config(config):
-    """Exit before any job starts if the configuration is not valid, with one line for each error."""
+    """Exit before any job starts if the configuration is not valid, with one line for each error.
+
+    Whole numbers such as 20.0 become integers where the schema asks for them.
+    """
     if not workflow.is_main_process:
         return  # a job gets the configuration of the main process, which is valid
     try:
-        check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml")))
+        config.update(check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml"))))
         if config["extra_activations"]:
             # Import SciPy only if it is needed: it slows down the start.
             from nngplab.kernels.activations import check_activation
@@ -60,9 +63,17 @@ os.environ.update(PATH=os.pathsep.join([BIN, *os.get_exec_path()]))
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
 
+def literal(value):
+    """Return a parameter with a value of the configuration, in which Snakemake replaces no wildcards."""
+    return lambda wildcards: value
+
+
 def option(flag, value):
-    """Return a command line option with its value, or nothing if the value is null in the configuration."""
-    return [] if value is None else [flag, value]
+    """Return a command line option with its value, or nothing if the value is null in the configuration.
+
+    Flag and value are one word, so that the value can begin with a hyphen.
+    """
+    return literal([] if value is None else [f"{flag}={value}"])
 
 
 def checkpoint_option(path, long_job):
@@ -71,8 +82,8 @@ def checkpoint_option(path, long_job):
 
 
 def files_in(folder):
-    """Return the files in a folder."""
-    return sorted(str(path) for path in Path(folder).glob("*") if path.is_file())
+    """Return the files in a folder, except those with braces in their names, which would be wildcards."""
+    return sorted(str(path) for path in Path(folder).glob("*") if path.is_file() and "{" not in path.name)
 
 
 def parameter_grid(**values):

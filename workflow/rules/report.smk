@@ -26,7 +26,7 @@ rule report:
         "../../environment.yml"
     params:
         sections=SECTIONS,
-        config=json.dumps(config),
+        config=literal(json.dumps(config)),
     message:
         "Write the report"
     shell:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -32,7 +33,10 @@ MAX_CHARACTERS = 60
 
 @FORMATS.checks("existing-file")
 def _is_existing_file(value: object) -> bool:
-    return not isinstance(value, str) or os.path.isfile(value)  # noqa: PTH113 - pathlib raises an error for some names
+    if not isinstance(value, str):
+        return True
+    # Snakemake would take a name in braces for a wildcard. pathlib raises an error for some names.
+    return not re.search(r"\{\s*\w", value) and os.path.isfile(value)  # noqa: PTH113
 
 
 def _duplicates(_validator: Any, unique: bool, items: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -89,9 +93,9 @@ def describe_schema(schema: dict[str, Any]) -> str:
     elif "minimum" in schema:
         description += f" from {schema['minimum']} to {schema['maximum']}"
     if schema.get("format") == "existing-file":
-        description += " (the path of an existing file)"
+        description += " (the path of an existing file, without names in braces)"
     if "pattern" in schema:
-        description += f" that matches {schema['pattern']}"
+        description += " that is not blank" if schema["pattern"] == r"\S" else f" that matches {schema['pattern']}"
     if "maxLength" in schema:
         description += f" of at most {schema['maxLength']} characters"
     return description
