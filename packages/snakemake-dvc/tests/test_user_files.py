@@ -292,6 +292,17 @@ def test_a_file_in_the_place_of_an_output_whose_rule_cannot_run(checkout: Checko
     assert mine.read_text() == "mine"
 
 
+def test_a_run_fails_if_a_result_was_replaced_after_its_job(checkout: Checkout) -> None:
+    set_constant(checkout, "best")
+    run = checkout.start_hanging("best", *SNAKEMAKE)
+    put(checkout, POINTS)
+    checkout.resume()
+    assert run.wait().rc, run
+    assert any(f"{POINTS}: replaced during the run" in line for line in run.messages())
+    checkout.computes("snakemake", set())
+    assert quarantined(checkout) == {POINTS: b"mine"}
+
+
 @BOTH_ENGINES
 def test_a_run_with_a_result_that_has_no_record_fails_and_the_next_one_repeats_the_job(
     checkout: Checkout, engine: str

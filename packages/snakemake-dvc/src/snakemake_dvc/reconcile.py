@@ -96,6 +96,7 @@ class Reconciliation:
         self._dag: Any = None
         self._changes: dict[Any, Change | None] = {}
         self._started: dict[Any, StartedJob] = {}
+        self._recorded: set[Any] = set()
         self._unrecorded: set[str] = set()
 
     def check_configuration(self) -> None:
@@ -288,15 +289,15 @@ class Reconciliation:
             return
         started = self._started.pop(job)
         self._note_logs(job)
-        if not job.output:
-            return
         try:
-            problem = self._record(job, started)
+            problem = self._record(job, started) if job.output else None
         except OSError as error:
             problem = f"no record of {job.output[0]}: {one_line(error)}"
         if problem and problem not in self._unrecorded:
             print_message(problem)
             self._unrecorded.add(problem)
+        if not problem:
+            self._recorded.add(job)
 
     def _record(self, job: Any, started: StartedJob) -> str | None:
         """Write the record of a job; return why there is none."""
@@ -342,7 +343,8 @@ class Reconciliation:
             self.ledger.write()
         except (ValueError, OSError) as error:
             print_message(f"not recorded in dvc.lock: {one_line(error)}")
-        if self._unrecorded:
+        done = self._recorded | {job for job, change in self._changes.items() if not change} - self._started.keys()
+        if self._unrecorded or self.results.are_replaced(done):
             sys.exit("error: there are results without a record: run again")
         if not is_complete and _dvc.running_stage():
             sys.exit(1)  # so that DVC does not record the stage

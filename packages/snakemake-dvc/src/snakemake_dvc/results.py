@@ -9,7 +9,7 @@ from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._dvc import Dvc
 from snakemake_dvc.cache import Cache, content_in_git, git_index, is_checked_out
 from snakemake_dvc.contents import Ledger, files_in, fingerprint, fingerprints
-from snakemake_dvc.messages import print_message
+from snakemake_dvc.messages import join_names, print_message
 from snakemake_dvc.quarantine import Quarantine
 from snakemake_dvc.records import Recipe, Record, RecordStore
 from snakemake_dvc.stages import Stage, is_within
@@ -150,6 +150,14 @@ class Results:
         links_differ = [links for *_, links in before] != [links for *_, links in now]
         return (is_output or links_differ) and self.ledger.digest(path) == digest
 
+    def are_replaced(self, jobs: Iterable[Any]) -> bool:
+        """Return whether an output of jobs that have records was replaced since then, and print which ones."""
+        paths = {str(path) for job in jobs for path in set(job.output) - set(job.temp_output)}
+        replaced = sorted(path for path in paths if os.path.lexists(path) and not self._is_recorded(path))
+        if replaced:
+            print_message(f"{join_names(replaced)}: replaced during the run")
+        return bool(replaced)
+
     def _is_restored_by_dvc(self, path: str) -> bool:
         files = map(str, files_in(path)) if Path(path).is_dir() else [path]
         if not any(self.cache.has(self.ledger.digest(file) or "") for file in files):
@@ -257,7 +265,7 @@ class Results:
         digest = self._present_digest(path)
         if digest is None:
             return True
-        is_made = digest == self.ledger.logs.get(path) or self._is_recorded(path, digest)
+        is_made = digest == self.ledger.logs.get(path) or self._is_recorded(path)
         return not (is_made or self.cache.is_intact(digest) or content_in_git(path, digest) is not None)
 
     def _present_digest(self, path: str) -> str | None:
@@ -267,7 +275,8 @@ class Results:
         except PermissionError:
             return None
 
-    def _is_recorded(self, path: str, digest: str) -> bool:
+    def _is_recorded(self, path: str) -> bool:
+        digest = self._present_digest(path)
         records = self.store.find(self.ledger.produced.get(path, ""))
         return any(record.digests.get(path) == digest for record in records)
 
