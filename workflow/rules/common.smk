@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(folder).resolve()) for folder in ("src", "packages/snakemake-dvc/src")]
 
 from nngplab.errors import InputError
+from nngplab.kernels.activation_check import check_activations
 from nngplab.pipeline.config import check_config, load_schema
 from snakemake_dvc import Project, reconcile
 
@@ -44,11 +45,7 @@ def validate_config(config):
     try:
         config.update(check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml"))))
         if config["extra_activations"]:
-            # Import SciPy only if it is needed: it slows down the start.
-            from nngplab.kernels.activations import check_activation
-
-            for name in config["extra_activations"]:
-                check_activation(name)
+            check_activations(config["extra_activations"])
     except InputError as error:
         sys.exit(str(error))
 

@@ -13,7 +13,6 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import SineTarget, read_sine_target, sine_target, target
-from nngplab.kernels.activations import dual_named
 from nngplab.kernels.base import Kernel
 from nngplab.kernels.duals import DUALS
 from nngplab.kernels.gram import linear
@@ -28,6 +27,9 @@ log = logging.getLogger("nngplab")
 
 
 def main(arguments: argparse.Namespace) -> None:
+    # Within the function, so that an error in the code of an activation is one line too.
+    from nngplab.kernels.activations import dual_named
+
     data = read_sine_target(arguments.data)
     seed, before = data.seed, data.labels_before_normalising
     (n, d), n_test = data.X.shape, len(data.X_test)

@@ -10,7 +10,6 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import read_sine_target
-from nngplab.kernels.activations import dual_named
 from nngplab.kernels.dual import Dual
 from nngplab.networks.random_features import draw_batches, hidden_features, random_feature_errors
 from nngplab.pipeline.cli import run
@@ -20,6 +19,9 @@ from nngplab.regression.singular import condition_number
 
 
 def main(arguments: argparse.Namespace) -> None:
+    # Within the function, so that an error in the code of an activation is one line too.
+    from nngplab.kernels.activations import dual_named
+
     data, dual, k = read_sine_target(arguments.data), dual_named(arguments.activation), arguments.width
     n, d = data.X.shape
 

@@ -9,7 +9,6 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import read_sine_target
-from nngplab.kernels.activations import dual_named
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
 from nngplab.pipeline.statistics import median_interval
@@ -19,6 +18,9 @@ LEVEL = 0.95
 
 
 def main(arguments: argparse.Namespace) -> None:
+    # Within the function, so that an error in the code of an activation is one line too.
+    from nngplab.kernels.activations import dual_named
+
     data = read_sine_target(arguments.data)
     zero_test_mse = np.mean(data.y_test**2)
     errors = merge(arguments.shards, arguments.widths)

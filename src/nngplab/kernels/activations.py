@@ -4,6 +4,7 @@ Under its name, one line of the configuration (`extra_activations`) takes an act
 docs/activations.md.
 """
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -19,19 +20,23 @@ from nngplab.kernels.tabulated import dual_of
 Array = npt.NDArray[Any]
 Activation = Callable[[Array], Array]
 
-_ADDED: dict[str, Activation] = {}
+ADDED: dict[str, Activation] = {}
+# What the tables of Problem 11 name so.
+_KERNELS = ("laplace", "linear", "zero")
 
 
 def activation(function: Activation) -> Activation:
     """Make an elementwise function of arrays of any shape known by its own name; used as a decorator.
 
     Raises:
-        InputError: if the name is taken.
+        InputError: if the name is taken, or the configuration cannot have it.
     """
     name = function.__name__
-    if name in DUALS or name in _ADDED:
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise InputError(f"activations: the name {name} must consist of lower-case letters, digits and underscores")
+    if name in (*DUALS, *ADDED, *_KERNELS):
         raise InputError(f"activations: there is an activation {name} already: choose another name")
-    _ADDED[name] = function
+    ADDED[name] = function
     return function
 
 
@@ -41,9 +46,9 @@ def check_activation(name: str) -> None:
     Raises:
         InputError: if there is none.
     """
-    if name not in DUALS and name not in _ADDED:
+    if name not in DUALS and name not in ADDED:
         raise InputError(
-            f"unknown activation {name!r}: choose one of {', '.join([*DUALS, *_ADDED])}, "
+            f"unknown activation {name!r}: choose one of {', '.join([*DUALS, *ADDED])}, "
             "or add it to src/nngplab/kernels/activations.py"
         )
 
@@ -56,7 +61,7 @@ def dual_named(name: str) -> Dual:
         InputError: as `check_activation` and `dual_of`.
     """
     check_activation(name)
-    return DUALS[name] if name in DUALS else dual_of(_ADDED[name])
+    return DUALS[name] if name in DUALS else dual_of(ADDED[name])
 
 
 @activation

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from nngplab.errors import InputError
-from nngplab.parameters import check_number
+from nngplab.kernels.parameters import check_number
 
 Array = npt.NDArray[Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nngplab.parameters import real_array
+from nngplab.kernels.parameters import real_array
 
 Array = npt.NDArray[Any]
 Activation = Callable[[Array], Array]

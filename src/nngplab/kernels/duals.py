@@ -14,8 +14,8 @@ import numpy as np
 import scipy.special
 
 from nngplab.kernels.dual import Array, Dual, length_and_cosine, namespace
+from nngplab.kernels.parameters import check_number
 from nngplab.kernels.polynomials import hermite, monomial
-from nngplab.parameters import check_number
 
 
 def _identity(x: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nngplab.errors import InputError
 from nngplab.kernels.dual import Dual, length_and_cosine, namespace
 from nngplab.kernels.duals import DUALS
-from nngplab.parameters import check_boolean, check_integer, check_number, real_array
+from nngplab.kernels.parameters import check_boolean, check_integer, check_number, real_array
 
 Array = npt.NDArray[Any]
 Function = Callable[[Array], Array]

@@ -26,7 +26,7 @@ from nngplab.kernels.gram import (
     row_blocks,
     squared_norms,
 )
-from nngplab.parameters import check_boolean, check_number
+from nngplab.kernels.parameters import check_boolean, check_number
 
 # So many entries, with what a dual makes of them on the way, stay in the second-level cache of a core.
 ENTRIES_IN_CACHE = 2**16
@@ -212,7 +212,8 @@ class Function(Kernel):
 
     Args:
         function: from samples X (n, d) and Z (m, d), arrays of NumPy, to their Gram matrix (n, m). It is called for a
-            part of the matrix at a time, from several threads.
+            part of the matrix at a time, from several threads, with read-only arrays. It must be symmetric, and its
+            values real and finite.
 
     >>> from sklearn.metrics.pairwise import rbf_kernel
     >>> import numpy as np

@@ -7,7 +7,7 @@ from functools import partial
 import scipy.special
 
 from nngplab.kernels.dual import Array, Dual, namespace
-from nngplab.parameters import check_integer
+from nngplab.kernels.parameters import check_integer
 
 
 def _monomial(x: Array, degree: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nngplab.errors import InputError
-from nngplab.parameters import real_array
+from nngplab.kernels.parameters import real_array
 
 Array = npt.NDArray[Any]
 Function = Callable[[Array], Array]

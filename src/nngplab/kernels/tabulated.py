@@ -11,8 +11,8 @@ from numpy.polynomial.chebyshev import chebder, chebval
 
 from nngplab.errors import InputError
 from nngplab.kernels.dual import Activation, Array, Dual, namespace
+from nngplab.kernels.parameters import check_integer, real_array
 from nngplab.kernels.quadrature import expected_products, find_kinks, gaussian_nodes
-from nngplab.parameters import check_integer, real_array
 
 # Of a dual by quadrature, as a share of its value at one: beyond it, no dual is returned.
 _LARGEST_ERROR = 1e-10

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nngplab.kernels.gram import distances, row_blocks
 from nngplab.kernels.objects import Laplace
-from nngplab.parameters import check_boolean, check_integer, check_number
+from nngplab.kernels.parameters import check_boolean, check_integer, check_number
 from nngplab.regression import tiles
 from nngplab.regression.estimator import KernelRegression
 
