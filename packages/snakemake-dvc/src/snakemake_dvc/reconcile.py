@@ -296,8 +296,7 @@ class Reconciliation:
         if problem and problem not in self._unrecorded:
             print_message(problem)
             self._unrecorded.add(problem)
-        if not problem:
-            self._recorded.add(job)
+        self._recorded |= set() if problem else {job}
 
     def _record(self, job: Any, started: StartedJob) -> str | None:
         """Write the record of a job; return why there is none."""
