@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from nngplab.datasets.cifar10_standin import SceneGenerator
 from nngplab.errors import InputError
 from tests.helpers.checkout import ROOT, copy_checkout
 from tests.helpers.download_server import BAD_HOSTS, EXPECTED, PAYLOAD, part_of
+from tests.helpers.hostile_server import drip, playing
 
 
 @pytest.fixture
@@ -190,7 +192,7 @@ def test_auto_takes_the_archive_from_the_dvc_cache_and_from_the_remote(script, s
 def test_a_damaged_dvc_cache_is_passed_over(script, server):
     Path("tracked").write_bytes(PAYLOAD)
     repository("add tracked")
-    cached = script.find_in_dvc()
+    cached = script.find_in_dvc(10)
     cached.chmod(0o600)
     cached.write_bytes(b"damaged")
     assert is_official(choose(script, "--source", "auto"), "official")
@@ -239,3 +241,11 @@ def test_an_archive_at_the_place_of_the_fetched_one_is_refused_and_kept(tmp_path
     assert "data/cifar10/cifar-10-python.tar.gz" in message
     assert ended.returncode == 1
     assert archive.read_bytes() == PAYLOAD
+
+
+def test_a_dvc_remote_that_never_answers_is_left_when_the_patience_ends(script, monkeypatch):
+    with playing(drip(b"HTTP/1.1 200 OK\r\nX: ", b"x")) as remote:
+        repository(f"remote add --default store {remote.url('store')}")
+        assert is_official(choose(script, "--source", "auto", "--patience", "2"), "official")
+    assert remote.asked
+    assert multiprocessing.active_children() == []

@@ -10,7 +10,8 @@ import scipy.sparse
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.exceptions import NotFittedError
+from scipy.linalg import LinAlgWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics.pairwise import rbf_kernel
 
 from nngplab.errors import InputError
@@ -227,6 +228,13 @@ def test_numbers_of_any_kind(ridge, tmp_path):
     np.testing.assert_array_equal(model.dual_coef_, expected.dual_coef_)
     refine, precision = np.bool(True), np.str_("single")
     assert KernelRegression("relu", ridge, precision, refine=refine).fit(X, Y).residual_ <= 1e-10
+
+
+@pytest.mark.parametrize("parameters", [{"kernel": "linear"}, {"kernel": "relu", "refine": True, "tol": 1e-30}])
+def test_a_warning_names_the_line_of_the_user(parameters):
+    with pytest.warns((ConvergenceWarning, LinAlgWarning)) as caught:
+        KernelRegression(**parameters).fit(X[:, :20], Y)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_a_wrong_ridge_of_a_path():

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import logging
+import multiprocessing
 import shutil
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def auto(arguments: argparse.Namespace) -> Source:
     """Use the given archive, else the DVC cache or remote, else the official host or a mirror, else the stand-in."""
     if arguments.archive:
         return given_archive(arguments)
-    cached = find_in_dvc()
+    cached = find_in_dvc(DownloadPolicy(patience=arguments.patience).longest_wait(OFFICIAL.size))
     if cached and cached.is_file() and file_sha256(cached) == OFFICIAL.sha256:
         copy_archive(cached, arguments.output)
         return {"source": "official", "reason": "the DVC cache or remote holds the official archive"}
@@ -112,11 +113,12 @@ def stand_in(arguments: argparse.Namespace) -> Source:
     return {"source": "stand-in", "reason": "cifar10.source asks for it"}
 
 
-def find_in_dvc() -> Path | None:
+def find_in_dvc(seconds: float) -> Path | None:
     """Return the path of the official archive in the DVC cache, after fetching it from the default remote if needed.
 
     DVC addresses contents by their MD5, so the archive can be in the cache even if this repository does not track it.
-    Return None if DVC, a repository, or the archive is missing, or on any error; errors are logged.
+    Return None if DVC, a repository, or the archive is missing, if the remote needs more than so many seconds, or on
+    any error; errors are logged.
     """
     try:
         from dvc.exceptions import NotDvcRepoError
@@ -131,16 +133,34 @@ def find_in_dvc() -> Path | None:
             remote = repo.config["core"].get("remote")
             if not cached.exists() and remote:
                 log.info("looking for the official archive in the DVC remote %s", remote)
-                repo.cloud.pull([HashInfo("md5", OFFICIAL_MD5)])
+                # DVC has no time limit of its own, and its threads can only be ended with their process.
+                pulling = multiprocessing.get_context("fork").Process(
+                    target=pull, args=(repo, HashInfo("md5", OFFICIAL_MD5)), daemon=True
+                )
+                pulling.start()
+                pulling.join(seconds)
+                pulling.kill()
+                pulling.join()
                 log.info("the archive is %s", "there" if cached.exists() else "not there, or the remote is unreachable")
             return cached if cached.exists() else None
     except NotDvcRepoError:
         return None
     except Exception as error:
-        # Each kind of remote has errors of its own, and none of them must keep the other sources from being tried.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        log.warning("DVC cannot be searched for the archive: %s", reason)
+        warn_of_dvc(error)
         return None
+
+
+def pull(repo: Any, content: Any) -> None:
+    try:
+        repo.cloud.pull([content])
+    except Exception as error:
+        warn_of_dvc(error)
+
+
+def warn_of_dvc(error: Exception) -> None:
+    """Log an error of DVC. Each kind of remote has its own, and none must keep the other sources from being tried."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    log.warning("DVC cannot be searched for the archive: %s", reason)
 
 
 def copy_archive(archive: Path, output: Path) -> None:

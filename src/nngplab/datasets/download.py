@@ -95,24 +95,21 @@ def download(
     time_limit = policy.time_limit(expected.size, len(urls))
     transfer = _Transfer(expected, path, policy, time.monotonic() + time_limit)
     attempts, complete = transfer.earlier_download()
-    if complete:
-        return attempts
     reason = f"no host served {expected.name}"
     rates = dict.fromkeys(urls, math.inf)  # bytes per second; hosts that were not tried yet come first
-    while rates:
+    while rates and not complete:
         url = max(rates, key=lambda candidate: rates[candidate])  # the first of equals
         rate = rates.pop(url)
         min_rate = policy.slow_rate * 1000
         if rate < math.inf:
             # The fastest of the slow hosts is used until its rate falls below half of that of the second fastest.
             min_rate = max(rates.values(), default=0.0) / 2
-            seconds = _duration((expected.size - _size(transfer.part)) / rate)
-            log.warning("all hosts are slow; using %s, about %s left. Alternatives: %s", _redact(url), seconds, hint)
+            left = _duration((expected.size - _size(transfer.part)) / rate)
+            log.warning("all hosts are slow; using %s, about %s left. Alternatives: %s", _redact(url), left, hint)
         error = transfer.try_host(url, min_rate)
         attempts.append({"from": _redact(url), "outcome": str(error) if error else "complete"})
         log.info("%s: %s", *attempts[-1].values())
-        if not error:
-            return attempts
+        complete = error is None
         if isinstance(error, OutOfTimeError):
             reason = f"{expected.name} was not downloaded within {_duration(time_limit)}"
             break
@@ -121,7 +118,9 @@ def download(
                 rates[url] = error.rate
             else:
                 reason = f"{expected.name} would take longer than {_describe_wait(policy, expected.size)}"
-    raise DownloadError(reason + transfer.describe(attempts), hint, attempts)
+    if not complete:
+        raise DownloadError(reason + transfer.describe(attempts), hint, attempts)
+    return attempts
 
 
 class _Transfer:

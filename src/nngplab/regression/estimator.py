@@ -228,7 +228,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"the relative residual stays at {self.residual_:.3g}, and tol is {self.tol:.3g}: raise tol, set a "
                 "larger ridge, or take double precision",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
         return self
 

@@ -50,7 +50,7 @@ def least_norm_solution(system: LinearSystem, failure: NotPositiveDefiniteError)
         f"{_described(system)} has only {np.sum(kept)} eigenvalues above rounding, {_place(system, failure)}: taking "
         f"the least-squares solution of least norm; to avoid this, {_REMEDY}",
         scipy.linalg.LinAlgWarning,
-        stacklevel=4,
+        stacklevel=6,
     )
     V = eigenvectors[:, kept]
     solution: Array = (V / eigenvalues[kept]) @ (V.T @ system.y.astype(dtype, copy=False))

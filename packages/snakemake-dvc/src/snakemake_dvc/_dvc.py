@@ -223,7 +223,7 @@ class Dvc:
                     for stage in stages:
                         StageLoader.fill_from_lock(stage, entries[stage.name])
                         stage.cmd_changed = False
-                        stage.ignore_outs()
+                        _ignore_outs(stage)
                     _replace_lock_file(stages)
                     repo.scm_context.track_file(LOCK_FILE)
                     for stage in stages:
@@ -259,6 +259,18 @@ class Dvc:
             yield
         finally:
             held.__exit__(None, None, None)
+
+
+def _ignore_outs(stage: Any) -> None:
+    """Add the outputs of a stage to .gitignore; not those that a symbolic link places outside of the repository."""
+    from dvc.scm import SCMError
+    from scmrepo.exceptions import FileNotInRepoError
+
+    try:
+        stage.ignore_outs()
+    except SCMError as error:
+        if not isinstance(error.__context__, FileNotInRepoError):
+            raise
 
 
 def _remove_empty_lock_file() -> None:

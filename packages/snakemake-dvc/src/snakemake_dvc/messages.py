@@ -1,5 +1,8 @@
 """Messages to the user."""
 
+import errno
+import os
+import shutil
 import sys
 
 
@@ -28,4 +31,12 @@ def one_line(error: BaseException) -> str:
     """
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"{error.strerror} ({', '.join(_full_folders()) or 'disk quota'})"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _full_folders() -> list[str]:
+    """Return those of the folders written to whose disk is full. An error of writing does not name its file."""
+    folders = filter(os.path.isdir, (".", ".snakemake", ".dvc/tmp", ".dvc/cache"))
+    return [folder for folder in folders if shutil.disk_usage(folder).free < 1_000_000]

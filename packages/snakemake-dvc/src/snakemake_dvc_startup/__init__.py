@@ -56,7 +56,7 @@ class _AfterImport(MetaPathFinder):
         self.name = name
         self.replace = replace
 
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:  # noqa: ARG002, D102
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:  # noqa: ARG002
         if fullname != self.name:
             return None
         sys.meta_path.remove(self)
