@@ -1,6 +1,7 @@
 """The pipeline on a real Slurm with two nodes on this machine, the faults of a cluster, and the profiles."""
 
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -45,6 +46,29 @@ class TestRun:
 
     def test_a_local_run_then_has_nothing_to_do(self, slurm_run, done):
         assert "Nothing to be done" in done(slurm_run[0], "snakemake", "--dry-run", "--cores", "2")
+
+
+class TestPaths:
+    def copy(self, small: Path, folder: Path) -> Path:
+        shutil.copytree(small, folder, symlinks=True)
+        rules = folder / "workflow/rules/kernel_regression.smk"
+        rules.write_text(rules.read_text().replace("    localrule: True\n", "", 1))
+        return folder
+
+    def test_a_checkout_with_any_path_works(self, small_on_slurm, environment, tmp_path):
+        folder = self.copy(small_on_slurm, tmp_path / 'it\'s "a" {x} $HOME `b` co:lon;&(c) é')
+        output = end_of(submit(folder, environment, "data/sine_target.npz"))
+        assert "has been submitted with SLURM jobid" in output
+        assert (folder / "data/sine_target.npz").exists()
+
+    def test_a_path_to_which_slurm_cannot_write_logs_needs_another_folder(self, small_on_slurm, environment, tmp_path):
+        folder = self.copy(small_on_slurm, tmp_path / "a%j\\b")
+        output = end_of(submit(folder, environment, "data/sine_target.npz"), code=1)
+        assert len(re.findall(r"^error: Slurm cannot write logs to .*: set slurm-logdir", output, re.MULTILINE)) == 1
+        assert "Traceback" not in output
+        logs = ["--slurm-logdir", str(tmp_path / "logs")]
+        end_of(submit(folder, environment, *logs, "data/sine_target.npz"))
+        assert (folder / "data/sine_target.npz").exists()
 
 
 class TestFaults:
