@@ -40,6 +40,16 @@ log = logging.getLogger("nngplab")
 
 # A run has converged if its last loss is at most this times the initial loss.
 RELATIVE_TARGET = TARGET**2
+# The columns of `describe_end`.
+END = (
+    "rank_a",
+    "off_direction",
+    "curvature",
+    "edge",
+    "predicted_curvature",
+    "curvature_difference",
+    "lowest_curvature",
+)
 # The number of losses of each run in the table of loss curves.
 CURVE_POINTS = 40
 
@@ -120,9 +130,9 @@ def train_one(
         row["stable_minima"] = (
             "small-step" if eta < row["small_step_edge"] else "flatter" if eta < row["largest_stable_step"] else "none"
         )
-    if not diverged:
-        row |= describe_end(dynamics, network, dynamics.curvature(*dynamics.after(steps, eta)), part)
-    return row, training
+    if diverged:  # the columns are there also if all runs diverge
+        return row | dict.fromkeys(END), training
+    return row | describe_end(dynamics, network, dynamics.curvature(*dynamics.after(steps, eta)), part), training
 
 
 def compare_with_map(dynamics: ReducedDynamics, eta: float, steps: int, losses: list[float]) -> dict[str, Any]:
