@@ -1,6 +1,7 @@
 """What the package relies on of the private interface of Snakemake. A change in a new version fails here first."""
 
 import base64
+import inspect
 import re
 from pathlib import Path
 
@@ -158,6 +159,15 @@ def test_metadata_are_also_written_for_a_failed_job(probe: Checkout) -> None:
     assert (probe.folder / ".snakemake/metadata" / base64.b64encode(b"fails.txt").decode()).is_file()
     run, _ = calls_in(probe, "fails.txt")
     assert "Nothing to be done" in run.text
+
+
+def test_an_interrupt_in_a_round_of_the_scheduler_cancels_the_jobs() -> None:
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    source = inspect.getsource(JobScheduler.schedule)
+    words = ["self._open_jobs.acquire()", "self._finish_jobs()", "except (KeyboardInterrupt", "self._executor.cancel()"]
+    assert -1 not in (places := [source.find(word) for word in words])
+    assert places == sorted(places)
 
 
 # The names of objects of Snakemake in the sub-package _snakemake.
