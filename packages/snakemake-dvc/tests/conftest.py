@@ -17,6 +17,8 @@ SLOWEST_FIRST = [
     "test_branches.py",
     "test_changes.py",
     "test_killed_runs.py",
+    "test_interrupts.py",
+    "test_environment.py",
     "test_example.py",
     "test_concurrent_runs.py",
     "test_config.py",
