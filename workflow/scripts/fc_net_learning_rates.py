@@ -32,7 +32,10 @@ def choose(candidates: pd.DataFrame) -> pd.DataFrame:
     for loss, group in candidates.groupby("loss", sort=False):
         table = group.sort_values("learning_rate", ignore_index=True)
         if table["validation_accuracy"].isna().all():
-            raise InputError(f"fc_net: no learning rate can train {loss}: add smaller ones to fc_net.learning_rates")
+            raise InputError(
+                f"fc_net: no learning rate can train {loss}: add smaller ones to fc_net.learning_rates, "
+                "or raise fc_net.width if all units are dead from the start"
+            )
         rates, best = table["learning_rate"], table["validation_accuracy"].idxmax()
         at_edge = rates.isin([rates.min(), rates.max()])
         tables.append(table.assign(chosen=table.index == best, at_edge=at_edge, tuned=True))

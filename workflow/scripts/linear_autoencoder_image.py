@@ -103,14 +103,21 @@ def constants_table(
         {
             "constant": measured,
             "predicted": predicted,
-            "relative_difference": np.abs(measured - predicted) / np.abs(predicted).max(),
-            "relative_distance": distance / np.linalg.norm(outputs, axis=1).max(),
+            "relative_difference": relative(np.abs(measured - predicted), np.abs(predicted).max()),
+            "relative_distance": relative(distance, np.linalg.norm(outputs, axis=1).max()),
             "projection": X @ z / (z @ z),
         }
     )
 
 
-def summarise_constants(table: pd.DataFrame) -> dict[str, float]:
+def relative(differences: np.ndarray, largest: float) -> np.ndarray:
+    """Return differences divided by the largest value; 0 where both are 0, as for a network that is not trained yet."""
+    return differences / largest if largest > 0 else differences
+
+
+def summarise_constants(table: pd.DataFrame) -> dict[str, float | None]:
+    """Return the extremes of the constants; the correlation is None if all constants are equal."""
+    correlation = table["constant"].corr(table["projection"]) if table["constant"].std() > 0 else None
     return {
         "test_images": len(table),
         "largest_relative_distance": table["relative_distance"].max(),
@@ -119,7 +126,7 @@ def summarise_constants(table: pd.DataFrame) -> dict[str, float]:
         "median_constant": table["constant"].median(),
         "largest_constant": table["constant"].max(),
         "negative_constants": int((table["constant"] < 0).sum()),
-        "correlation_with_projection": table["constant"].corr(table["projection"]),
+        "correlation_with_projection": correlation,
     }
 
 
