@@ -1,6 +1,6 @@
 """All use of Snakemake beyond its public interface. Checked with Snakemake 9.26.0 and 9.27.1.
 
-The package relies on the following, each with a test in tests/test_snakemake_contracts.py:
+The package relies on the following, each with a test in tests/test_snakemake_contracts.py or tests/test_paths.py:
 
 - `DAG.init` is called before any file is looked at. It calls `check_incomplete` and then `update_needrun`, which asks
   the persistence layer what has changed since the last run of a job.
