@@ -218,3 +218,11 @@ def test_yaml_of_dvc_is_read_as_dvc_reads_it(tmp_path_factory: pytest.TempPathFa
     path.write_text(dumps_yaml(content), encoding="utf-8")
     ours, theirs = _dvc.load(str(path)), parse_yaml(path.read_text(encoding="utf-8"), str(path))
     assert repr(ours) == repr(theirs)
+
+
+def test_dvc_removes_outputs_by_a_method_that_sets_unknown_files_aside(checkout: Checkout) -> None:
+    (checkout.folder / POINTS).write_text("mine")
+    assert any(POINTS in line for line in checkout.run(*REPRO).messages())
+    assert [path.read_text() for path in (checkout.folder / ".snakemake/dvc/quarantine").rglob("points.txt")] == [
+        "mine"
+    ]

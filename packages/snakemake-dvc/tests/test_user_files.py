@@ -210,6 +210,20 @@ def test_the_log_of_a_job_is_not_set_aside(checkout: Checkout) -> None:
     assert quarantined(checkout) == {}
 
 
+@pytest.mark.parametrize("path", [POINTS, f"{FOLDER}/1.txt", f"{FOLDER}/notes.txt", METRICS])
+def test_a_file_is_set_aside_before_dvc_deletes_it(checkout: Checkout, path: str) -> None:
+    clone = cleared_clone(checkout)
+    put(clone, path)
+    is_kept_and_named(clone, clone.computes("dvc", JOBS), path)
+    clone.has_nothing_to_do()
+
+
+def test_dvc_deletes_known_results_as_before(checkout: Checkout) -> None:
+    set_constant(checkout, "stub")
+    assert not any(QUARANTINE in line for line in checkout.computes("dvc", JOBS).messages())
+    assert quarantined(checkout) == {}
+
+
 # Inputs that are outputs too.
 
 SPELLINGS = {

@@ -5,7 +5,8 @@ The package relies on the following, each with a test in tests/test_dvc_contract
 - the location of the cache;
 - the format of dvc.lock and of the run cache;
 - the lock file with the paths that processes of DVC read and write;
-- DVC removes the outputs of a stage before it runs the stage, and reads the dependencies again afterwards.
+- DVC removes the outputs of a stage before it runs the stage, by `Stage.remove_outs`, and reads the dependencies again
+  afterwards.
 """
 
 import os

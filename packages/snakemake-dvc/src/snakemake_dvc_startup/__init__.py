@@ -8,11 +8,11 @@ Snakemake.
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-from snakemake_dvc_startup import config_files, home, interrupts, progress
+from snakemake_dvc_startup import config_files, home, interrupts, outputs, progress
 
 COMMANDS = ("snakemake", "snakemake-dvc")
 # The classes, by name, of exceptions whose cause lies outside of the program: a file, or a value on the command line.
@@ -30,15 +30,32 @@ def prepare() -> None:
     program = _program()
     if program in (*COMMANDS, "dvc"):
         home.provide()
-        progress.allow_braces()
-    if program not in COMMANDS:
-        return
-    interrupts.handle()
-    if _EXCEPTIONS in sys.modules:
-        _replace_format(sys.modules[_EXCEPTIONS])
-    else:
-        for name, replace in {_EXCEPTIONS: _replace_format, **config_files.AFTER_IMPORT}.items():
-            sys.meta_path.insert(0, _AfterImport(name, replace))
+        replace(progress.REPLACEMENTS)
+    if program == "dvc":
+        replace(outputs.REPLACEMENTS)
+    if program in COMMANDS:
+        interrupts.handle()
+        replace({_EXCEPTIONS: _replace_format, **config_files.REPLACEMENTS})
+
+
+def replace(replacements: Mapping[str, Callable[[Any], None]]) -> None:
+    """Replace functions in modules of Snakemake and DVC, in this process and from now on.
+
+    Args:
+        replacements: for each module, a function that is called with it once: now or as soon as it is imported.
+    """
+    for name, function in replacements.items():
+        if name in sys.modules:
+            _call_once(function, sys.modules[name])
+        elif not any(isinstance(finder, _AfterImport) and finder.name == name for finder in sys.meta_path):
+            sys.meta_path.insert(0, _AfterImport(name, function))
+
+
+def _call_once(function: Callable[[Any], None], module: Any) -> None:
+    done = module.__dict__.setdefault("_replaced_by_snakemake_dvc", set())
+    if function not in done:
+        done.add(function)
+        function(module)
 
 
 def _program() -> str:
@@ -50,11 +67,11 @@ def _program() -> str:
 
 
 class _AfterImport(MetaPathFinder):
-    """Calls a function with a module of Snakemake as soon as it is imported, before other modules use it."""
+    """Calls a function with a module as soon as it is imported, before other modules use it."""
 
-    def __init__(self, name: str, replace: Callable[[Any], None]) -> None:
+    def __init__(self, name: str, function: Callable[[Any], None]) -> None:
         self.name = name
-        self.replace = replace
+        self.function = function
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:  # noqa: ARG002
         if fullname != self.name:
@@ -66,7 +83,7 @@ class _AfterImport(MetaPathFinder):
 
             def execute_and_replace(module: Any) -> None:
                 execute(module)
-                self.replace(module)
+                _call_once(self.function, module)
 
             spec.loader.exec_module = execute_and_replace  # type: ignore[method-assign]
         return spec
@@ -78,8 +95,6 @@ def _replace_format(exceptions: Any) -> None:
 
     logging.raiseExceptions = False  # a full disk is reported once, and not for each line of Snakemake's log
     format_exception = exceptions.format_exception_to_string
-    if hasattr(format_exception, "original"):
-        return
 
     def format_in_one_line(error: BaseException, linemaps: Any = None) -> str:
         if is_expected(error) and not (linemaps and exceptions.get_exception_origin(error, linemaps)):
@@ -88,7 +103,6 @@ def _replace_format(exceptions: Any) -> None:
             return f"error: {one_line(error)}"
         return str(format_exception(error, linemaps))
 
-    format_in_one_line.original = format_exception  # type: ignore[attr-defined]
     exceptions.format_exception_to_string = format_in_one_line
 
 

@@ -56,7 +56,7 @@ def _check_file(path: Any, template: bool = False) -> None:
         sys.exit(f"error: {error}")
 
 
-AFTER_IMPORT = {
+REPLACEMENTS = {
     "snakemake.common.configfile": replace_loader,
     "snakemake.profiles": replace_profile_parser,
     "snakemake.cli": replace_parser,

@@ -45,11 +45,11 @@ def preload() -> None:
             importlib.import_module(name)
     from dvc.cli.parser import get_main_parser
     from snakemake.cli import get_argument_parser
-    from snakemake_dvc_startup.progress import allow_braces
+    from snakemake_dvc_startup import outputs, progress, replace
 
     get_main_parser()
     get_argument_parser()
-    allow_braces()
+    replace({**progress.REPLACEMENTS, **outputs.REPLACEMENTS})
     gc.freeze()  # the forked processes share this memory as long as they do not write to it
 
 
