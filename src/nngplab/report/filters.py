@@ -22,13 +22,17 @@ def fixed(number: Any, decimals: int) -> Any:
     return number.written_as(fixed_point(number, decimals)) if isinstance(number, Number) else number
 
 
-def plain(number: Number) -> Markup:
-    """Write a number with all its digits and no separators: for parameters, such as a width or a seed."""
+def plain(number: Any) -> Any:
+    """Write a number with all its digits and no separators: for parameters, such as a width. Text stays as it is."""
+    if not isinstance(number, Number):
+        return number
     return number.written_as(repr(int(number) if number.whole else float(number)))
 
 
-def percent(number: Number, decimals: int = 0) -> Markup:
-    """Write a share in percent, with `decimals` digits after the point."""
+def percent(number: Any, decimals: int = 0) -> Any:
+    """Write a share in percent, with `decimals` digits after the point. Text stays as it is."""
+    if not isinstance(number, Number):
+        return number
     return number.written_as(f"{fixed_point(100 * float(number), decimals)}%")
 
 
