@@ -1,5 +1,6 @@
 """Configuration files and values of the command line are checked before Snakemake reads them."""
 
+import os
 import sys
 from typing import Any
 
@@ -53,7 +54,9 @@ def _check_file(path: Any, template: bool = False) -> None:
     try:
         check_file(path, template=template)
     except ValueError as error:
-        sys.exit(f"error: {error}")
+        # Snakemake takes each word after --configfile for a file.
+        hint = "" if os.path.lexists(path) else "; if it is a target, write -- before it"  # noqa: PTH110
+        sys.exit(f"error: {error}{hint}")
 
 
 REPLACEMENTS = {
