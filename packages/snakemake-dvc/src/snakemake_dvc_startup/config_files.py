@@ -55,7 +55,7 @@ def _check_file(path: Any, template: bool = False) -> None:
         check_file(path, template=template)
     except ValueError as error:
         # Snakemake takes each word after --configfile for a file.
-        hint = "" if os.path.lexists(path) else "; if it is a target, write -- before it"  # noqa: PTH110
+        hint = "" if os.path.lexists(path) else "; if it is a target, write -- before it"
         sys.exit(f"error: {error}{hint}")
 
 
