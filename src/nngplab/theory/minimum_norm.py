@@ -91,9 +91,9 @@ def _difference_to_limit(model: _RandomFeatureModel, sign: int) -> float:
 
 
 def _two_inputs(rng: np.random.Generator) -> dict[str, Array | int]:
-    """Draw two inputs; the width is that of a narrow network."""
+    """Draw two inputs at an angle of up to 65 degrees, at which a narrow network is far from a kernel of zero."""
     x, z = _unit_rows(rng.standard_normal((2, 3)))
-    return {"x": x, "z": z, "k": _NARROW}
+    return {"x": x, "z": _unit_rows((x + 0.9 * z)[np.newaxis])[0], "k": _NARROW}
 
 
 def _kernels(rng: np.random.Generator, samples: int, x: Array, z: Array, k: int) -> Array:
