@@ -57,6 +57,14 @@ def test_an_equation_holds_and_its_false_variant_is_refused(identity):
     assert outcome.false_rejected, outcome
 
 
+@pytest.mark.parametrize("label", ["10.1", "10.3", "10.5", "R.10", "E.9", "M.4", "M.5"])
+def test_a_check_by_sampling_is_right_for_any_seed_with_the_fewest_samples(label):
+    """What it draws decides how far the false variant is from the right side."""
+    (check,) = (identity.check for page in PAGES for identity in page.identities if identity.label == label)
+    found = [check(effort(samples=10_000, seed=seed)) for seed in range(50)]
+    assert all(result.method.startswith("sampling") and result.passed and result.false_rejected for result in found)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 class TestPages:
     def test_each_number_has_a_check_and_each_check_a_number(self, page):
