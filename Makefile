@@ -106,10 +106,11 @@ $(INSTALLED): requirements.lock
 	touch $@
 
 # Beside the rest, so that it is never in their way: visdom comes as source, which only setuptools before 81 can build.
+# Old versions of pip would build it with the setuptools of the environment without --use-pep517.
 $(VISDOM): $(INSTALLED) requirements-visdom.lock
 	echo 'setuptools<81' >$(VENV)/visdom-build.txt
 	PIP_CONSTRAINT="$$ENVIRONMENT/visdom-build.txt" PIP_BUILD_CONSTRAINT="$$ENVIRONMENT/visdom-build.txt" \
-	    python -m pip install --quiet --no-deps --require-hashes --requirement requirements-visdom.lock
+	    python -m pip install --quiet --use-pep517 --no-deps --require-hashes --requirement requirements-visdom.lock
 	touch $@
 
 # Apart from the rest: each start of Snakemake loads every executor that it finds, and that of Slurm asks the cluster.
