@@ -94,6 +94,11 @@ class TestMake:
 
         return run
 
+    @pytest.fixture(autouse=True)
+    def apart_from_the_make_of_the_tests(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+            monkeypatch.delenv(name, raising=False)
+
     @pytest.mark.parametrize("name", ["plain", "a;b&(c) {x}", ALL_AT_ONCE])
     def test_the_environment_works_also_when_it_is_activated(self, make, tmp_path, name):
         ended = make(name, ".venv/.installed")

@@ -18,8 +18,7 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.utils import format_cli_arg
 
 NAMES = [
-    *("with space", "it's", 'say "hi"', "semi;colon", "a&b|c<d>", "(round)", "{brace}", "{}", "{{x}}", "$HOME"),
-    *("$(touch x)", "`tick`", "back\\slash", "co:lon", "per%cent", "#[x]*?!~", "-dash", "é雪", "ta\tb", "new\nline"),
+    *("with space", "it's", 'say "hi"', "a&b|c<d>;", "{brace}", "{{x}}", "$(touch x)", "back\\slash", "co:lon", "é雪"),
 ]
 # Each character that a file name can have.
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
