@@ -49,6 +49,7 @@ import asyncio, contextlib, importlib, os, signal, sys, threading, time
 *path, name = sys.argv[1].split(".")
 numbers = [int(number) for number in sys.argv[2].split(",")]
 sys.argv = ["snakemake", "--cores", "2"]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if the tests run in the background of a shell
 import snakemake.cli
 import snakemake_dvc.reconcile
 
