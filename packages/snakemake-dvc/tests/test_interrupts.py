@@ -226,3 +226,13 @@ def test_an_error_after_the_locks_were_acquired(checkout: Checkout, moment: str)
     )
     assert errors(ended.stderr) == ["error: a file: No space left on device"]
     ended_well(checkout, ended.returncode, ended.stderr)
+
+
+def test_a_job_in_python_that_is_interrupted_prints_one_line(checkout: Checkout) -> None:
+    """It reads the variable that the run sets. Python's exit status is that of the signal, as without this package."""
+    code = (
+        "import os, signal, time; signal.signal(2, signal.default_int_handler); os.kill(os.getpid(), 2); time.sleep(9)"
+    )
+    environment = {**checkout.env, "SNAKEMAKE_DVC_RUN": "a run"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "error: interrupted\n")

@@ -25,9 +25,11 @@ _EXCEPTIONS = "snakemake.exceptions"
 def prepare() -> None:
     """Let signals and expected exceptions end the process with one line; provide a home folder for Snakemake and DVC.
 
-    It does nothing in other programs.
+    In the process of a job in Python, an interrupt is reported in one line. It does nothing in other programs.
     """
     program = _program()
+    if program not in (*COMMANDS, "dvc"):
+        interrupts.report_in_one_line()
     if program in (*COMMANDS, "dvc"):
         home.provide()
         replace(progress.REPLACEMENTS)

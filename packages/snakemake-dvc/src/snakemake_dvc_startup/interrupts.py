@@ -35,6 +35,19 @@ def handle() -> None:
             signal.signal(number, _end)
 
 
+def report_in_one_line() -> None:
+    """Print one line for an interrupt that the program does not handle, instead of a traceback."""
+    report = sys.excepthook
+
+    def report_interrupt(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("error: interrupted", file=sys.stderr)
+        else:
+            report(kind, error, traceback)
+
+    sys.excepthook = report_interrupt
+
+
 def handle_again() -> None:
     """Handle the signals for which Snakemake's scheduler has set a handler of its own."""
     if signal.getsignal(signal.SIGINT) == _end:
