@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from helpers.checkouts import Checkout
-from helpers.commands import ENGINES, SNAKEMAKE, TIMEOUT, Run
-from helpers.faults import BOTH_ENGINES, set_scale
+from helpers.commands import ENGINES, SNAKEMAKE, Run
+from helpers.faults import BOTH_ENGINES, run_python, set_scale
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -83,15 +83,7 @@ snakemake.cli.main()
 
 def interrupt_in(moment: str, checkout: Checkout, *numbers: int) -> subprocess.CompletedProcess[str]:
     """Run Snakemake in a process that sends signals to itself when it calls a function for the first time."""
-    return subprocess.run(
-        [sys.executable, "-c", INTERRUPT, moment, ",".join(str(int(number)) for number in numbers)],
-        cwd=checkout.folder,
-        env=checkout.env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT,
-    )
+    return run_python(INTERRUPT, checkout, moment, ",".join(str(int(number)) for number in numbers))
 
 
 def has_no_lock(checkout: Checkout) -> None:
@@ -215,17 +207,18 @@ FAILING = INTERRUPT.replace(
 @pytest.mark.parametrize("moment", MOMENTS[3:8])
 def test_an_error_after_the_locks_were_acquired(checkout: Checkout, moment: str) -> None:
     forget(checkout)
-    ended = subprocess.run(
-        [sys.executable, "-c", FAILING, moment, "0"],
-        cwd=checkout.folder,
-        env=checkout.env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    ended = run_python(FAILING, checkout, moment, "0")
     assert errors(ended.stderr) == ["error: a file: No space left on device"]
     ended_well(checkout, ended.returncode, ended.stderr)
+
+
+def test_an_error_while_the_run_is_recorded(checkout: Checkout) -> None:
+    set_scale(checkout)
+    ended = run_python(FAILING, checkout, "snakemake_dvc._dvc._replace_lock_file", "0")
+    assert ended.returncode == 1
+    assert errors(ended.stderr) == ["error: not recorded in dvc.lock: a file: No space left on device"]
+    assert checkout.run(*SNAKEMAKE).jobs() == set()
+    checkout.has_nothing_to_do()
 
 
 def test_a_job_in_python_that_is_interrupted_prints_one_line(checkout: Checkout) -> None:

@@ -3,12 +3,19 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 from helpers.checkouts import Checkout
-from helpers.commands import ENGINES, REPRO, SNAKEMAKE, TIMEOUT
-from helpers.faults import BOTH_ENGINES, EACH_AFTER_THE_OTHER, FITS, kill_during, set_constant, set_scale
+from helpers.commands import ENGINES, REPRO, SNAKEMAKE
+from helpers.faults import (
+    BOTH_ENGINES,
+    EACH_AFTER_THE_OTHER,
+    FITS,
+    kill_during,
+    run_python,
+    set_constant,
+    set_scale,
+)
 
 # A job was killed, or failed.
 
@@ -126,15 +133,7 @@ main()
 def terminate_in(method: str, checkout: Checkout, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Snakemake with a method that sends SIGTERM to its process, which then must end."""
     module, owner, name = method.rsplit(".", maxsplit=2)
-    return subprocess.run(
-        [sys.executable, "-c", TERMINATE, module, owner, name, *arguments],
-        cwd=checkout.folder,
-        env=checkout.env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT,
-    )
+    return run_python(TERMINATE, checkout, module, owner, name, *arguments)
 
 
 # Snakemake's own handler would wait for a lock that its main thread holds.

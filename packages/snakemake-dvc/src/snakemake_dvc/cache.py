@@ -55,6 +55,11 @@ class Cache:
         except OSError:
             return False
 
+    def has_copy_of(self, path: str | Path) -> bool:
+        """Return whether the cache, undamaged, or git contains what is at a path, so that it can be deleted."""
+        digest = self.ledger.readable_digest(path)
+        return digest is not None and (self.is_intact(digest) or content_in_git(path, digest) is not None)
+
     def files_of(self, digest: str) -> dict[str, str] | None:
         """Return the digest of each file of a folder, by its path in the folder; None if there is no valid list.
 

@@ -108,6 +108,13 @@ class Ledger:
             self.hash_cache[path] = [seen, digest]
         return digest
 
+    def readable_digest(self, path: str | Path) -> str | None:
+        """Return the digest of what is at a path; None if it may not be read."""
+        try:
+            return self.digest(path)
+        except PermissionError:
+            return None
+
     def _folder_digest(self, folder: Path) -> str:
         digests = {path.relative_to(folder).as_posix(): self.digest(path) or "" for path in files_in(folder)}
         return md5(folder_list(digests)) + ".dir"

@@ -5,7 +5,7 @@ from contextlib import chdir
 from pathlib import Path
 
 from snakemake_dvc._dvc import Dvc
-from snakemake_dvc.cache import Cache, content_in_git
+from snakemake_dvc.cache import Cache
 from snakemake_dvc.contents import Ledger, files_in
 from snakemake_dvc.project import Project
 from snakemake_dvc.quarantine import Quarantine
@@ -24,12 +24,4 @@ def set_aside(outs: list[str], root: str) -> None:
         cache = Cache(dvc.cache_root, ledger, dvc.is_shared)
         paths = [os.path.relpath(out) for out in outs]
         files = [str(file) for path in paths for file in (files_in(path) if Path(path).is_dir() else [path])]
-        Quarantine(project.quarantine).keep([file for file in files if not _is_known(file, cache)])
-
-
-def _is_known(path: str, cache: Cache) -> bool:
-    try:
-        digest = cache.ledger.digest(path)
-    except PermissionError:
-        return False
-    return digest is not None and (cache.is_intact(digest) or content_in_git(path, digest) is not None)
+        Quarantine(project.quarantine).keep([file for file in files if not cache.has_copy_of(file)])

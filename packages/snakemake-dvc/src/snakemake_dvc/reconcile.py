@@ -327,10 +327,9 @@ class Reconciliation:
     # After a run.
 
     def after_run(self, workflow: Any) -> None:
-        """Record the stages whose results are complete and current."""
+        """Record the stages whose results are complete and current; end the process with one line if this fails."""
         if self._dag is None or not self.executes:
             return
-        is_complete = False
         try:
             self.recipes.clear_imports()
             self.results.use_present_files()
@@ -341,7 +340,7 @@ class Reconciliation:
             is_complete = recorder.record(self.results.stages)
             self.ledger.write()
         except (ValueError, OSError) as error:
-            print_message(f"not recorded in dvc.lock: {one_line(error)}")
+            sys.exit(f"error: not recorded in dvc.lock: {one_line(error)}")
         done = self._recorded | {job for job, change in self._changes.items() if not change} - self._started.keys()
         if self._unrecorded or self.results.are_replaced(done):
             sys.exit("error: there are results without a record: run again")

@@ -77,7 +77,7 @@ class Results:
         """
         for record in self._records_of(recipe):
             absent = {path for path in temporary if not os.path.lexists(path)}
-            present = {path: self._present_digest(path) for path in record.digests}
+            present = {path: self.ledger.readable_digest(path) for path in record.digests}
             differing = {path: digest for path, digest in record.digests.items() if present[path] != digest}
             wanted = {path: digest for path, digest in differing.items() if path not in absent}
             if not wanted or self._restore_all(wanted):
@@ -178,7 +178,7 @@ class Results:
         locked = {path: digest for stage in self.stages for path, digest in stage.recorded_outs.items()}
 
         def number_of_matches(record: Record) -> int:
-            present = sum(self._present_digest(path) == digest for path, digest in record.digests.items())
+            present = sum(self.ledger.readable_digest(path) == digest for path, digest in record.digests.items())
             return 2 * present + sum(locked.get(path) == digest for path, digest in record.digests.items())
 
         return sorted(records, key=number_of_matches, reverse=True) if len(records) > 1 else records
@@ -262,21 +262,14 @@ class Results:
         """
         if not os.path.lexists(path):
             return False
-        digest = self._present_digest(path)
+        digest = self.ledger.readable_digest(path)
         if digest is None:
             return True
         is_made = digest == self.ledger.logs.get(path) or self._is_recorded(path)
-        return not (is_made or self.cache.is_intact(digest) or content_in_git(path, digest) is not None)
-
-    def _present_digest(self, path: str) -> str | None:
-        """Return the digest of what is in the place of an output; None if it cannot be read."""
-        try:
-            return self.ledger.digest(path)
-        except PermissionError:
-            return None
+        return not (is_made or self.cache.has_copy_of(path))
 
     def _is_recorded(self, path: str) -> bool:
-        digest = self._present_digest(path)
+        digest = self.ledger.readable_digest(path)
         records = self.store.find(self.ledger.produced.get(path, ""))
         return any(record.digests.get(path) == digest for record in records)
 
