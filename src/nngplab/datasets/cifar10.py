@@ -176,7 +176,11 @@ def _decompress(payload: bytes, archive: Path) -> bytes:
 
 
 def _extract_members(tar: tarfile.TarFile, archive: Path, folder: Path) -> set[str]:
-    """Extract the expected files of an open archive into `folder` and return their names."""
+    """Write the expected files of an open archive into `folder` and return their names.
+
+    Only contents are taken from the archive: no paths, permissions, owners or links.
+    """
+    (folder / FOLDER).mkdir()
     names: set[str] = set()
     for member in tar:
         if member.isdir() and member.name.rstrip("/") == FOLDER and FOLDER not in names:
@@ -189,6 +193,7 @@ def _extract_members(tar: tarfile.TarFile, archive: Path, folder: Path) -> set[s
             raise InputError(
                 f"{archive}: its member {member.name!r} is not a regular file of at most {MAX_FILE_SIZE:,} bytes"
             )
-        tar.extract(member, folder, filter="data")
+        with tar.extractfile(member) as content:  # type: ignore[union-attr]  # a regular file
+            (folder / FOLDER / name).write_bytes(content.read())
         names.add(name)
     return names

@@ -2,9 +2,9 @@
 
 Hosts are tried in order. A host that breaks off is tried again a few times, and then left like any other that fails. A
 slow host is left for the next one; when only slow hosts are left, the fastest of them is used. The whole download has a
-time limit. The bytes received so far are in `<name>.part` beside the target. Another
-host, or another run, continues there with an HTTP range request. The file is not opened, and does not get the name of
-the target, before its SHA-256 is verified.
+time limit. The bytes received so far are in `<name>.part` beside the target. Another host, or another run, continues
+there with an HTTP range request. The file is not opened, and does not get the name of the target, before its SHA-256 is
+verified.
 """
 
 import logging

@@ -15,7 +15,7 @@ from nngplab.kernels.parameters import real_array
 Array = npt.NDArray[Any]
 Function = Callable[[Array], Array]
 
-# The standard normal density is below 1e-55 beyond: room for activations that grow like exp(3 x).
+# The standard normal density is below 1e-55 beyond, which allows activations that grow like exp(3 x).
 _REACH = 16.0
 # Panels end here, besides at the kinks.
 _EDGES = np.array([-_REACH, -9, -6, -4, -2.5, -1, 0, 1, 2.5, 4, 6, 9, _REACH])

@@ -40,7 +40,7 @@ class FactorCheckpoint:
         """Fill block rows (see `CholeskyFactor`) with the tiles in the file, and return how many tiles each then has.
 
         Raises:
-            InputError: if the file is no checkpoint, or the disk has no room for the rest.
+            InputError: if the file is no checkpoint, or the disk has no space for the rest.
         """
         header = _CHECKPOINT + json.dumps(self.settings, sort_keys=True).encode() + b"\n"
         finished = [0] * len(rows)

@@ -1,4 +1,4 @@
-"""Exact kernel regression up to the size of CIFAR-10, as an estimator in scikit-learn's manner."""
+"""Exact kernel regression up to the size of CIFAR-10, as an estimator of scikit-learn."""
 
 import hashlib
 import pickle
