@@ -95,7 +95,7 @@ clean: ## Remove results and logs, but not data
 
 # Made once, and again only when a pin changes.
 $(INSTALLED): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and f"nngp-lab needs Python 3.11.4 or newer; {sys.executable} is {sys.version.split()[0]}: name another with make PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"nngp-lab needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}: name another with make PYTHON=...")'
 	@[[ $$PWD != *$$'\n'* ]] || { echo 'pip cannot install into a folder with a line break in its path: rename it' >&2; exit 1; }
 	@echo 'Making $(VENV) from requirements.lock (once; a few minutes, about 6 GB)'
 	mkdir -p "$$ENVIRONMENT"
