@@ -86,9 +86,9 @@ def test_a_configuration_broken_during_a_run_gives_one_line_and_loses_nothing(wo
     original = (workspace.folder / CONFIG).read_text()
     process = workspace.start()
     (workspace.folder / CONFIG).write_text(original + " : [half\n")
-    process.wait(timeout=300)
+    assert process.wait(timeout=300) == 1
     output = workspace.log.read_text()
-    assert output.count("snakemake-dvc: not recorded in dvc.lock: ") == 1
+    assert output.count("error: not recorded in dvc.lock: ") == 1
     assert "Traceback" not in output
     (workspace.folder / CONFIG).write_text(original)
     assert jobs_run(workspace.run_engine()) == set()

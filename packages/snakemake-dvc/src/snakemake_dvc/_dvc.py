@@ -185,6 +185,17 @@ class Dvc:
                 print_message(f"the remote could not be queried ({one_line(error)})")
                 return set()
 
+    @property
+    def can_record(self) -> bool:
+        """Whether DVC can write dvc.lock: the folder is in a git repository, or configured to do without."""
+        from dvc.scm import SCM, SCMError
+
+        try:
+            SCM(os.curdir, no_scm=self.config["core"].get("no_scm", False)).close()
+        except SCMError:
+            return False
+        return True
+
     @staticmethod
     def lock_fingerprint() -> Any:
         """Return a value that changes whenever a command of DVC acquires the lock of the project."""

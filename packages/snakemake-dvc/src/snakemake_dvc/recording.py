@@ -75,9 +75,16 @@ class Recorder:
                 print_message(f"not recorded in dvc.lock: {', '.join(names)}: {problem}")
         self.results.quarantine.report("not an output of any job")
         if entries and not only:
-            self.results.dvc.write_lock(entries)
-            print_message(f"recorded in dvc.lock: {', '.join(sorted(entries))}")
+            self._write(entries)
         return not problems
+
+    def _write(self, entries: dict[str, dict[str, Any]]) -> None:
+        names = ", ".join(sorted(entries))
+        if self.results.dvc.can_record:
+            self.results.dvc.write_lock(entries)
+            print_message(f"recorded in dvc.lock: {names}")
+        else:  # as in an archive of the project: its results are complete, and only DVC does not know them
+            print_message(f"not recorded in dvc.lock: {names}: this folder is not a git repository")
 
     def _is_requested(self, stage: Stage) -> bool:
         """Return whether the run was started for all results of a stage."""
