@@ -16,6 +16,7 @@ PYTEST := pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorde
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 VISDOM := $(VENV)/.visdom
+DOCS := $(VENV)/.docs
 CLUSTER := $(VENV)/cluster
 ENGINES := $(VENV)/engines
 # The folder of the environment. PATH, the first line of a script and `activate` do not allow each character in its path:
@@ -75,6 +76,9 @@ docs/configuration.md: $(INSTALLED) ## Generate docs/configuration.md and the li
 	PYTHONPATH=src python workflow/closed_forms.py
 	python workflow/config_page.py
 
+docs: $(DOCS) ## Build the site of the documentation; its first page is docs/_build/docs/index.html
+	sphinx-build --quiet --fail-on-warning -c docs . docs/_build
+
 sessions: $(INSTALLED) ## Run the sessions shown in the docs, and update their pages
 	python -m tests.pipeline.test_sessions
 
@@ -85,6 +89,10 @@ lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs 
 	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
 	    --build-constraints <(echo 'setuptools<81') --output-file requirements-visdom.lock
+	sed -nE 's/^docs = \["(.*)"\]/\1/p' pyproject.toml | sed 's/", "/\n/g' | uv pip compile - --universal \
+	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
+	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
+	    --output-file requirements-docs.lock
 	sed -nE 's/^cluster = \["(.*)"\]/\1/p' pyproject.toml | sed 's/", "/\n/g' | uv pip compile - --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
@@ -113,6 +121,10 @@ $(VISDOM): $(INSTALLED) requirements-visdom.lock
 	    python -m pip install --quiet --use-pep517 --no-deps --require-hashes --requirement requirements-visdom.lock
 	touch $@
 
+$(DOCS): $(INSTALLED) requirements-docs.lock
+	python -m pip install --quiet --no-deps --require-hashes --requirement requirements-docs.lock
+	touch $@
+
 # Apart from the rest: each start of Snakemake loads every executor that it finds, and that of Slurm asks the cluster.
 $(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
 	rm -rf $(CLUSTER)
@@ -126,4 +138,4 @@ $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
 
-.PHONY: help report test fuzz test-slow-cpu test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
+.PHONY: docs help report test fuzz test-slow-cpu test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean

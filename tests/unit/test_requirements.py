@@ -20,7 +20,13 @@ class TestPins:
 
     @pytest.mark.parametrize(
         "lock",
-        ["requirements.lock", "requirements-visdom.lock", "requirements-cluster.lock", "requirements-engines.lock"],
+        [
+            "requirements.lock",
+            "requirements-visdom.lock",
+            "requirements-cluster.lock",
+            "requirements-engines.lock",
+            "requirements-docs.lock",
+        ],
     )
     def test_the_lock_has_hashes_and_no_addresses(self, lock):
         text = (ROOT / lock).read_text().strip()
@@ -30,7 +36,12 @@ class TestPins:
             assert "--hash=sha256:" in requirement, requirement.splitlines()[0]
 
     def test_every_dependency_is_locked_within_its_range(self):
-        pins = self.PINS | pins_of("requirements-visdom.lock") | pins_of("requirements-cluster.lock")
+        pins = (
+            self.PINS
+            | pins_of("requirements-visdom.lock")
+            | pins_of("requirements-cluster.lock")
+            | pins_of("requirements-docs.lock")
+        )
         for text in requires("nngp-lab") or []:
             requirement = Requirement(text)
             if 'extra == "benchmarks"' in text:
