@@ -72,7 +72,7 @@ format: $(INSTALLED) ## Format the code
 dvc.yaml: $(INSTALLED) ## Generate dvc.yaml from the Snakemake rules
 	PYTHONPATH=packages/snakemake-dvc/src python -m snakemake_dvc stages
 
-docs/configuration.md: $(INSTALLED) ## Generate docs/configuration.md and the lists of closed forms
+docs/configuration.md: $(INSTALLED) ## Generate docs/configuration.md and the lists in other pages
 	PYTHONPATH=src python workflow/closed_forms.py
 	python workflow/config_page.py
 

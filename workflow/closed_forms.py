@@ -1,4 +1,4 @@
-"""Write the closed forms of `nngplab.kernels.duals.DUALS` into the schema of the configuration and into the docs."""
+"""Write the closed forms of `nngplab.kernels.duals.DUALS` into the schema of Problem 11 and into the docs."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from nngplab.kernels.duals import DUALS
 from nngplab.pipeline.files import atomic_write
 
-SCHEMA = Path("workflow/schemas/config.schema.yaml")
+SCHEMA = Path("workflow/schemas/kernel_regression.schema.yaml")
 PAGE = Path("docs/activations.md")
 # First those that Problem 11 asks for. The linear kernel, which is that of the identity, is always a baseline.
 ASKED = ["relu", "sine", "erf"]
@@ -15,10 +15,8 @@ NAMES = [*ASKED, *(name for name in DUALS if name not in [*ASKED, "identity"])]
 
 def with_names(schema: str) -> str:
     """Return the text of the schema with the names of all kernels of Problem 11."""
-    kernels = "".join(f"            - {name}\n" for name in [*NAMES, "laplace"])
-    return re.sub(
-        r"(?<=\n      kernels:\n)(.*?\n          enum:\n)(?: {12}- \w+\n)+", rf"\g<1>{kernels}", schema, flags=re.S
-    )
+    kernels = "".join(f"        - {name}\n" for name in [*NAMES, "laplace"])
+    return re.sub(r"(?<=\n  kernels:\n)(.*?\n      enum:\n)(?: {8}- \w+\n)+", rf"\g<1>{kernels}", schema, flags=re.S)
 
 
 def with_table(page: str) -> str:

@@ -1,6 +1,7 @@
-"""Write docs/configuration.md from the schema and config/config.yaml."""
+"""Write docs/configuration.md from the schemas and config/config.yaml, and the table of all stages in README.md."""
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import yaml
 from nngplab.pipeline.config import describe_schema, load_schema
 from nngplab.pipeline.files import atomic_write
 
-HEADER = """<!-- Generated from workflow/schemas/config.schema.yaml by `make docs/configuration.md`. -->
+HEADER = """<!-- Generated from workflow/schemas by `make docs/configuration.md`. -->
 # Configuration
 
 `config/config.yaml` has the values of the problem set. Change a value there, or write the keys that differ into a file
@@ -45,15 +46,28 @@ def _rows(rows: list[tuple[str, dict[str, Any], Any]]) -> Iterator[str]:
         yield f"| `{key}` | {allowed} | `{default}` | {schema['description']} |\n"
 
 
+def with_table(readme: str, stages: dict[str, Any]) -> str:
+    """Return the text of README.md with a table row for each stage."""
+    rows = "".join(f"| `{name}` | {stage['problem']} | {stage['content']} |\n" for name, stage in stages.items())
+    start, end = "<!-- stages: `make docs/configuration.md` -->\n", "<!-- end of the stages -->\n"
+    table = f"| name | problem | content |\n|---|---|---|\n{rows}"
+    return re.sub(f"{start}.*{end}", lambda _: start + table + end, readme, flags=re.DOTALL)
+
+
 def main() -> None:
-    """Write the page to docs/configuration.md, or to the file of --output."""
+    """Write both files, or those of the same names in the folder of --output."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("docs/configuration.md"))
+    parser.add_argument("--output", type=Path, default=Path(), help="the folder of README.md and docs")
     output = parser.parse_args().output
-    schema = load_schema(Path("workflow/schemas/config.schema.yaml"))
-    config = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
-    with atomic_write(output) as temporary:
-        temporary.write_text(render_page(schema, config), encoding="utf-8")
+    stages, config = (
+        yaml.safe_load(Path(name).read_text(encoding="utf-8"))
+        for name in ("workflow/stages.yaml", "config/config.yaml")
+    )
+    page = render_page(load_schema(Path("workflow/schemas"), stages), config)
+    readme = with_table(Path("README.md").read_text(encoding="utf-8"), stages)
+    for path, text in ((output / "docs/configuration.md", page), (output / "README.md", readme)):
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

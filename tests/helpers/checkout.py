@@ -13,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow/scripts"
+ALL_STAGES = list(yaml.safe_load((ROOT / "workflow/stages.yaml").read_text()))
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
 # The options with which the pipeline takes its small values.
 TINY = ("--configfile", "config/tiny.yaml")
@@ -50,18 +51,17 @@ def copy_checkout(folder: Path) -> Path:
 
 def make_small(folder: Path, stages: Sequence[str]) -> Path:
     """Cut the workflow of a checkout down to some stages, on the tiny configuration, and commit that."""
-    config = yaml.safe_load((folder / "config/config.yaml").read_text())
-    others = "|".join(
-        stage for stage in config if stage not in stages and (folder / f"workflow/rules/{stage}.smk").exists()
-    )
-    line = re.compile(rf'^(include: ".*/({others})\.smk"| +rules\.({others})\..*|    "({others})",)\n', re.MULTILINE)
-    for path in (folder / "Snakefile", folder / "workflow/rules/report.smk"):
-        path.write_text(line.sub("", path.read_text()))
+    listed = yaml.safe_load((folder / "workflow/stages.yaml").read_text())
+    kept = {name: stage for name, stage in listed.items() if name in stages}
+    (folder / "workflow/stages.yaml").write_text(yaml.safe_dump(kept, sort_keys=False))
+    others = "|".join(listed.keys() - kept)
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     pipeline["plots"] = [plot for plot in pipeline["plots"] if not re.search(f"results/({others})/", str(plot))]
     (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-    for stage, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
-        config[stage].update(section)
+    config, tiny = (yaml.safe_load((folder / f"config/{name}.yaml").read_text()) for name in ("config", "tiny"))
+    config = {key: value for key, value in config.items() if key in kept or key not in listed}
+    for stage in tiny.keys() & kept:
+        config[stage].update(tiny[stage])
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False, default_flow_style=None))
     (folder / "dvc.lock").unlink(missing_ok=True)
     subprocess.run([sys.executable, "-m", "snakemake_dvc", "stages"], cwd=folder, check=True, capture_output=True)

@@ -15,9 +15,10 @@ from nngplab.kernels.duals import DUALS
 from nngplab.kernels.polynomials import monomial
 from nngplab.pipeline.config import check_config, load_schema
 from tests.helpers.checkout import ROOT
-from workflow import closed_forms
+from workflow import closed_forms, config_page
 
-SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+STAGES = yaml.safe_load((ROOT / "workflow/stages.yaml").read_text())
+SCHEMA = load_schema(ROOT / "workflow/schemas", STAGES)
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 
@@ -241,8 +242,20 @@ def test_a_missing_key_is_named():
         check_config(config, SCHEMA)
 
 
-def test_the_page_on_the_configuration_is_made_from_the_schema(run, tmp_path):
-    ended = run(ROOT, sys.executable, "workflow/config_page.py", "--output", tmp_path / "page.md")
+def test_a_stage_without_a_schema_is_named():
+    with pytest.raises(InputError, match=r"dice\.schema\.yaml: there is no such file"):
+        load_schema(ROOT / "workflow/schemas", ["cifar10", "dice"])
+
+
+@pytest.mark.parametrize("page", ["docs/configuration.md", "README.md"])
+def test_the_page_is_made_from_the_schemas_and_the_list_of_stages(page, run, tmp_path):
+    ended = run(ROOT, sys.executable, "workflow/config_page.py", "--output", tmp_path)
     assert ended.returncode == 0, ended.stdout
-    made = (tmp_path / "page.md").read_text()
-    assert made == (ROOT / "docs/configuration.md").read_text(), "run `make docs/configuration.md`"
+    assert (tmp_path / page).read_text() == (ROOT / page).read_text(), "run `make docs/configuration.md`"
+
+
+def test_the_table_of_stages_in_the_readme_follows_the_list():
+    table = config_page.with_table(
+        (ROOT / "README.md").read_text(), {**STAGES, "dice": {"problem": 14, "content": "x"}}
+    )
+    assert table.count("\n| `dice` | 14 | x |\n") == 1

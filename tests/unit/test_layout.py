@@ -12,9 +12,9 @@ import pytest
 import yaml
 from snakemake_dvc._dvc import load
 
+from tests.helpers.checkout import ALL_STAGES as NAMES
 from tests.helpers.checkout import ROOT, project_files
 
-NAMES = sorted(path.stem for path in (ROOT / "workflow/rules").glob("*.smk") if path.stem != "common")
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 
 
@@ -34,7 +34,7 @@ class TestOneNamePerProblem:
         assert name in yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
     def test_schema(self, name):
-        assert name in yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
+        assert (ROOT / f"workflow/schemas/{name}.schema.yaml").is_file()
 
     def test_rules(self, name):
         assert name in rules(name), "each problem has a rule of its name"
@@ -77,6 +77,13 @@ def test_dvc_lock_matches_the_code_and_the_configuration(name):
     assert {path: hashlib.md5((ROOT / path).read_bytes(), usedforsecurity=False).hexdigest() for path in sources} == {
         path: contents[path] for path in sources
     }
+
+
+@pytest.mark.parametrize(
+    ("files", "others"), [("rules/*.smk", ["common"]), ("schemas/*.schema.yaml", ["config"])], ids=["rules", "schemas"]
+)
+def test_each_file_belongs_to_a_stage(files, others):
+    assert {path.name.split(".")[0] for path in (ROOT / "workflow").glob(files)} == {*NAMES, *others}
 
 
 def test_each_script_belongs_to_a_problem():

@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+import yaml
+
 # Import the libraries of this checkout, even if other versions are installed.
 sys.path[:0] = [str(Path(folder).resolve()) for folder in ("src", "packages/snakemake-dvc/src")]
 
@@ -26,6 +28,9 @@ def dvc_path(path):
     return str(Path(*parts[:3])) if parts[0] == "results" else path
 
 
+# The name of each stage: its rules file is workflow/rules/NAME.smk, with a rule of this name.
+STAGES = list(yaml.safe_load(Path("workflow/stages.yaml").read_text(encoding="utf-8")))
+
 PROJECT = Project(
     config_file="config/config.yaml",
     python_path=("src",),
@@ -43,7 +48,7 @@ def validate_config(config):
     if not workflow.is_main_process:
         return  # a job gets the configuration of the main process, which is valid
     try:
-        config.update(check_config(config, load_schema(Path("workflow/schemas/config.schema.yaml"))))
+        config.update(check_config(config, load_schema(Path("workflow/schemas"), STAGES)))
         if config["extra_activations"]:
             check_activations(config["extra_activations"])
     except InputError as error:
@@ -58,6 +63,12 @@ if os.pathsep in BIN:
 os.environ.update(PATH=os.pathsep.join([BIN, *os.get_exec_path()]))
 # Jobs use the library of this checkout, in which they run. Its own path can have any character, so it is in no command.
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
+
+
+def targets(stage):
+    """Return the files that the rule with the name of a stage writes; those that it requests if it writes none."""
+    named = getattr(rules, stage)
+    return named.output or named.input
 
 
 def literal(value):

@@ -1,20 +1,12 @@
 # The page with every answer.
-SECTIONS = [
-    "cifar10",
-    "fc_net",
-    "linear_autoencoder",
-    "attractors",
-    "theory",
-    "kernel_regression",
-    "width_sweep",
-    "challenge",
-]
+SECTIONS = [stage for stage in STAGES if stage != "report"]
 TEMPLATES = sorted(str(path) for path in Path("workflow/report").glob("*.j2")) + ["workflow/report/style.css"]
 
 
 rule report:
     input:
         script="workflow/scripts/report.py",
+        stages="workflow/stages.yaml",
         templates=TEMPLATES,
         results=[getattr(rules, section).input.results for section in SECTIONS],
     output:

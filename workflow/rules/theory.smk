@@ -50,7 +50,7 @@ rule theory_summary:
 rule theory_duals:
     input:
         script="workflow/scripts/theory_duals.py",
-        data=rules.kernel_regression_data.output.data,
+        data="data/sine_target.npz",
     output:
         duals="results/theory/duals.csv",
         duals_figure=report("results/theory/duals.svg", category="Problems 1 and 5 to 10: theory"),

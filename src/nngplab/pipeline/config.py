@@ -4,7 +4,7 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -101,11 +101,26 @@ def describe_schema(schema: dict[str, Any]) -> str:
     return description
 
 
-def load_schema(path: Path) -> dict[str, Any]:
-    """Read a schema from a YAML file."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the faster one, since each job of the pipeline needs it
-    schema: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
-    return schema
+def load_schema(folder: Path, sections: Iterable[str]) -> dict[str, Any]:
+    """Read the schema of the configuration: `config.schema.yaml`, and `NAME.schema.yaml` for each of its sections.
+
+    All keys and sections are required.
+
+    Raises:
+        InputError: if a section has no schema.
+    """
+    schema = _load_yaml(folder / "config.schema.yaml")
+    for name in sections:
+        path = folder / f"{name}.schema.yaml"
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such file, and each stage needs a schema of its section")
+        schema["properties"][name] = _load_yaml(path)
+    return {**schema, "required": list(schema["properties"])}
+
+
+def _load_yaml(path: Path) -> Any:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the faster one, since each run of Snakemake needs it
+    return yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
 
 
 def _error_lines(error: ValidationError) -> Iterator[str]:
