@@ -1,20 +1,19 @@
-"""Hooks and fixtures of all tests; what tests import is in tests/helpers."""
+"""Hooks and fixtures of all tests; what tests import is in tests/helpers.
+
+The tests of the library also run without PyTorch and the pipeline (`make test-library`): so these are imported late.
+"""
 
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import scipy.linalg  # noqa: F401 - so that its BLAS is loaded, and limited
-import torch
-from filelock import FileLock
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
-
-from tests.helpers.checkout import TINY, copy_checkout
-from tests.helpers.small_checkout import commit, make_small_checkout
 
 # The modules that run most of the pipeline.
 LONGEST = ("test_cluster.py", "test_pipeline.py", "test_sessions.py", "test_staleness.py")
@@ -28,8 +27,11 @@ def pytest_configure() -> None:
     """Share the cores among the workers of pytest-xdist: threads beyond the cores spin and slow each other down."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
-    torch.set_num_threads(threads)
     threadpool_limits(threads)
+    if find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Limit PyTorch to one thread: the last digits of a sum depend on the number of threads."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -49,6 +53,8 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout of its own for one test."""
+    from tests.helpers.checkout import copy_checkout
+
     return copy_checkout(tmp_path / "checkout")
 
 
@@ -89,6 +95,8 @@ def make_once(tmp_path_factory, worker_id) -> Callable[[str, Callable[[Path], Pa
 
     It is to be read or copied, never changed.
     """
+    from filelock import FileLock
+
     base = tmp_path_factory.getbasetemp()
     base = base if worker_id == "master" else base.parent
 
@@ -106,6 +114,7 @@ def make_once(tmp_path_factory, worker_id) -> Callable[[str, Callable[[Path], Pa
 @pytest.fixture(scope="session")
 def finished(make_once, done) -> Path:
     """A checkout in which the tiny pipeline has run from scratch, on two cores."""
+    from tests.helpers.checkout import TINY, copy_checkout
 
     def run_tiny(folder: Path) -> Path:
         done(copy_checkout(folder), "snakemake", "--cores", "2", *TINY, timeout=1200)
@@ -117,12 +126,15 @@ def finished(make_once, done) -> Path:
 @pytest.fixture(scope="session")
 def small(make_once) -> Path:
     """A checkout with Problems 11 and 12 alone, not run yet."""
+    from tests.helpers.small_checkout import make_small_checkout
+
     return make_once("small", make_small_checkout)
 
 
 @pytest.fixture(scope="session")
 def finished_small(make_once, small, done) -> Path:
     """That checkout after a run, recorded, committed and pushed to a DVC remote in a folder."""
+    from tests.helpers.small_checkout import commit
 
     def run_small(folder: Path) -> Path:
         shutil.copytree(small, folder, symlinks=True)

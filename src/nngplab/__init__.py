@@ -2,16 +2,5 @@
 
 from nngplab._lazy import attach
 
-__getattr__, __all__ = attach(
-    __name__,
-    {
-        "errors": ["InputError"],
-        "kernels.dual": ["Dual"],
-        "kernels.duals": ["DUALS"],
-        "kernels.gram": ["laplace", "linear", "nngp", "ntk"],
-        "kernels.objects": ["NNGP", "NTK", "Function", "Laplace", "Linear"],
-        "kernels.tabulated": ["dual_of"],
-        "regression.estimator": ["KernelRegression"],
-        "regression.feature_machine": ["RecursiveFeatureMachine"],
-    },
-)
+# The public names are in __init__.pyi.
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

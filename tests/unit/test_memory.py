@@ -1,9 +1,11 @@
 """What memory is left, from the files that the kernel shows of a machine and its control groups."""
 
-import psutil
+import os
+from pathlib import Path
+
 import pytest
 
-from nngplab.regression.memory import available_memory
+from nngplab.regression.memory import _free, available_memory
 
 GIB = 2**30
 
@@ -16,7 +18,21 @@ def write(root, files):
 
 
 def test_of_a_machine_without_control_groups(tmp_path):
-    assert available_memory(tmp_path) == pytest.approx(psutil.virtual_memory().available, rel=0.1)
+    shown = "MemTotal:  9000 kB\nMemFree:  1000 kB\nMemAvailable:  5000 kB\n"
+    write(tmp_path, {"proc/meminfo": shown})
+    assert available_memory(tmp_path) == 5000 * 1024
+
+
+def test_agrees_with_psutil():
+    psutil = pytest.importorskip("psutil")
+    assert _free(Path("/")) == pytest.approx(psutil.virtual_memory().available, rel=0.1)
+
+
+def test_of_a_system_that_shows_nothing(tmp_path, monkeypatch):
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert available_memory(tmp_path) == machine
+    monkeypatch.delattr(os, "sysconf")
+    assert available_memory(tmp_path) > machine
 
 
 def test_of_a_group_of_version_2_and_of_those_around_it(tmp_path):

@@ -10,15 +10,16 @@ import tarfile
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from nngplab.datasets.batch_pickle import load_batch
-from nngplab.datasets.download import ExpectedFile
-from nngplab.datasets.input_file import read_input_file
+from nngplab.datasets.input_file import ExpectedFile, read_input_file
 from nngplab.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 OFFICIAL = ExpectedFile(
@@ -83,11 +84,13 @@ def read_batch(path: Path) -> dict[str, Any]:
     return load_batch(read_input_file(path, MAX_FILE_SIZE), path)
 
 
-def verify_files(folder: Path) -> pd.DataFrame:
+def verify_files(folder: Path) -> "pd.DataFrame":
     """Read each batch as `read_batch` does, and return the table of the eight files: file, bytes, sha256, md5.
 
     A file with a checksum in this table is safe to load with `pickle`.
     """
+    import pandas as pd
+
     rows = []
     for name in FILES:
         payload = read_input_file(folder / name, MAX_FILE_SIZE)
@@ -104,7 +107,7 @@ def verify_files(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def check_images(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def check_images(folder: Path) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Compare images and labels with those of CIFAR-10: 50,000 and 10,000 images, balanced classes.
 
     A wrong number of images, or unbalanced classes, are reported as failed checks; the data can still be used.
@@ -115,6 +118,8 @@ def check_images(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises:
         InputError: if a batch is unreadable, or images or labels have a wrong shape, type or range.
     """
+    import pandas as pd
+
     names = label_names(folder)
     checks: list[dict[str, Any]] = []
     counts: list[dict[str, Any]] = []

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -28,6 +27,7 @@ from nngplab.datasets.http_request import (
     TransientError,
     request_rest,
 )
+from nngplab.datasets.input_file import ExpectedFile
 from nngplab.errors import InputError
 from nngplab.pipeline.files import file_sha256
 
@@ -39,15 +39,6 @@ MIN_PROGRESS = 0.01  # the share of the file that counts as a part of it
 RETRY_WAIT = 1.0  # seconds before the first of these retries; the second waits twice as long, and so on
 MAX_RETRY_WAIT = 60.0  # a host that asks for a longer wait is left, in seconds
 LOG_INTERVAL = 30.0  # seconds between two log lines of a running download
-
-
-@dataclass(frozen=True)
-class ExpectedFile:
-    """The file to download: its name for messages, its size in bytes, its SHA-256 in lower-case hexadecimal."""
-
-    name: str
-    size: int
-    sha256: str
 
 
 class DownloadError(InputError):

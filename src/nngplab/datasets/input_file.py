@@ -2,9 +2,19 @@
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 from nngplab.errors import InputError
+
+
+@dataclass(frozen=True)
+class ExpectedFile:
+    """A file to download: its name for messages, its size in bytes, its SHA-256 in lower-case hexadecimal."""
+
+    name: str
+    size: int
+    sha256: str
 
 
 def read_input_file(path: Path, max_size: int) -> bytes:

@@ -109,7 +109,7 @@ def _fault_of(values: Any, shape: tuple[int, ...]) -> str:
 
     if not isinstance(values, np.ndarray):
         return f"returns {type(values).__name__}, not an array of NumPy"
-    if np.ma.isMaskedArray(values) or values.dtype not in (np.float64, np.int64, np.bool):
+    if np.ma.isMaskedArray(values) or values.dtype not in (np.float64, np.int64, np.bool_):
         return f"returns {type(values).__name__} of {values.dtype}: it must return an array of float64"
     if values.shape != shape:
         return f"returns shape {values.shape} for an array of shape {shape}: it must be elementwise"

@@ -86,7 +86,7 @@ class Dual:
         xp = namespace(xi)
         if xp is np:
             xi = real_array("correlations", xi)
-        one = xp.ones((), dtype=xi.dtype, device=xi.device)
+        one = np.ones((), xi.dtype) if xp is np else xi.new_ones(())
         return moment(xp.clip(xi, -one, one), one, one)
 
 

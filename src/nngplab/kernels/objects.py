@@ -79,7 +79,7 @@ class _OfNetworks(Kernel):
                 K[block] *= A.scales[block, None]
                 K[block] *= B.scales
             if offset is not None and A.variances is not None:
-                row = xp.arange(len(A), device=K.device)[block]
+                row = (np.arange(len(A)) if xp is np else xp.arange(len(A), device=K.device))[block]
                 K[row, row + offset] = A.variances[block]
             ends = (None, None) if self.normalize or A.variances is None else (A.variances[block], B.variances)
             K[block] = self._entries(K[block], *ends)

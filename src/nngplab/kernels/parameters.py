@@ -26,7 +26,7 @@ def check_number(what: str, value: Any, above: float = -math.inf) -> None:
 
 def check_boolean(what: str, value: object) -> None:
     """Raise InputError unless a value is True or False."""
-    if not isinstance(value, bool | np.bool):
+    if not isinstance(value, bool | np.bool_):
         raise InputError(f"{what} is {value!r}: it must be True or False")
 
 

@@ -1,1 +1,6 @@
 """Fully connected networks, random features and their training."""
+
+from nngplab._lazy import attach
+
+# The public names are in __init__.pyi.
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

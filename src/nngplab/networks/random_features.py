@@ -38,7 +38,7 @@ def minimum_norm_fit(features: Array, y: Array) -> Array:
     U, s, Vh = np.linalg.svd(features, full_matrices=False)
     cutoff = np.finfo(features.dtype).eps * max(features.shape[1:]) * s[:, :1]
     inverse = np.divide(1, s, out=np.zeros_like(s), where=s > cutoff)
-    return np.matvec(U, inverse * np.matvec(Vh, y))
+    return _matvec(U, inverse * (Vh @ y))
 
 
 def random_feature_errors(
@@ -47,12 +47,18 @@ def random_feature_errors(
     """Train the last layer for each first layer in B (draws, k, d); return the training and test MSE, (draws,) each."""
     features = hidden_features(X, B, dual)
     a = minimum_norm_fit(features, y)
-    train_mse = np.mean((np.vecmat(a, features) - y) ** 2, axis=1)
+    train_mse = np.mean((_matvec(features.swapaxes(1, 2), a) - y) ** 2, axis=1)
     # In blocks of test rows whose features fit into the cache of the CPU.
     squares = np.zeros(len(B))
     for block in gen_batches(len(X_test), max(1, 2**20 // (B.shape[0] * B.shape[1]))):
-        squares += np.sum((np.vecmat(a, hidden_features(X_test[block], B, dual)) - y_test[block]) ** 2, axis=1)
+        hidden = hidden_features(X_test[block], B, dual)
+        squares += np.sum((_matvec(hidden.swapaxes(1, 2), a) - y_test[block]) ** 2, axis=1)
     return train_mse, squares / len(X_test)
+
+
+def _matvec(A: Array, v: Array) -> Array:
+    """Return the product of each matrix in A (draws, m, n) with its vector in v (draws, n): (draws, m)."""
+    return (A @ v[..., np.newaxis])[..., 0]
 
 
 def draw_batches(first: int, last: int, k: int) -> Iterator[range]:

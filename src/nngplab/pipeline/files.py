@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_csv(table: "pd.DataFrame", path: str | os.PathLike[str]) -> None:
     """Write a table without its index. Floats get the fewest digits that give the same float64 when read."""
     with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")

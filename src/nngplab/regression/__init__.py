@@ -2,13 +2,5 @@
 
 from nngplab._lazy import attach
 
-__getattr__, __all__ = attach(
-    __name__,
-    {
-        "cholesky": ["NotPositiveDefiniteError"],
-        "estimator": ["KernelRegression", "predict_all"],
-        "feature_machine": ["RecursiveFeatureMachine"],
-        "memory": ["memory_needed"],
-        "singular": ["condition_number"],
-    },
-)
+# The public names are in __init__.pyi.
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

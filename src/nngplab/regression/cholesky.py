@@ -257,7 +257,8 @@ def _factor_diagonal_tile(tile: Array, before: Array, start: int) -> None:
     # Where the factorisation fails in a row, the factor is complete above it.
     check_pivots(factor.diagonal()[:row] ** 2, before[:row], start)
     if info > 0:
-        above = scipy.linalg.solve_triangular(factor[:row, :row], tile[:row, row], lower=True)
+        # Old versions of SciPy solve no system without rows.
+        above = scipy.linalg.solve_triangular(factor[:row, :row], tile[:row, row], lower=True) if row else tile[0, :0]
         raise NotPositiveDefiniteError(start + row, float(tile[row, row] - above @ above))
     tile[:] = factor
 

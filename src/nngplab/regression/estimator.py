@@ -24,6 +24,7 @@ from nngplab.errors import InputError
 from nngplab.kernels.base import Kernel
 from nngplab.kernels.dual import Dual
 from nngplab.kernels.objects import Function, as_kernel
+from nngplab.pipeline.devices import gpu_named
 from nngplab.regression import memory, singular, tiles
 from nngplab.regression.checkpoint import FactorCheckpoint
 from nngplab.regression.cholesky import NotPositiveDefiniteError
@@ -273,15 +274,9 @@ def _fingerprint(kernel: Kernel) -> str:
 
 def gpu_of(device: str) -> "torch.device | None":
     """Return the GPU that a device names; None for the CPU."""
-    if device == "cpu":
-        return None
-    if not re.fullmatch(r"auto|cuda(:\d+)?", device):
+    if not re.fullmatch(r"cpu|auto|cuda(:\d+)?", device):
         raise InputError(f"device is {device!r}: choose cpu, cuda or auto")
-    # PyTorch takes seconds to start, so it is imported only where a GPU is asked for.
-    from nngplab.pipeline.devices import resolve_device
-
-    found = resolve_device(device)
-    return None if found.type == "cpu" else found
+    return gpu_named(device)
 
 
 @tiles.one_blas_thread()

@@ -1,9 +1,10 @@
 """How much memory a fit needs, and how much a computation may take here."""
 
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from nngplab.errors import InputError
 from nngplab.regression import tiles
@@ -66,7 +67,17 @@ def available_memory(root: Path = Path("/")) -> int:
         root: the root of the file system whose proc and sys/fs/cgroup are read.
     """
     groups = [folder for line in _lines(root / "proc/self/cgroup") for folder in _folders(root, line)]
-    return min([psutil.virtual_memory().available, *(left for group in groups for left in _left(group))])
+    return min([_free(root), *(left for group in groups for left in _left(group))])
+
+
+def _free(root: Path) -> int:
+    """Return what is free on the machine; where the system does not say so, all of its memory."""
+    for line in _lines(root / "proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024  # Linux, from version 3.14 on
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return sys.maxsize  # Windows: no fit is refused
 
 
 def _folders(root: Path, line: str) -> list[Path]:

@@ -1,0 +1,16 @@
+from ._version import __version__ as __version__
+from .errors import InputError as InputError
+from .kernels.dual import Dual as Dual
+from .kernels.duals import DUALS as DUALS
+from .kernels.gram import laplace as laplace
+from .kernels.gram import linear as linear
+from .kernels.gram import nngp as nngp
+from .kernels.gram import ntk as ntk
+from .kernels.objects import NNGP as NNGP
+from .kernels.objects import NTK as NTK
+from .kernels.objects import Function as Function
+from .kernels.objects import Laplace as Laplace
+from .kernels.objects import Linear as Linear
+from .kernels.tabulated import dual_of as dual_of
+from .regression.estimator import KernelRegression as KernelRegression
+from .regression.feature_machine import RecursiveFeatureMachine as RecursiveFeatureMachine

@@ -1,0 +1,12 @@
+from .fully_connected import FullyConnected as FullyConnected
+from .fully_connected import OneHiddenLayer as OneHiddenLayer
+from .fully_connected import average_gradient_outer_product as average_gradient_outer_product
+from .random_features import hidden_features as hidden_features
+from .random_features import minimum_norm_fit as minimum_norm_fit
+from .random_features import random_feature_errors as random_feature_errors
+from .training import TrainingCheckpoint as TrainingCheckpoint
+from .training import TrainingOutcome as TrainingOutcome
+from .training import TrainingRun as TrainingRun
+from .training import full_batch as full_batch
+from .training import shuffled_batches as shuffled_batches
+from .training import train as train
