@@ -40,10 +40,13 @@ test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed $(ENGINES)/.installed lint ##
 	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py
 	$(MAKE) --no-print-directory test-slow-cpu
 
+check: lint ## Check the code and run the unit tests (two minutes)
+	$(PYTEST) tests/unit
+
 fuzz: $(INSTALLED) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)
 	cd packages/snakemake-dvc && FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) pytest -s tests/test_fuzz.py
 
-test-slow-cpu: $(INSTALLED) ## Run the unit tests as on a CPU without AVX-512
+test-slow-cpu: $(INSTALLED) ## Run the tests of results as on a CPU without AVX-512
 	python -m tests.helpers.slow_cpu --numprocesses auto --dist loadfile
 
 test-gpu: $(INSTALLED) ## Run the tests that need a GPU; fail if there is none
@@ -138,4 +141,4 @@ $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
 
-.PHONY: docs help report test fuzz test-slow-cpu test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
+.PHONY: docs help report test check fuzz test-slow-cpu test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean

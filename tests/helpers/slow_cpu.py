@@ -1,4 +1,4 @@
-"""Run the unit tests as on a CPU without AVX-512: `python -m tests.helpers.slow_cpu`, with the options of pytest.
+"""Run the tests of results as on a CPU without AVX-512: `python -m tests.helpers.slow_cpu`, with the options of pytest.
 
 The last digits of a result depend on the CPU: with other instructions the libraries add up in another order. A test
 that holds for the digits of one CPU alone fails either here or in the plain run.
@@ -30,5 +30,5 @@ def settings() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    command = [sys.executable, "-m", "pytest", *sys.argv[1:], ROOT / "tests/unit"]
+    command = [sys.executable, "-m", "pytest", *sys.argv[1:], ROOT / "tests/unit", ROOT / "tests/scripts"]
     sys.exit(subprocess.run(command, env=os.environ | settings(), check=False).returncode)

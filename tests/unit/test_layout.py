@@ -1,10 +1,8 @@
 """Each problem has one name everywhere, and the files that describe the project are consistent."""
 
+import functools
 import hashlib
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,12 @@ from tests.helpers.checkout import ALL_STAGES as NAMES
 from tests.helpers.checkout import ROOT, project_files
 
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
+
+
+@functools.cache
+def read_yaml(path: str) -> Any:
+    """The content of a file, which takes longer to read than to check."""
+    return yaml.safe_load((ROOT / path).read_text())
 
 
 def rules(name: str) -> list[str]:
@@ -31,7 +35,7 @@ def rule_text(name: str, rule: str) -> str:
 @pytest.mark.parametrize("name", NAMES)
 class TestOneNamePerProblem:
     def test_config(self, name):
-        assert name in yaml.safe_load((ROOT / "config/config.yaml").read_text())
+        assert name in read_yaml("config/config.yaml")
 
     def test_schema(self, name):
         assert (ROOT / f"workflow/schemas/{name}.schema.yaml").is_file()
@@ -44,7 +48,7 @@ class TestOneNamePerProblem:
         assert [script for script in SCRIPTS if script.stem == name or script.stem.startswith(f"{name}_")]
 
     def test_dvc_stage(self, name):
-        assert name in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+        assert name in read_yaml("dvc.yaml")["stages"]
 
     def test_report_section(self, name):
         assert name == "report" or (ROOT / f"workflow/report/{name}.html.j2").is_file()
@@ -64,9 +68,9 @@ class TestOneNamePerProblem:
 @pytest.mark.parametrize("name", NAMES)
 def test_dvc_lock_matches_the_code_and_the_configuration(name):
     """If this fails, run `make report` and commit dvc.lock and the metrics together with the change."""
-    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]
+    stage = read_yaml("dvc.yaml")["stages"][name]
     recorded = load(str(ROOT / "dvc.lock"))["stages"][name]
-    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    config = read_yaml("config/config.yaml")
     assert recorded["cmd"] == stage["cmd"]
     assert recorded["params"] == {
         "config/config.yaml": {key: config[key] for key in stage["params"][0]["config/config.yaml"]}
@@ -92,34 +96,6 @@ def test_each_script_belongs_to_a_problem():
         for script in SCRIPTS
         if not any(script.stem == name or script.stem.startswith(f"{name}_") for name in NAMES)
     ] == []
-
-
-@pytest.fixture(scope="module")
-def help_of_scripts(tmp_path_factory) -> dict[str, dict[str, Any]]:
-    """For each script: the exit status and the output of `--help`, and the library modules that it loaded.
-
-    One process runs all of them, since the other imports, PyTorch among them, take seconds.
-    """
-    output = tmp_path_factory.mktemp("scripts") / "help.json"
-    subprocess.run([sys.executable, "-m", "tests.helpers.script_help", output, *SCRIPTS], check=True, cwd=ROOT)
-    return json.loads(output.read_text())
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-class TestScript:
-    def test_help(self, script, help_of_scripts):
-        """A script can be imported and run without Snakemake."""
-        result = help_of_scripts[script.stem]
-        assert result["status"] == 0, result["output"]
-        assert result["output"].startswith("usage:")
-        assert "--log" in result["output"]
-
-    def test_its_rule_depends_on_every_library_module_that_it_imports(self, script, help_of_scripts):
-        """The dependencies come from a static import graph; compare them with what Python loads."""
-        name = next(name for name in NAMES if script.stem == name or script.stem.startswith(f"{name}_"))
-        dependencies = set(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]["deps"])
-        assert set(help_of_scripts[script.stem]["modules"]) <= dependencies
-        assert f"workflow/scripts/{script.name}" in dependencies
 
 
 def test_no_file_contains_a_path_of_this_machine():
