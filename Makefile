@@ -56,7 +56,7 @@ test-gpu: $(INSTALLED) ## Run the tests that need a GPU; fail if there is none
 visdom: $(VISDOM) ## Install visdom, which shows the images of Problem 4 in a browser
 
 cluster: $(CLUSTER)/.installed ## Install the executor plugins of Snakemake for clusters
-	@echo 'In each shell, run: export PYTHONPATH=$(CLUSTER)'
+	@echo 'The profiles for clusters can be used: snakemake --profile profiles/slurm (see docs/cluster.md)'
 
 lint: $(INSTALLED) ## Check format, style and types
 	ruff check
@@ -129,6 +129,7 @@ $(DOCS): $(INSTALLED) requirements-docs.lock
 	touch $@
 
 # Apart from the rest: each start of Snakemake loads every executor that it finds, and that of Slurm asks the cluster.
+# snakemake-dvc lets Snakemake find this folder if a command or its profile asks for one of these executors.
 $(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
 	rm -rf $(CLUSTER)
 	python -m pip install --quiet --no-deps --require-hashes --target $(CLUSTER) --requirement requirements-cluster.lock

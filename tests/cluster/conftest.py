@@ -1,18 +1,20 @@
 """A real Slurm with two nodes on this machine, and a checkout whose jobs run there."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.helpers.checkout import ROOT, copy_checkout, make_small
+from tests.helpers.checkout import copy_checkout, make_small
 from tests.helpers.slurm import Slurm, why_not
 from tests.helpers.slurm_runs import change_job, edit_profile
 from tests.helpers.small_checkout import STAGES
 
-PLUGINS = ROOT / ".venv/cluster"
+# Where `make cluster` installs them.
+PLUGINS = Path(sys.prefix, "cluster")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def slurm(tmp_path_factory) -> Iterator[Slurm]:
 @pytest.fixture(scope="module")
 def environment(slurm) -> dict[str, str]:
     """Return the environment of a user of the cluster, after `make cluster`."""
-    return {**slurm.environment, "PYTHONPATH": str(PLUGINS), "COLUMNS": "200"}
+    return {**slurm.environment, "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from snakemake_dvc import Project
+from snakemake_dvc import Project, recording
 from snakemake_dvc.__main__ import main
-from snakemake_dvc.messages import join_names, one_line, print_message
+from snakemake_dvc.messages import Problem, join_names, join_paths, one_line, print_message, print_once
+from snakemake_dvc.quarantine import LEFTOVER, UNFINISHED, Quarantine
 from snakemake_dvc.stages import (
     JobInfo,
     Stage,
@@ -125,6 +126,7 @@ def test_the_attributes_of_a_stage() -> None:
     one = Stage("fit", declared, {}, "records/fit.jsonl")
     assert one.targets == ["fit", "other"]
     assert one.outs == ["x", "y", "m.json", "p.csv"]
+    assert one.outs_in_git == ["y", "m.json"]
     assert one.keys == {"config.yaml": ["fit", "data.n"], "whole.yaml": []}
     assert Stage("fit", {"cmd": "true"}, {}, "records/fit.jsonl").keys == {}
     assert outs_of({"cmd": "true", "outs": None}) == []
@@ -253,6 +255,53 @@ def test_a_list_of_names_is_cut(names: list[str], limit: int) -> None:
     joined = join_names(names, limit)
     rest = len(names) - limit
     assert joined == (", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else ""))
+
+
+@pytest.mark.parametrize(
+    ("paths", "text"),
+    [
+        ([], ""),
+        (["a/b", "c", "/d"], "a/b, c, /d"),
+        (["r/a", "r/b", "r/c", "r/d"], "4 files in r (a, b, c, ...)"),
+        (["r/x/a", "r/x/b", "r/y/c", "r/d", "r/e"], "5 files in r (x/a, x/b, y/c, ...)"),
+        (["/r/a", "/r/b", "/r/c", "/r/d"], "4 files in /r (a, b, c, ...)"),
+        (["a", "b", "c", "d"], "4 files (a, b, c, ...)"),
+        (["a", "b", "c", "/d"], "4 files (a, b, c, ...)"),
+    ],
+)
+def test_of_many_paths_the_number_and_the_folder_are_named(paths: list[str], text: str) -> None:
+    assert join_paths(paths) == text
+
+
+def test_a_message_can_be_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    for message in ("one", "one", "two"):
+        print_once(message)
+    assert capsys.readouterr().err == "snakemake-dvc: one\nsnakemake-dvc: two\n"
+
+
+def test_stages_with_the_same_problem_are_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    stale = [(name, Problem("", f"{name}.txt", " is stale")) for name in "abcde"]
+    recording.report([*stale, ("f", Problem("no ", "x", "")), ("g", Problem("no ", "x", ""))])
+    assert capsys.readouterr().err.splitlines() == [
+        "snakemake-dvc: not recorded in dvc.lock: a, b, c, d, e: a.txt, b.txt, c.txt and 2 more is stale",
+        "snakemake-dvc: not recorded in dvc.lock: f, g: no x",
+    ]
+
+
+def test_moved_files_are_named_in_one_line_for_each_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    quarantine = Quarantine(Path("kept"))
+    for name in "abcdef":
+        Path(name).touch()
+        quarantine.move_and_report(name, UNFINISHED if name == "f" else LEFTOVER)
+    quarantine.report()
+    quarantine.report()
+    assert capsys.readouterr().err.splitlines() == [
+        "snakemake-dvc: 5 files (a, b, c, ...): not an output of any job; moved to kept",
+        "snakemake-dvc: f: not left by a finished job; moved to kept",
+    ]
 
 
 def test_messages_go_to_the_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ def test_a_link_in_the_place_of_an_output(checkout: Checkout) -> None:
 def test_a_file_in_the_place_of_an_output(checkout: Checkout) -> None:
     (checkout.folder / f"{FOLDER}/1.txt").write_text("mine")
     run = checkout.computes("snakemake", set())
-    assert len([line for line in run.messages() if f"{FOLDER}/1.txt differs from its record" in line]) == 1
+    assert len([line for line in run.messages() if f"{FOLDER}/1.txt: restored from the record" in line]) == 1
     assert quarantined(checkout) == {f"{FOLDER}/1.txt": b"mine"}
 
 

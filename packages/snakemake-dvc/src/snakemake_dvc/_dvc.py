@@ -23,41 +23,11 @@ import psutil
 import yaml
 
 from snakemake_dvc.contents import fingerprint, md5
-from snakemake_dvc.messages import one_line, print_message
+from snakemake_dvc.messages import one_line, print_once
+from snakemake_dvc.yaml_core import CoreLoader
 
 LOCK_FILE = "dvc.lock"
 PIPELINE_FILE = "dvc.yaml"
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader for YAML 1.2, which DVC writes; in C if possible, which is ten times as fast."""
-
-
-# The core schema of YAML 1.2: https://yaml.org/spec/1.2.2/#1032-tag-resolution
-_CORE = {
-    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    "float": (
-        r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        "-+.0123456789",
-    ),
-    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-}
-_TAG = "tag:yaml.org,2002:"
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.removeprefix(_TAG) not in _CORE]
-    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
-}
-for _name, (_pattern, _first) in _CORE.items():
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern})$"), list(_first))
-
-
-def _construct_int(loader: Any, node: Any) -> int:
-    text = loader.construct_scalar(node)
-    return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
-
-
-_Loader.add_constructor(f"{_TAG}int", _construct_int)
 
 
 def load(path: str) -> dict[str, Any]:
@@ -80,7 +50,7 @@ _loaded: dict[str, dict[str, Any]] = {}
 
 def _parse(path: str, text: bytes) -> dict[str, Any]:
     try:
-        content = yaml.load(text, _Loader) or {}  # noqa: S506
+        content = yaml.load(text, CoreLoader) or {}  # noqa: S506
     except yaml.YAMLError as error:
         where = " ".join(str(getattr(error, "problem_mark", "")).split())
         raise ValueError(
@@ -171,7 +141,7 @@ class Dvc:
                     if present:
                         repo.cloud.pull({HashInfo("md5", digest) for digest in present})
             except Exception as error:  # each library for storage raises errors of its own
-                print_message(f"nothing fetched from the remote ({one_line(error)})")
+                print_once(f"nothing fetched from the remote ({one_line(error)})")
 
     def in_remote(self, digests: Iterable[str]) -> set[str]:
         """Return which of some contents the default remote has. If it cannot be queried, print one line."""
@@ -182,7 +152,7 @@ class Dvc:
                 with Repo() as repo:
                     return set(repo.cloud.get_remote_odb().oids_exist(sorted(digests)))
             except Exception as error:
-                print_message(f"the remote could not be queried ({one_line(error)})")
+                print_once(f"the remote could not be queried ({one_line(error)})")
                 return set()
 
     @property
@@ -214,11 +184,14 @@ class Dvc:
         for path in (self.cache_root / "runs").glob("*/*/*"):
             yield path.name, path
 
-    def write_lock(self, entries: dict[str, dict[str, Any]]) -> None:
+    def write_lock(self, entries: dict[str, dict[str, Any]]) -> set[str]:
         """Write entries of dvc.lock, and add them to the run cache.
 
         Args:
             entries: the entry of each stage, as DVC would write it.
+
+        Returns:
+            The files in git that DVC has changed: dvc.lock, and .gitignore files.
 
         Raises:
             ValueError: with one line, if DVC raises an error.
@@ -240,6 +213,7 @@ class Dvc:
                     repo.scm_context.track_file(LOCK_FILE)
                     for stage in stages:
                         repo.stage_cache.save(stage)
+                    return set(repo.scm_context.files_to_track)
             except DvcException as error:
                 raise ValueError(one_line(error)) from None
 

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from snakemake_dvc.cluster import cancel_orphaned_jobs
-from snakemake_dvc.messages import print_message
+from snakemake_dvc.messages import join_names, print_message
 from snakemake_dvc.snapshot import VARIABLE
 
 
@@ -73,15 +73,19 @@ def clean_up_killed_runs(runs: Path) -> bool:
     """
     cancelled = cancel_orphaned_jobs()
     left = {str(path.resolve()) for path in runs.glob("*.json")}
-    for process in psutil.process_iter() if left else ():
-        if not _is_job_of(left, process):
-            continue
+    jobs = [process for process in psutil.process_iter() if _is_job_of(left, process)] if left else []
+    numbers = []
+    for process in jobs:
         if _slurm_job(process) in cancelled:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         else:
-            print_message(f"waiting for process {process.pid}, a job of a killed run (`kill {process.pid}` ends it)")
-        psutil.wait_procs([process])
+            numbers.append(str(process.pid))
+    if numbers:
+        what, it = ("process {}, a job", "it") if len(numbers) == 1 else ("processes {}, jobs", "them")
+        command = f"`kill {' '.join(numbers)}` ends {it}"
+        print_message(f"waiting for {what.format(join_names(numbers))} of a killed run ({command})")
+    psutil.wait_procs(jobs)
     for path in left:
         Path(path).unlink(missing_ok=True)
     return bool(left)

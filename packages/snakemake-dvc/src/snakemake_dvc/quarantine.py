@@ -5,10 +5,14 @@ import os
 import shutil
 from pathlib import Path
 
-from snakemake_dvc.messages import join_names, print_message
+from snakemake_dvc.messages import join_paths, print_message
 
-# Why a file in the place of an output is moved.
-UNFINISHED = "not left by a finished job"
+# Why a file is moved, and what else is done.
+UNFINISHED = "not left by a finished job; moved to {}"
+LEFTOVER = "not an output of any job; moved to {}"
+FILE_AT_FOLDER = "a file in the place of a folder; moved to {}"
+DIFFERENT = "different from the record; moved to {}"
+RESTORED = "restored from the record; the files that were there are moved to {}"
 
 
 class Quarantine:
@@ -20,7 +24,7 @@ class Quarantine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._unreported: list[str] = []
+        self._unreported: dict[str, list[str]] = {}
 
     def move(self, path: str | Path) -> Path:
         """Move a file or folder to the quarantine and return its new path."""
@@ -34,19 +38,23 @@ class Quarantine:
         shutil.move(path, root / path)
         return root / path
 
-    def move_and_report(self, path: str | Path) -> None:
+    def move_and_report(self, path: str | Path, reason: str) -> None:
         """Move a file or folder to the quarantine; the next `report` names it."""
         self.move(path)
-        self._unreported.append(str(path))
+        self.note(path, reason)
+
+    def note(self, path: str | Path, reason: str) -> None:
+        """Let the next `report` name a file that was moved."""
+        self._unreported.setdefault(reason, []).append(str(path))
 
     def keep(self, paths: list[str]) -> None:
         """Move files that a job would delete to the quarantine, and print which ones."""
         for path in paths:
-            self.move_and_report(path)
-        self.report(UNFINISHED)
+            self.move_and_report(path, UNFINISHED)
+        self.report()
 
-    def report(self, reason: str) -> None:
-        """Print, in one line, which files were moved since the last report, and why."""
-        if self._unreported:
-            print_message(f"{join_names(self._unreported)}: {reason}; moved to {self.folder}")
-        self._unreported = []
+    def report(self) -> None:
+        """Print which files were moved since the last report, in one line for each reason."""
+        for reason, paths in self._unreported.items():
+            print_message(f"{join_paths(paths)}: {reason.format(self.folder)}")
+        self._unreported = {}

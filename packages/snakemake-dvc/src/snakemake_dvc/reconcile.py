@@ -14,14 +14,14 @@ from snakemake_dvc._snakemake import Change, UndeterminedError
 from snakemake_dvc.cache import remove_unfinished
 from snakemake_dvc.contents import Ledger, fingerprints
 from snakemake_dvc.lock import RunLock, clean_up_killed_runs
-from snakemake_dvc.messages import one_line, print_message
+from snakemake_dvc.messages import Problem, join_paths, one_line, print_message
 from snakemake_dvc.project import Project
-from snakemake_dvc.quarantine import UNFINISHED, Quarantine
+from snakemake_dvc.quarantine import FILE_AT_FOLDER, Quarantine
 from snakemake_dvc.recipes import Recipes, change_between
 from snakemake_dvc.recording import Recorder
 from snakemake_dvc.records import Recipe
 from snakemake_dvc.results import Results
-from snakemake_dvc.snapshot import RunSnapshot, raise_if_edited_since_start, start_of_run
+from snakemake_dvc.snapshot import RunSnapshot, abort_if_rules_changed, raise_if_edited_since_start, start_of_run
 from snakemake_dvc.stages import Stage, in_order, managed_stages
 from snakemake_dvc.yaml_versions import differences
 
@@ -51,12 +51,6 @@ def reconcile(workflow: Any, config: dict[str, Any], project: Project | None = N
         config.clear()
         config.update(snapshot.config)
         _snakemake.before_outputs_are_deleted(start_of_run(), Quarantine(project.quarantine).keep)
-
-
-def abort_if_rules_changed(snapshot: RunSnapshot) -> None:
-    """End the process of a job, with one line, if the rules were edited since the start of its run."""
-    if edited := snapshot.edited_rules_files():
-        sys.exit(f"error: {edited[0]} was edited during the run, so this job did not start: run again")
 
 
 class StartedJob(NamedTuple):
@@ -97,7 +91,7 @@ class Reconciliation:
         self._changes: dict[Any, Change | None] = {}
         self._started: dict[Any, StartedJob] = {}
         self._recorded: set[Any] = set()
-        self._unrecorded: set[str] = set()
+        self._unrecorded: dict[tuple[str, str], list[str]] = {}
 
     def check_configuration(self) -> None:
         """End the process, with one line for each value that the engines read differently."""
@@ -185,8 +179,8 @@ class Reconciliation:
             if os.path.lexists(folder) and not folder.is_dir():
                 if not self.executes:
                     raise ValueError(f"{folder} is a file, but rules write into a folder with this name: move the file")
-                self.quarantine.move_and_report(folder)
-        self.quarantine.report("a file in the place of a folder")
+                self.quarantine.move_and_report(folder, FILE_AT_FOLDER)
+        self.quarantine.report()
 
     def before_run(self, dag: Any) -> None:
         """Compare the results with the records; restore them if jobs are about to run.
@@ -203,7 +197,7 @@ class Reconciliation:
             self.results.collecting = False
             self.results.fetch_collected()
         self._compare(dag)
-        self.quarantine.report(UNFINISHED)
+        self.quarantine.report()
         _snakemake.clear_file_cache(self.workflow)
         if self.executes:
             self.ledger.write()
@@ -267,7 +261,7 @@ class Reconciliation:
         # The log of an earlier attempt of this run is the job's own.
         logs = [] if job in self._started else _snakemake.logs_of(job)
         self.results.quarantine_unknown([*map(str, job.output), *logs])
-        self.quarantine.report(UNFINISHED)
+        self.quarantine.report()
         recipe = self._recipe(job) if group_outputs.isdisjoint(_snakemake.inputs(job)) else None
         read = {*_snakemake.inputs(job), *self.recipes.sources_of(job), *self.project.environment} - group_outputs
         before = {path: fingerprints(path) for path in read}
@@ -292,20 +286,23 @@ class Reconciliation:
         try:
             problem = self._record(job, started) if job.output else None
         except OSError as error:
-            problem = f"no record of {job.output[0]}: {one_line(error)}"
-        if problem and problem not in self._unrecorded:
-            print_message(problem)
-            self._unrecorded.add(problem)
-        self._recorded |= set() if problem else {job}
+            problem = Problem("no record of ", str(job.output[0]), f": {one_line(error)}")
+        if problem is None:
+            self._recorded.add(job)
+            return
+        if problem.kind not in self._unrecorded:  # the end of the run names the other jobs
+            print_message(str(problem))
+        self._unrecorded.setdefault(problem.kind, []).extend(map(str, job.output))
 
-    def _record(self, job: Any, started: StartedJob) -> str | None:
+    def _record(self, job: Any, started: StartedJob) -> Problem | None:
         """Write the record of a job; return why there is none."""
         recipe = started.recipe or self._recipe(job)
         event = self._disturbance(job, recipe, started) if recipe else "an input was removed"
         if event or recipe is None:
-            return f"{event} while rule {job.rule.name} ran: no record is written, and the next run repeats the job"
+            what = f"{event} while rule {job.rule.name} ran"
+            return Problem("", what, ": no record is written, and the next run repeats the job")
         if not self.results.record(recipe, _snakemake.temporary_outputs(job)):
-            return f"no record of {job.output[0]}: an output of its job is neither a file nor a folder"
+            return Problem("no record of ", str(job.output[0]), ": an output is neither a file nor a folder")
         return None
 
     def _note_logs(self, job: Any) -> None:
@@ -343,6 +340,9 @@ class Reconciliation:
             sys.exit(f"error: not recorded in dvc.lock: {one_line(error)}")
         done = self._recorded | {job for job, change in self._changes.items() if not change} - self._started.keys()
         if self._unrecorded or self.results.are_replaced(done):
-            sys.exit("error: there are results without a record: run again")
+            outputs = [path for paths in self._unrecorded.values() for path in paths]
+            named = f" ({join_paths(outputs)})" if outputs else ""
+            sys.exit(f"error: there are results without a record{named}: run again")
         if not is_complete and _dvc.running_stage():
             sys.exit(1)  # so that DVC does not record the stage
+        recorder.print_commit_command()

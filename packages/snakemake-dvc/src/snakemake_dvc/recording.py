@@ -7,17 +7,21 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from snakemake_dvc_startup.git import uncommitted
+
 from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._snakemake import UndeterminedError
+from snakemake_dvc.cache import git_files
+from snakemake_dvc.commit import commit_command
 from snakemake_dvc.contents import files_in
-from snakemake_dvc.messages import print_message
+from snakemake_dvc.messages import Problem, join_names, print_message
 from snakemake_dvc.recipes import Recipes
 from snakemake_dvc.records import Record
 from snakemake_dvc.results import Results
 from snakemake_dvc.stages import Stage, is_within, lookup, reads
 
 # The problem of a stage that is not finished, which is not reported.
-UNFINISHED = "unfinished"
+UNFINISHED = Problem("unfinished", "", "")
 
 
 class Recorder:
@@ -40,6 +44,7 @@ class Recorder:
         self.project = recipes.project
         self.results = results
         self.base = base
+        self._in_git: set[str] = set()
 
     def record(self, stages: list[Stage]) -> bool:
         """Record the stages whose results are complete and current; return whether there was no problem.
@@ -54,7 +59,7 @@ class Recorder:
         """
         only = _dvc.running_stage()
         recorded = _dvc.recorded_stages()
-        problems: dict[str, list[str]] = {}
+        problems: list[tuple[str, Problem]] = []
         entries: dict[str, dict[str, Any]] = {}
         for stage in stages:
             stage.recorded = recorded.get(stage.name, {})
@@ -65,26 +70,37 @@ class Recorder:
             records = [self._current_record(job) for job in jobs]
             problem = self._problem(stage, jobs, records) or self._unrecorded_dep(stage, stages, entries)
             if problem:
-                problems.setdefault(problem, []).append(stage.name)
+                problems.append((stage.name, problem))
             else:
                 entry = self._entry(stage, [record for record in records if record])
                 if not stage.is_recorded_as(entry):
                     entries[stage.name] = entry
-        for problem, names in problems.items():
-            if problem != UNFINISHED:
-                print_message(f"not recorded in dvc.lock: {', '.join(names)}: {problem}")
-        self.results.quarantine.report("not an output of any job")
+        report([(name, problem) for name, problem in problems if problem != UNFINISHED])
+        self.results.quarantine.report()
         if entries and not only:
-            self._write(entries)
+            self._write(entries, stages)
         return not problems
 
-    def _write(self, entries: dict[str, dict[str, Any]]) -> None:
+    def _write(self, entries: dict[str, dict[str, Any]], stages: list[Stage]) -> None:
         names = ", ".join(sorted(entries))
         if self.results.dvc.can_record:
-            self.results.dvc.write_lock(entries)
+            self._in_git = self.results.dvc.write_lock(entries).union(
+                *(self._recorded_in_git(stage, entries) for stage in stages)
+            )
             print_message(f"recorded in dvc.lock: {names}")
         else:  # as in an archive of the project: its results are complete, and only DVC does not know them
             print_message(f"not recorded in dvc.lock: {names}: this folder is not a git repository")
+
+    def _recorded_in_git(self, stage: Stage, entries: dict[str, dict[str, Any]]) -> set[str]:
+        """Return the outputs of a stage that DVC does not cache and that are as its entry in dvc.lock says."""
+        outs = entries.get(stage.name, stage.recorded).get("outs", [])
+        recorded = {out["path"]: out.get("md5") for out in outs}
+        return {path for path in stage.outs_in_git if self.results.ledger.digest(path) == recorded.get(path, "")}
+
+    def print_commit_command(self) -> None:
+        """Print the command that commits what was recorded, if there is something to commit."""
+        if changed := uncommitted(sorted(self._in_git)):
+            print_message(f"commit the recorded results: {commit_command(changed, self._in_git & git_files())}")
 
     def _is_requested(self, stage: Stage) -> bool:
         """Return whether the run was started for all results of a stage."""
@@ -100,22 +116,22 @@ class Recorder:
             return None
         return self.results.current_record(recipe, _snakemake.temporary_outputs(job))
 
-    def _problem(self, stage: Stage, jobs: list[Any], records: list[Record | None]) -> str | None:
+    def _problem(self, stage: Stage, jobs: list[Any], records: list[Record | None]) -> Problem | None:
         """Return why a stage cannot be recorded; None if it can."""
         for job, record in zip(jobs, records, strict=True):
             if record is None:
                 kept = set(map(str, job.output)) - _snakemake.temporary_outputs(job)
                 is_missing = any(not os.path.lexists(path) for path in kept)
-                stale = f"{job.output[0]} was not made from the present inputs, code and parameters"
+                stale = Problem("", str(job.output[0]), ": not made from the present inputs, code and parameters")
                 return UNFINISHED if is_missing else stale
         if unnamed := sorted(self._unnamed_files(stage, jobs)):
-            return f"dvc.yaml does not name {unnamed[0]}: run `snakemake-dvc stages`"
+            return Problem("dvc.yaml does not name ", unnamed[0], ": run `snakemake-dvc stages`")
         if any(lookup(self.recipes.snapshot.config, key) != lookup(self.base, key) for key in self._keys(stage)):
-            return f"the configuration of this run differs from {self.project.config_file}"
+            return Problem("the configuration of this run differs from ", self.project.config_file, "")
         for key in self._keys(stage):
             if not _is_recordable(lookup(self.base, key)):
-                what = "a date, or texts and numbers among the keys of one section"
-                return f"{self.project.config_file}: DVC cannot record the value of {key} ({what}): put it in quotes"
+                what = " (a date, or texts and numbers among the keys of one section): put it in quotes"
+                return Problem(f"{self.project.config_file}: DVC cannot record the value of ", key, what)
         if _dvc.running_stage():
             return next(self._edited(stage), None)
         return None
@@ -133,16 +149,16 @@ class Recorder:
             path for path in written - temporary if not is_within(path, stage.outs)
         }
 
-    def _edited(self, stage: Stage) -> Iterator[str]:
+    def _edited(self, stage: Stage) -> Iterator[Problem]:
         """Yield what was edited during the run of a stage of DVC, which reads the files after the run."""
         for path in self.recipes.snapshot.edited_rules_files():
-            yield f"{path} was edited during the run: run again"
+            yield Problem("", path, ": edited during the run: run again")
         now = _snakemake.read_config(self.project.config_file)
         for key in self._keys(stage):
             if lookup(now, key) != lookup(self.base, key):
-                yield f"{self.project.config_file} was edited during the run: run again"
+                yield Problem("", self.project.config_file, ": edited during the run: run again")
 
-    def _unrecorded_dep(self, stage: Stage, stages: list[Stage], entries: dict[str, dict[str, Any]]) -> str | None:
+    def _unrecorded_dep(self, stage: Stage, stages: list[Stage], entries: dict[str, dict[str, Any]]) -> Problem | None:
         """Return `UNFINISHED` if the stage has read an output of another stage that dvc.lock does not contain."""
         for other in stages:
             entry = entries.get(other.name)
@@ -187,6 +203,15 @@ class Recorder:
             for path in map(str, files_in(folder)):
                 if not is_within(path, made):
                     self.results.remove(path)
+
+
+def report(problems: list[tuple[str, Problem]]) -> None:
+    """Print why stages are not recorded, in one line for each kind of problem."""
+    for kind in dict.fromkeys(problem.kind for _, problem in problems):
+        stages = [stage for stage, problem in problems if problem.kind == kind]
+        names = dict.fromkeys(problem.name for _, problem in problems if problem.kind == kind)
+        what = Problem(kind[0], join_names([*names]), kind[1])
+        print_message(f"not recorded in dvc.lock: {', '.join(stages)}: {what}")
 
 
 def _is_recordable(value: Any) -> bool:

@@ -9,8 +9,8 @@ from snakemake_dvc import _dvc, _snakemake
 from snakemake_dvc._dvc import Dvc
 from snakemake_dvc.cache import Cache, content_in_git, git_index, is_checked_out
 from snakemake_dvc.contents import Ledger, files_in, fingerprint, fingerprints
-from snakemake_dvc.messages import join_names, print_message
-from snakemake_dvc.quarantine import Quarantine
+from snakemake_dvc.messages import join_paths, print_message
+from snakemake_dvc.quarantine import DIFFERENT, LEFTOVER, RESTORED, UNFINISHED, Quarantine
 from snakemake_dvc.records import Recipe, Record, RecordStore
 from snakemake_dvc.stages import Stage, is_within
 
@@ -155,7 +155,7 @@ class Results:
         paths = {str(path) for job in jobs for path in set(job.output) - set(job.temp_output)}
         replaced = sorted(path for path in paths if os.path.lexists(path) and not self._is_recorded(path))
         if replaced:
-            print_message(f"{join_names(replaced)}: replaced during the run")
+            print_message(f"{join_paths(replaced)}: replaced during the run")
         return bool(replaced)
 
     def _is_restored_by_dvc(self, path: str) -> bool:
@@ -237,12 +237,12 @@ class Results:
             self._in_remote |= self.dvc.in_remote(wanted)
 
     def _restore_file(self, path: str, digest: str) -> bool:
-        moved_to = self.quarantine.move(path) if self.is_unknown(path) else None
+        was_moved = self.is_unknown(path)
+        if was_moved:
+            self.quarantine.move(path)
         restored = self.cache.restore(path, digest)
-        if moved_to and restored:
-            print_message(f"{path} differs from its record: restored; the other file was moved to {moved_to}")
-        elif moved_to:
-            print_message(f"{path} differs from its record: moved to {moved_to}")
+        if was_moved:
+            self.quarantine.note(path, RESTORED if restored else DIFFERENT)
         return restored
 
     # Unknown files.
@@ -251,7 +251,7 @@ class Results:
         """Move unknown files that lie in the place of outputs or logs of a job that is about to run."""
         moved = [path for path in paths if self.is_unknown(path)] if self._writes else []
         for path in moved:
-            self.quarantine.move_and_report(path)
+            self.quarantine.move_and_report(path, UNFINISHED)
         if moved:
             _snakemake.clear_file_cache(self.workflow)
 
@@ -276,7 +276,7 @@ class Results:
     def remove(self, path: str) -> None:
         """Remove a file that is not an output any more; move it to the quarantine if it is unknown."""
         if self.is_unknown(path):
-            self.quarantine.move_and_report(path)
+            self.quarantine.move_and_report(path, LEFTOVER)
         else:
             Path(path).unlink()
 

@@ -1,6 +1,7 @@
 """The configuration and the rules of a run, which stay the same in all of its processes until it ends."""
 
 import os
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,12 @@ class RunSnapshot:
     def edited_rules_files(self) -> list[str]:
         """Return the rules files that were edited since they were added."""
         return sorted(path for path, digest in self.rules_files.items() if digest_of(path) != digest)
+
+
+def abort_if_rules_changed(snapshot: RunSnapshot) -> None:
+    """End the process of a job, with one line, if the rules were edited since the start of its run."""
+    if edited := snapshot.edited_rules_files():
+        sys.exit(f"error: {edited[0]} was edited during the run, so this job did not start: run again")
 
 
 def start_of_run() -> float:

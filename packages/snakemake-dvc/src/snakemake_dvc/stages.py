@@ -8,6 +8,9 @@ from typing import Any
 
 from snakemake_dvc import _dvc
 
+# The parts of a stage of dvc.yaml that name its outputs.
+OUTPUTS = ("outs", "metrics", "plots")
+
 
 @dataclass
 class Stage:
@@ -40,6 +43,12 @@ class Stage:
     def outs(self) -> list[str]:
         """The paths of its outputs, metrics and plots, without the records."""
         return [path for path in outs_of(self.declared) if path != self.records]
+
+    @property
+    def outs_in_git(self) -> list[str]:
+        """The paths of its outputs, metrics and plots that DVC does not cache."""
+        entries = [entry for part in OUTPUTS for entry in self.declared.get(part) or [] if isinstance(entry, dict)]
+        return [path for entry in entries for path, options in entry.items() if (options or {}).get("cache") is False]
 
     @property
     def targets(self) -> list[str]:
@@ -96,7 +105,7 @@ def reads(stage: Stage, out: str) -> bool:
 
 def outs_of(declared: dict[str, Any]) -> list[str]:
     """Return the paths of the outputs, metrics and plots of a stage of dvc.yaml."""
-    entries = [entry for part in ("outs", "metrics", "plots") for entry in declared.get(part) or []]
+    entries = [entry for part in OUTPUTS for entry in declared.get(part) or []]
     return [str(next(iter(entry)) if isinstance(entry, dict) else entry) for entry in entries]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-from snakemake_dvc_startup import config_files, home, interrupts, outputs, progress
+from snakemake_dvc_startup import config_files, executors, home, interrupts, outputs, progress
 
 COMMANDS = ("snakemake", "snakemake-dvc")
 # The classes, by name, of exceptions whose cause lies outside of the program: a file, or a value on the command line.
@@ -38,6 +38,7 @@ def prepare() -> None:
     if program in COMMANDS:
         interrupts.handle()
         replace({_EXCEPTIONS: _replace_format, **config_files.REPLACEMENTS})
+        replace(executors.REPLACEMENTS)
 
 
 def replace(replacements: Mapping[str, Callable[[Any], None]]) -> None:
@@ -49,8 +50,13 @@ def replace(replacements: Mapping[str, Callable[[Any], None]]) -> None:
     for name, function in replacements.items():
         if name in sys.modules:
             _call_once(function, sys.modules[name])
-        elif not any(isinstance(finder, _AfterImport) and finder.name == name for finder in sys.meta_path):
+        elif (name, function) not in _after_import():
             sys.meta_path.insert(0, _AfterImport(name, function))
+
+
+def _after_import() -> list[tuple[str, Callable[[Any], None]]]:
+    finders = [finder for finder in sys.meta_path if isinstance(finder, _AfterImport)]
+    return [(finder.name, finder.function) for finder in finders]
 
 
 def _call_once(function: Callable[[Any], None], module: Any) -> None:
