@@ -13,8 +13,12 @@ FUZZ_SEED ?= random
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PYTEST := pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+# Versions for every platform and every Python from 3.11 on, and no address.
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade
+
 VENV := .venv
 INSTALLED := $(VENV)/.installed
+TESTS := $(VENV)/.tests
 VISDOM := $(VENV)/.visdom
 DOCS := $(VENV)/.docs
 CLUSTER := $(VENV)/cluster
@@ -33,23 +37,26 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html
 	snakemake --cores $(CORES)
 	@echo 'The report is in results/report.html'
 
-test: $(INSTALLED) $(VISDOM) $(CLUSTER)/.installed $(ENGINES)/.installed lint ## Check the code and run the tests
+test: $(TESTS) $(CLUSTER)/.installed $(ENGINES)/.installed lint ## Check the code and run the tests
 	$(PYTEST)
 	cd packages/snakemake-dvc && $(PYTEST)
 	cd packages/snakemake-dvc && PATH="$$ENVIRONMENT/engines/bin:$$PATH" PYTHONPATH=src \
 	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py
-	$(MAKE) --no-print-directory test-slow-cpu
+	$(MAKE) --no-print-directory test-slow-cpu test-library
 
 check: lint ## Check the code and run the unit tests (two minutes)
 	$(PYTEST) tests/unit
 
-fuzz: $(INSTALLED) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)
+fuzz: $(TESTS) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)
 	cd packages/snakemake-dvc && FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) pytest -s tests/test_fuzz.py
 
-test-slow-cpu: $(INSTALLED) ## Run the tests of results as on a CPU without AVX-512
+test-slow-cpu: $(TESTS) ## Run the tests of results as on a CPU without AVX-512
 	python -m tests.helpers.slow_cpu --numprocesses auto --dist loadfile
 
-test-gpu: $(INSTALLED) ## Run the tests that need a GPU; fail if there is none
+test-library: ## Test the library alone, with the oldest and the newest versions of what it needs
+	$(PYTHON) -m tests.helpers.library
+
+test-gpu: $(TESTS) ## Run the tests that need a GPU; fail if there is none
 	@python -c 'import sys, torch; sys.exit(not torch.cuda.is_available() and "there is no GPU here that PyTorch sees: nothing is tested")'
 	pytest -m gpu
 
@@ -58,7 +65,7 @@ visdom: $(VISDOM) ## Install visdom, which shows the images of Problem 4 in a br
 cluster: $(CLUSTER)/.installed ## Install the executor plugins of Snakemake for clusters
 	@echo 'The profiles for clusters can be used: snakemake --profile profiles/slurm (see docs/cluster.md)'
 
-lint: $(INSTALLED) ## Check format, style and types
+lint: $(TESTS) ## Check format, style and types
 	ruff check
 	ruff format --check
 	snakefmt --check Snakefile workflow/rules
@@ -67,7 +74,7 @@ lint: $(INSTALLED) ## Check format, style and types
 	lint-imports
 	snakemake --lint
 
-format: $(INSTALLED) ## Format the code
+format: $(TESTS) ## Format the code
 	ruff check --fix
 	ruff format
 	snakefmt Snakefile workflow/rules
@@ -82,24 +89,23 @@ docs/configuration.md: $(INSTALLED) ## Generate docs/configuration.md and the li
 docs: $(DOCS) ## Build the site of the documentation; its first page is docs/_build/docs/index.html
 	sphinx-build --quiet --fail-on-warning -c docs . docs/_build
 
-sessions: $(INSTALLED) ## Run the sessions shown in the docs, and update their pages
+sessions: $(TESTS) ## Run the sessions shown in the docs, and update their pages
 	python -m tests.pipeline.test_sessions
 
 lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs uv)
-	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-emit-find-links --no-header --upgrade --output-file requirements.lock
-	sed -nE 's/^visdom = \["(.*)"\]/\1/p' pyproject.toml | uv pip compile - --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
-	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
-	    --build-constraints <(echo 'setuptools<81') --output-file requirements-visdom.lock
-	sed -nE 's/^docs = \["(.*)"\]/\1/p' pyproject.toml | sed 's/", "/\n/g' | uv pip compile - --universal \
-	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
-	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
-	    --output-file requirements-docs.lock
-	sed -nE 's/^cluster = \["(.*)"\]/\1/p' pyproject.toml | sed 's/", "/\n/g' | uv pip compile - --universal \
-	    --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade \
-	    --constraints requirements.lock $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
-	    --output-file requirements-cluster.lock
+	$(LOCK) pyproject.toml --extra pipeline --output-file requirements.lock
+	for extra in test docs visdom cluster; do \
+	    python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["'$$extra'"])' \
+	        | tr ' ' '\n' | $(LOCK) - --constraints requirements.lock \
+	        $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
+	        $$([ $$extra = test ] || echo --constraints requirements-test.lock) \
+	        --build-constraints <(echo 'setuptools<81') --output-file requirements-$$extra.lock; \
+	done
+	for versions in oldest newest; do \
+	    sed -nE 's/^((hypothesis|mpmath|pytest)==[^ ]+).*/\1/p' requirements.lock requirements-test.lock \
+	        | $(LOCK) - pyproject.toml --output-file requirements-$$versions.lock \
+	        $$([ $$versions = newest ] || echo requirements-oldest.in --resolution lowest-direct); \
+	done
 
 clean: ## Remove results and logs, but not data
 	git clean -dfqx results logs .snakemake
@@ -114,6 +120,11 @@ $(INSTALLED): requirements.lock
 	$(PYTHON) -m venv --clear "$$ENVIRONMENT"
 	python -m pip install --quiet --require-hashes --requirement requirements.lock
 	python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc
+	touch $@
+
+# After visdom, which its own tests need and some of whose packages are among these.
+$(TESTS): $(VISDOM) requirements-test.lock
+	python -m pip install --quiet --no-deps --require-hashes --requirement requirements-test.lock
 	touch $@
 
 # Beside the rest, so that it is never in their way: visdom comes as source, which only setuptools before 81 can build.
@@ -142,4 +153,4 @@ $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
 
-.PHONY: docs help report test check fuzz test-slow-cpu test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
+.PHONY: docs help report test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean

@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -20,7 +19,6 @@ from nngplab.kernels.gram import laplace, linear, nngp, ntk
 from nngplab.kernels.objects import NNGP, NTK, Function, Laplace, Linear, as_kernel
 from nngplab.kernels.tabulated import dual_of
 from nngplab.regression.estimator import KernelRegression
-from nngplab.regression.gpu import on_device
 
 SMOOTH = sorted(name for name, dual in DUALS.items() if np.isfinite(dual.derivative(1.0)))
 depths, flags = st.integers(1, 4), st.booleans()
@@ -79,6 +77,9 @@ def test_a_tile_is_that_part_of_the_gram_matrix(kernel, row, height, column, wid
 def test_a_tile_of_tensors_is_that_of_arrays(kernel, dtype):
     X = samples(12).astype(dtype)
     rows = kernel.rows(X)
+    torch = pytest.importorskip("torch")
+    from nngplab.regression.gpu import on_device
+
     tensors = on_device(rows, torch.device("cpu"))
     found, expected = kernel.tile(tensors, tensors, offset=0), kernel.tile(rows, rows, offset=0)
     assert isinstance(found, torch.Tensor)

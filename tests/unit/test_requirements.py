@@ -1,7 +1,8 @@
 """Every dependency is pinned, and requirements, environment and metadata agree."""
 
 import re
-from importlib.metadata import requires, version
+import tomllib
+from importlib.metadata import version
 
 import pytest
 import yaml
@@ -14,19 +15,26 @@ def pins_of(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / lock).read_text(), flags=re.MULTILINE))
 
 
+def needed_by(*extras: str) -> list[Requirement]:
+    """What the library needs, and what the extras add."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = (project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras))
+    return [Requirement(text) for group in groups for text in group]
+
+
+# Of the pipeline, and of what is installed beside it. "torch" is a part of "pipeline", "benchmarks" has no lock.
+LOCKS = {"pipeline": "requirements.lock"} | {
+    extra: f"requirements-{extra}.lock" for extra in ("test", "docs", "visdom", "cluster")
+}
+
+
 class TestPins:
     PINS = pins_of("requirements.lock")
     CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch", "seaborn-base": "seaborn"}
 
     @pytest.mark.parametrize(
         "lock",
-        [
-            "requirements.lock",
-            "requirements-visdom.lock",
-            "requirements-cluster.lock",
-            "requirements-engines.lock",
-            "requirements-docs.lock",
-        ],
+        [*LOCKS.values(), *(f"requirements-{name}.lock" for name in ("engines", "oldest", "newest"))],
     )
     def test_the_lock_has_hashes_and_no_addresses(self, lock):
         text = (ROOT / lock).read_text().strip()
@@ -35,18 +43,28 @@ class TestPins:
         for requirement in re.split(r"\n(?=[a-z])", text):
             assert "--hash=sha256:" in requirement, requirement.splitlines()[0]
 
-    def test_every_dependency_is_locked_within_its_range(self):
-        pins = (
-            self.PINS
-            | pins_of("requirements-visdom.lock")
-            | pins_of("requirements-cluster.lock")
-            | pins_of("requirements-docs.lock")
-        )
-        for text in requires("nngp-lab") or []:
-            requirement = Requirement(text)
-            if 'extra == "benchmarks"' in text:
-                continue  # used only by benchmarks/, and not locked
+    @pytest.mark.parametrize("extra", [*LOCKS, "torch"])
+    def test_every_dependency_is_locked_within_its_range(self, extra):
+        pins = self.PINS | pins_of(LOCKS.get(extra, "requirements.lock"))
+        for requirement in needed_by(extra):
             assert requirement.specifier.contains(pins[requirement.name.lower()]), requirement
+
+    def test_what_is_installed_beside_the_pipeline_changes_nothing_of_it_nor_of_the_other(self):
+        tests = pins_of("requirements-test.lock")
+        for extra in ("test", "docs", "visdom"):
+            pins = pins_of(LOCKS[extra])
+            assert pins.keys().isdisjoint(self.PINS)
+            assert {name: tests[name] for name in pins.keys() & tests.keys()} == {
+                name: pins[name] for name in pins.keys() & tests.keys()
+            }
+
+    def test_the_oldest_versions_are_the_lower_bounds(self):
+        """Of the oldest Python; later ones need later versions, for which there are wheels."""
+        text = (ROOT / "requirements-oldest.lock").read_text()
+        for requirement in needed_by():
+            (bound,) = requirement.specifier
+            lowest = rf"^{requirement.name}=={re.escape(bound.version)}(\.0)? "
+            assert re.search(lowest, text, flags=re.MULTILINE), requirement
 
     def test_the_environment_is_the_locked_one(self):
         for name in ("numpy", "scipy", "torch", "torchvision", "snakemake", "dvc", "pandas", "seaborn"):
@@ -63,5 +81,4 @@ class TestPins:
         environment = yaml.safe_load((ROOT / "environment.yml").read_text())
         conda = {line.split(" =")[0] for line in environment["dependencies"]}
         conda = {self.CONDA_NAMES.get(name, name.removesuffix("-minimal")) for name in conda}
-        needed = {Requirement(text) for text in requires("nngp-lab") or []}
-        assert {need.name.lower() for need in needed if not need.marker} <= conda
+        assert {need.name.lower() for need in needed_by("pipeline")} <= conda
