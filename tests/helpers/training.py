@@ -27,9 +27,9 @@ def half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def autoencode(
-    eta: float, epochs: int, activation: str = "relu", fill: float | None = None, **options: Any
+    eta: float, epochs: int, activation: str = "relu", fill: float | None = None, pause: float = 0.0, **options: Any
 ) -> tuple[TrainingRun, OneHiddenLayer]:
-    """Autoencode one sample by plain gradient descent, as Problems 3 and 4 do."""
+    """Autoencode one sample by plain gradient descent, as Problems 3 and 4 do, with a pause in each epoch."""
     net = OneHiddenLayer(D, K, D, activation, seed=0, dtype=torch.float64)
     if fill is not None:
         with torch.no_grad():
@@ -39,6 +39,7 @@ def autoencode(
     optimiser = torch.optim.SGD(net.parameters(), lr=eta)
 
     def measure() -> dict[str, float]:
+        time.sleep(pause)
         with torch.no_grad():
             return {"loss": half_squared_error(net(z), z).item()}
 

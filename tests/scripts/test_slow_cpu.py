@@ -33,7 +33,7 @@ def test_no_library_uses_avx512():
 
 
 def test_the_exit_status_is_that_of_pytest():
-    command = [sys.executable, "-m", "tests.helpers.slow_cpu", "--no-such-option"]
+    command = [sys.executable, "-m", "tests.helpers.slow_cpu", "--noconftest", "--no-such-option"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == pytest.ExitCode.USAGE_ERROR
     assert "--no-such-option" in ended.stderr

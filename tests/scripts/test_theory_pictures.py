@@ -1,8 +1,5 @@
 """The tables and pictures of the duals and of the spectra of their kernels."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +11,7 @@ from nngplab.kernels.duals import DUALS
 from nngplab.kernels.gram import nngp
 from nngplab.report.figures.theory import plot_duals, plot_spectra
 from nngplab.report.labels import activation_label
-from tests.helpers.checkout import ROOT
+from tests.helpers.scripts import run_script
 
 DATA = sine_target(12, 20, 5, seed=3)
 NAMES = ("duals.csv", "duals.svg", "spectra.csv", "spectra.svg")
@@ -23,9 +20,8 @@ NAMES = ("duals.csv", "duals.svg", "spectra.csv", "spectra.svg")
 def draw(folder: Path) -> Path:
     folder.mkdir()
     write_sine_target(DATA, folder / "data.npz")
-    options = [word for name in NAMES for word in (f"--{name.replace('.csv', '').replace('.svg', '-figure')}", name)]
-    command = [sys.executable, ROOT / "workflow/scripts/theory_duals.py", "--data", "data.npz", *options]
-    subprocess.run(command, cwd=folder, check=True, env=os.environ)
+    options = [(f"--{name.replace('.csv', '').replace('.svg', '-figure')}", folder / name) for name in NAMES]
+    run_script("theory_duals", "--data", folder / "data.npz", *(word for option in options for word in option))
     return folder
 
 

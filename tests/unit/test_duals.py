@@ -1,5 +1,6 @@
 """Dual activations against their definition, by integration and in fifty digits."""
 
+import functools
 import pickle
 from functools import partial
 
@@ -229,6 +230,12 @@ def softplus(x):
     return np.logaddexp(0, x)
 
 
+@functools.cache
+def softplus_dual():
+    """Its table, made once: most tests need no other."""
+    return dual_of(softplus)
+
+
 class TestTabulated:
     """`dual_of` knows nothing of the closed forms that it is compared with."""
 
@@ -245,7 +252,7 @@ class TestTabulated:
         np.testing.assert_allclose(table.derivative(CORRELATIONS), DUALS["relu"].derivative(CORRELATIONS), atol=2e-14)
 
     def test_an_activation_without_closed_form(self):
-        dual = dual_of(softplus)
+        dual = softplus_dual()
         xi = np.array([-1, -0.999, -0.5, 0, 0.7, 1 - 1e-9, 1])
         by_quadrature = dual_by_quadrature(softplus, xi)
         np.testing.assert_allclose(dual(xi) * dual.second_moment, by_quadrature, rtol=1e-13)
@@ -262,23 +269,23 @@ class TestTabulated:
         np.testing.assert_allclose(dual(xi) * dual.second_moment, dual_by_quadrature(clipped, xi), rtol=1e-12)
 
     def test_single_precision_and_shape(self):
-        values = dual_of(softplus)(np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3))
+        values = softplus_dual()(np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3))
         assert values.dtype == np.float32
         assert values.shape == (2, 3)
 
     def test_pickles(self):
-        dual = dual_of(softplus)
+        dual = softplus_dual()
         assert pickle.loads(pickle.dumps(dual))(0.3) == dual(0.3)
 
     def test_other_variances_are_an_error(self):
         with pytest.raises(InputError, match="softplus is tabulated for unit variances only: normalise the rows"):
-            dual_of(softplus).moment(*np.array([[0.5], [2.0], [2.0]]))
+            softplus_dual().moment(*np.array([[0.5], [2.0], [2.0]]))
 
     def test_a_derivative_that_was_not_given(self):
         with pytest.raises(
             InputError, match=r"softplus was made without its derivative: give dual_of\(..., derivative="
         ):
-            dual_of(softplus).derivative(0.5)
+            softplus_dual().derivative(0.5)
 
     @pytest.mark.parametrize(
         ("activation", "derivative"),
@@ -291,7 +298,7 @@ class TestTabulated:
     def test_the_scale_of_the_activation_does_not_matter(self):
         for scale in (1e-9, 1e9):
             dual = dual_of(lambda x, scale=scale: scale * softplus(x), "scaled")
-            np.testing.assert_allclose(dual(CORRELATIONS), dual_of(softplus)(CORRELATIONS), rtol=0, atol=1e-14)
+            np.testing.assert_allclose(dual(CORRELATIONS), softplus_dual()(CORRELATIONS), rtol=0, atol=1e-14)
         with pytest.raises(InputError, match=r"tiny: the error of the dual may be .*, its value at 1 being .*e-13"):
             dual_of(lambda x: 1e-6 * np.sin(50 * x), "tiny")
 

@@ -187,13 +187,14 @@ def test_a_user_defined_kernel():
     close(model.dual_coef_, np.linalg.solve(K + 0.1 * np.eye(30), X[:, 0]))
 
 
-def test_the_library_offers_its_names_without_importing_them():
+def test_the_library_offers_its_names_without_importing_them_and_a_fit_does_not_start_torch():
     program = (
         "import sys, nngplab, nngplab.kernels, nngplab.regression; assert 'numpy' not in sys.modules\n"
         "from nngplab import NNGP, NTK, KernelRegression, Laplace\n"
         "from nngplab.duals import DUALS, dual_by_quadrature, dual_of\n"
         "from nngplab.kernels import laplace, nngp, ntk\n"
         "from nngplab.regression import KernelRegression as same\n"
+        "import numpy as np; X = np.eye(9); KernelRegression('relu').fit(X, X[0]).predict(X)\n"
         "sys.exit(same is not KernelRegression or 'torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

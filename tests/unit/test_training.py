@@ -3,7 +3,6 @@
 import os
 import pty
 import re
-import subprocess
 import sys
 import termios
 from typing import Any
@@ -22,7 +21,7 @@ from nngplab.networks.training import (
     shuffled_batches,
     train,
 )
-from tests.helpers.training import PROGRAM, D, K, autoencode, half_squared_error
+from tests.helpers.training import D, K, autoencode, half_squared_error
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -210,13 +209,12 @@ class TestProgress:
         assert caplog.messages == []
         assert capfd.readouterr() == ("", "")
 
-    def test_a_bar_with_loss_and_remaining_time_on_a_terminal(self, tmp_path):
+    def test_a_bar_with_loss_and_remaining_time_on_a_terminal(self, tmp_path, monkeypatch):
         main, terminal = pty.openpty()
         termios.tcsetwinsize(terminal, (24, 100))
-        (tmp_path / "small").mkdir()
-        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "small"), "0.05", "cpu"]
-        subprocess.run(command, stderr=terminal, check=True)
-        os.close(terminal)
+        with os.fdopen(terminal, "w") as stream, monkeypatch.context() as context:
+            context.setattr(sys, "stderr", stream)
+            autoencode(0.01, 12, pause=0.05, checkpoint=TrainingCheckpoint(tmp_path / "state", {}))
         shown = b""
         try:
             while chunk := os.read(main, 65536):
