@@ -1,11 +1,16 @@
 """The library by itself: its public names, and what it does without PyTorch and the packages of the pipeline."""
 
+import doctest
 import importlib
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from nngplab import datasets, kernels, regression
+from nngplab.datasets.sine_target import sine_target
 
 PACKAGES = ["nngplab", *(f"nngplab.{name}" for name in ("kernels", "regression", "networks", "datasets", "duals"))]
 # What `pip install .` does not bring, and programs of the library must do without.
@@ -81,6 +86,48 @@ class TestOffered:
     def test_no_name_is_that_of_a_module(self, package):
         folder = Path(str(importlib.import_module(package).__file__)).parent
         assert set(offered(package)).isdisjoint(path.stem for path in folder.iterdir())
+
+
+# Why a public name has no example.
+WITHOUT_EXAMPLE = {
+    "extract_archive": "it takes the archive of CIFAR-10, of 170 MB",
+}
+
+
+def public_objects() -> dict[str, object]:
+    """The public functions and classes, each once, by the path under which it is offered; None without PyTorch."""
+    found: dict[str, object] = {}
+    for package in PACKAGES:
+        for name in offered(package):
+            try:
+                value = getattr(importlib.import_module(package), name)
+            except ModuleNotFoundError:
+                value = None
+            if value is None or (callable(value) and not any(value is other for other in found.values())):
+                found[f"{package}.{name}"] = value
+    return found
+
+
+OBJECTS = public_objects()
+
+
+@pytest.mark.parametrize("path", OBJECTS)
+def test_the_example_runs(path):
+    if OBJECTS[path] is None:
+        pytest.skip("PyTorch is not installed")
+    name = path.rpartition(".")[-1]
+    (found,) = doctest.DocTestFinder(recurse=False).find(OBJECTS[path], name)
+    assert bool(found.examples) == (name not in WITHOUT_EXAMPLE)
+    assert not doctest.DocTestRunner(optionflags=doctest.REPORT_ONLY_FIRST_FAILURE).run(found).failed
+
+
+def test_objects_print_one_short_line():
+    assert len(repr(kernels.NNGP(kernels.dual_of(np.tanh), depth=3))) < 60
+    assert len(repr(datasets.draw_stand_in(0)[0])) < 100
+    assert len(repr(sine_target(n=100, d=20, n_test=100, seed=0))) < 100
+    model = regression.KernelRegression(ridge=0.1).fit(np.eye(50), np.ones(50))
+    assert repr(model) == "KernelRegression(ridge=0.1)"
+    assert len(repr(regression.RecursiveFeatureMachine(bandwidth=3).fit(np.eye(50), np.ones(50)))) < 60
 
 
 def test_the_version_is_that_of_the_metadata():

@@ -31,7 +31,12 @@ STAND_IN_TEST_SCALE = 1.2
 
 @dataclass(frozen=True)
 class CourseData:
-    """Inputs X (n, d) and targets y (n,) of the three splits, float64."""
+    """Inputs X (n, d) and targets y (n,) of the three splits, float64.
+
+    >>> data, u = draw_stand_in(seed=0)
+    >>> data
+    <CourseData X_train: (5000, 50), X_val: (1000, 50), X_test: (5000, 50)>
+    """
 
     X_train: Array
     y_train: Array
@@ -39,6 +44,10 @@ class CourseData:
     y_val: Array
     X_test: Array
     y_test: Array
+
+    def __repr__(self) -> str:
+        shapes = (f"X_{split}: {getattr(self, f'X_{split}').shape}" for split in COURSE_SHAPES)
+        return f"<CourseData {', '.join(shapes)}>"
 
 
 FILES = [f"{part}_{split}.csv" for split in COURSE_SHAPES for part in "Xy"]
@@ -53,12 +62,21 @@ def find_course_files(folder: Path) -> list[Path]:
 
 
 def read_course_data(folder: Path) -> CourseData:
-    """Read the six files of the challenge.
+    r"""Read the six files of the challenge.
 
     Raises:
         InputError: if files are missing, a file is not a table of finite numbers, or the sizes of two files differ. The
             message gives the file of the first error, and its row and column, both counted from 1 (blank lines count
             as rows, as in an editor).
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for split in ("train", "val", "test"):
+    ...         _ = (Path(folder) / f"X_{split}.csv").write_text("1.0,2.0\n3.0,4.0\n")
+    ...         _ = (Path(folder) / f"y_{split}.csv").write_text("0.5\n-0.5\n")
+    ...     data = read_course_data(Path(folder))
+    >>> data.y_train
+    array([ 0.5, -0.5])
     """
     present = find_course_files(folder)
     missing = [name for name in FILES if folder / name not in present]
@@ -97,6 +115,10 @@ def draw_stand_in(seed: int) -> tuple[CourseData, Array]:
 
     Returns:
         The data, and the unit vector u (50,).
+
+    >>> data, u = draw_stand_in(seed=0)
+    >>> data.X_train.shape, data.y_val.shape, u.shape
+    ((5000, 50), (1000,), (50,))
     """
     rng = generator(seed, "challenge", "stand-in")
     u = rng.standard_normal(COURSE_SHAPES["train"][1])

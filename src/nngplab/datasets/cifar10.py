@@ -80,6 +80,12 @@ def read_batch(path: Path) -> dict[str, Any]:
 
     Raises:
         InputError: if the file is not a pickled dictionary, or needs any type but arrays of bytes.
+
+    >>> import pickle, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "data_batch_1").write_bytes(pickle.dumps({"labels": [3, 8]}))
+    ...     read_batch(Path(folder) / "data_batch_1")
+    {'labels': [3, 8]}
     """
     return load_batch(read_input_file(path, MAX_FILE_SIZE), path)
 
@@ -146,6 +152,13 @@ def label_names(folder: Path) -> list[str]:
 
     Raises:
         InputError: if the file does not hold ten names.
+
+    >>> import pickle, tempfile
+    >>> meta = {"label_names": ["airplane", *"bcdefghij"]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / META).write_bytes(pickle.dumps(meta))
+    ...     label_names(Path(folder))[0]
+    'airplane'
     """
     names = read_batch(folder / META).get("label_names")
     if not isinstance(names, list) or len(names) != N_CLASSES or not all(isinstance(name, str) for name in names):

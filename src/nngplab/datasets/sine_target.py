@@ -20,6 +20,9 @@ class SineTarget:
 
     `test_norms` (n_test,) are the norms of the test rows as drawn, before they were scaled to unit norm. `seed` and
     `labels_before_normalising` are the arguments of `sine_target` that gave the data.
+
+    >>> sine_target(n=100, d=10, n_test=50, seed=0)
+    <SineTarget X: (100, 10), X_test: (50, 10), seed: 0>
     """
 
     X: Array
@@ -29,6 +32,9 @@ class SineTarget:
     test_norms: Array
     seed: int
     labels_before_normalising: bool
+
+    def __repr__(self) -> str:
+        return f"<SineTarget X: {self.X.shape}, X_test: {self.X_test.shape}, seed: {self.seed}>"
 
 
 def sine_target(n: int, d: int, n_test: int, seed: int, labels_before_normalising: bool = False) -> SineTarget:
@@ -46,6 +52,12 @@ def sine_target(n: int, d: int, n_test: int, seed: int, labels_before_normalisin
         labels_before_normalising: follow the problem set to the letter, which normalises the test rows only after it
             has labelled them: y_test is computed from the rows as drawn. X, y and X_test do not change. The test labels
             are then about 0.66 sqrt(d) times as large as f of the normalised rows, which the training labels follow.
+
+    >>> data = sine_target(n=100, d=10, n_test=50, seed=0)
+    >>> data.X.shape, data.y_test.shape
+    ((100, 10), (50,))
+    >>> bool(np.allclose(data.y, np.sin(data.X).mean(axis=1)))
+    True
     """
     rng = np.random.RandomState(seed)
     raw, raw_test = rng.normal(size=(n, d)), rng.normal(size=(n_test, d))

@@ -47,6 +47,17 @@ class Kernel(BaseEstimator):
 
     A further kernel defines `__call__` and `diag`, and may define `rows` and `tile` where it can do better than compute
     each tile of a Gram matrix from nothing.
+
+    >>> import numpy as np
+    >>> from nngplab import NNGP, Laplace
+    >>> kernel = 0.5 * NNGP("relu") + Laplace(bandwidth=10)
+    >>> kernel(np.eye(2)).round(4)
+    array([[1.5   , 1.0273],
+           [1.0273, 1.5   ]])
+    >>> kernel.diag(np.eye(2))
+    array([1.5, 1.5])
+    >>> kernel == 0.5 * NNGP("relu") + Laplace(bandwidth=10)
+    True
     """
 
     __hash__ = None  # type: ignore[assignment]  # its parameters can change

@@ -34,6 +34,12 @@ class Dual:
         colour: that of its lines in figures, as "#rrggbb"; None for any that is free.
 
     Two duals with the same functions and parameters are equal, in another process too.
+
+    >>> from nngplab import DUALS
+    >>> DUALS["sine"]
+    <Dual sine>
+    >>> DUALS["sine"]([0.0, 0.5, 1.0]).round(4)
+    array([0.    , 0.4434, 1.    ])
     """
 
     name: str

@@ -92,6 +92,9 @@ def leaky_relu(slope: float = 0.01) -> Dual:
 
     Raises:
         InputError: if the slope is not finite.
+
+    >>> leaky_relu(0.1)([-1.0, 0.0, 1.0]).round(4)
+    array([-0.198 ,  0.2553,  1.    ])
     """
     check_number("leaky_relu: the slope", slope)
     # Of E[phi(u)^2], what |x| contributes; the identity contributes the rest.
@@ -169,6 +172,9 @@ def exponential(C: float = 1.0) -> Dual:
 
     Raises:
         InputError: if C is not finite.
+
+    >>> exponential(2.0)([0.0, 0.5, 1.0]).round(4)  # exp(-4 + 4 xi)
+    array([0.0183, 0.1353, 1.    ])
     """
     check_number("exponential: C", C)
     exponent = r"\xi - 1" if C == 1 else rf"{C * C:g} (\xi - 1)"

@@ -44,6 +44,11 @@ def nngp(
     Raises:
         InputError: for an unknown dual, a depth that is no integer from 1, or, without `normalize`, a mere function or
             a tabulated dual.
+
+    >>> import numpy as np
+    >>> nngp(np.array([[3.0, 4.0], [4.0, 3.0]]), dual="relu", depth=2).round(4)
+    array([[1.    , 0.9646],
+           [0.9646, 1.    ]])
     """
     found = dual if callable(dual) else closed_form(dual)
     if not (normalize or isinstance(found, Dual)):
@@ -88,6 +93,11 @@ def ntk(X: Array, Z: Array | None = None, dual: str | Dual = "relu", normalize: 
 
     Raises:
         InputError: as `nngp`; for a mere function; and for an activation that jumps, so that its kernel is infinite.
+
+    >>> import numpy as np
+    >>> ntk(np.array([[3.0, 4.0], [4.0, 3.0]]), dual="relu").round(4)
+    array([[2.    , 1.8357],
+           [1.8357, 2.    ]])
     """
     found = differentiable(dual)
     check_depth(depth)
@@ -133,7 +143,12 @@ def differentiable(dual: str | Dual) -> Dual:
 
 
 def laplace(X: Array, Z: Array | None = None, L: float = 1 / 200) -> Array:
-    """Return the Laplace Gram matrix exp(-L |x - z|) of X (n, d) against Z (m, d), X itself if None: (n, m)."""
+    """Return the Laplace Gram matrix exp(-L |x - z|) of X (n, d) against Z (m, d), X itself if None: (n, m).
+
+    >>> import numpy as np
+    >>> laplace(np.zeros((1, 3)), np.ones((2, 3)), L=0.5).round(4)
+    array([[0.4206, 0.4206]])
+    """
     X = matrix_of_rows(X)
     Z = X if Z is None else matrix_of_rows(Z)
     check_number("the rate L of the Laplace kernel", L, above=0)
@@ -144,7 +159,13 @@ def laplace(X: Array, Z: Array | None = None, L: float = 1 / 200) -> Array:
 
 
 def linear(X: Array, Z: Array | None = None) -> Array:
-    """Return the Gram matrix of inner products of X (n, d) with Z (m, d), X itself if None: (n, m)."""
+    """Return the Gram matrix of inner products of X (n, d) with Z (m, d), X itself if None: (n, m).
+
+    >>> import numpy as np
+    >>> linear(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[ 5., 11.],
+           [11., 25.]])
+    """
     X = matrix_of_rows(X)
     Z = X if Z is None else matrix_of_rows(Z)
     _check_features(X, Z)

@@ -191,7 +191,13 @@ class Laplace(Kernel):
 
 
 class Linear(Kernel):
-    """The inner product of two samples."""
+    """The inner product of two samples.
+
+    >>> import numpy as np
+    >>> Linear()(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[ 5., 11.],
+           [11., 25.]])
+    """
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the inner products (n, m) of the samples X (n, d) with Z (m, d), X itself if None."""
@@ -241,6 +247,11 @@ def as_kernel(kernel: "str | Dual | Kernel | Callable[[Array, Array], Array]") -
 
     Raises:
         InputError: for any other name.
+
+    >>> as_kernel("erf")
+    NNGP(dual='erf')
+    >>> as_kernel("laplace")
+    Laplace()
     """
     if isinstance(kernel, Kernel):
         return kernel

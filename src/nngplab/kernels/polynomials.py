@@ -23,6 +23,9 @@ def monomial(degree: int) -> Dual:
 
     Raises:
         InputError: if the degree is no integer, 0 or above.
+
+    >>> monomial(2)([0.0, 0.5, 1.0]).round(4)  # (1 + 2 xi^2) / 3
+    array([0.3333, 0.5   , 1.    ])
     """
     check_integer("monomial: the degree", degree, 0)
     second_moment = math.prod(range(1, 2 * degree, 2))
@@ -54,6 +57,9 @@ def hermite(degree: int) -> Dual:
 
     Raises:
         InputError: if the degree is no integer, 0 or above.
+
+    >>> hermite(3)([0.0, 0.5, 1.0])  # xi^3
+    array([0.   , 0.125, 1.   ])
     """
     check_integer("hermite: the degree", degree, 0)
     return Dual(

@@ -36,6 +36,10 @@ class FullyConnected(nn.Module):
 
     Raises:
         InputError: if the activation is unknown, or the depth is below 1.
+
+    >>> network = FullyConnected(d_in=3, k=8, depth=2, d_out=1, activation="relu", seed=0)
+    >>> network(torch.ones(5, 3)).shape
+    torch.Size([5, 1])
     """
 
     first: nn.Linear
@@ -97,6 +101,10 @@ class OneHiddenLayer(FullyConnected):
     """The network f(x) = A phi(B x) with A (d_out, k) and B (k, d_in): one hidden layer, no biases.
 
     Problem 2b uses phi = "relu", Problem 3 "identity", and Problem 4, which names no activation, "relu" and others.
+
+    >>> network = OneHiddenLayer(d_in=3, k=8, d_out=2, activation="relu", seed=0)
+    >>> network.A.shape, network.B.shape
+    (torch.Size([2, 8]), torch.Size([8, 3]))
     """
 
     def __init__(
@@ -122,6 +130,12 @@ def average_gradient_outer_product(network: nn.Module, X: Tensor) -> Tensor:
     and summed over the outputs. The leading eigenvectors are the input directions that change the outputs most
     (Radhakrishnan et al. 2024, "Mechanism for feature learning in neural networks and backpropagation-free machine
     learning models").
+
+    >>> network = nn.Linear(2, 1, bias=False)
+    >>> _ = network.weight.data.copy_(torch.tensor([[1.0, 2.0]]))
+    >>> average_gradient_outer_product(network, torch.zeros(5, 2))
+    tensor([[1., 2.],
+            [2., 4.]])
     """
     products = X.new_zeros(X.shape[1], X.shape[1])
     for rows in X.split(GRADIENT_BATCH_SIZE):

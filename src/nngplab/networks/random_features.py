@@ -18,6 +18,11 @@ def hidden_features(X: Array, B: Array, dual: Dual = DUALS["relu"]) -> Array:
 
     The activation phi of a `Dual` is scaled to E[phi(u)^2] = 1 for a standard normal u. For ReLU, the features are
     sqrt(2) / sqrt(k) relu(B x), as in the problem set.
+
+    >>> import numpy as np
+    >>> X, B = np.eye(2), np.ones((1, 3, 2))
+    >>> hidden_features(X, B).shape
+    (1, 3, 2)
     """
     draws, k, d = B.shape
     # One product for all draws: for narrow layers this is much faster than one product for each draw.
@@ -34,6 +39,10 @@ def minimum_norm_fit(features: Array, y: Array) -> Array:
 
     As in `numpy.linalg.lstsq`, singular values up to max(n, k) * eps times the largest are treated as zero, so the
     features may be linearly dependent. Gradient descent on a, from zero, converges to the same solution.
+
+    >>> import numpy as np
+    >>> minimum_norm_fit(np.array([[[1.0, 0.0], [1.0, 0.0]]]), np.array([2.0, 0.0]))
+    array([[1., 1.]])
     """
     U, s, Vh = np.linalg.svd(features, full_matrices=False)
     cutoff = np.finfo(features.dtype).eps * max(features.shape[1:]) * s[:, :1]
@@ -44,7 +53,15 @@ def minimum_norm_fit(features: Array, y: Array) -> Array:
 def random_feature_errors(
     X: Array, y: Array, X_test: Array, y_test: Array, B: Array, dual: Dual = DUALS["relu"]
 ) -> tuple[Array, Array]:
-    """Train the last layer for each first layer in B (draws, k, d); return the training and test MSE, (draws,) each."""
+    """Train the last layer for each first layer in B (draws, k, d); return the training and test MSE, (draws,) each.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X, X_test, B = rng.normal(size=(10, 4)), rng.normal(size=(30, 4)), rng.normal(size=(2, 50, 4))
+    >>> train_mse, test_mse = random_feature_errors(X, X[:, 0], X_test, X_test[:, 0], B)
+    >>> bool(np.all(train_mse < 1e-20)), test_mse.shape  # 50 features fit 10 samples exactly
+    (True, (2,))
+    """
     features = hidden_features(X, B, dual)
     a = minimum_norm_fit(features, y)
     train_mse = np.mean((_matvec(features.swapaxes(1, 2), a) - y) ** 2, axis=1)

@@ -39,7 +39,11 @@ STALL_TOLERANCE = 1e-9
 
 
 class TrainingOutcome(StrEnum):
-    """How a training run ended."""
+    """How a training run ended.
+
+    >>> str(TrainingOutcome.CONVERGED)
+    'converged'
+    """
 
     CONVERGED = "converged"  # the loss reached the target
     DIVERGED = "diverged"  # the loss is not finite, or exceeds DIVERGENCE_FACTOR times the initial loss
@@ -55,10 +59,20 @@ class TrainingRun:
     Attributes:
         history: the measurements before the first epoch, then those after each epoch.
         outcome: how the run ended; None while it runs.
+
+    >>> run = TrainingRun([{"loss": 1.0}, {"loss": 0.5}], TrainingOutcome.OUT_OF_STEPS)
+    >>> run.epochs, run.last_loss
+    (1, 0.5)
+    >>> run
+    <TrainingRun: out of steps after epoch 1>
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
     outcome: TrainingOutcome | None = None
+
+    def __repr__(self) -> str:
+        state = f"{self.outcome or 'running'} after epoch {self.epochs}" if self.history else "not started"
+        return f"<TrainingRun: {state}>"
 
     @property
     def epochs(self) -> int:
@@ -104,6 +118,18 @@ def train(
         target: the run has converged if the training loss is at most this.
         stop_at_target: whether to end the run at the target; otherwise, all epochs are used, and the last loss counts.
         checkpoint: the file in which the state is saved after each epoch, and from which the run is resumed.
+
+    >>> from nngplab.networks import FullyConnected
+    >>> X = torch.eye(4)
+    >>> y = X[:, :1]
+    >>> network = FullyConnected(d_in=4, k=32, depth=1, d_out=1, activation="relu", seed=0)
+    >>> optimiser = torch.optim.SGD(network.parameters(), lr=0.5)
+    >>> loss = torch.nn.functional.mse_loss
+    >>> def measure():
+    ...     return {"loss": loss(network(X), y).item()}
+    >>> run = train(network, loss, full_batch(X, y), optimiser, epochs=1000, measure=measure, target=1e-6)
+    >>> str(run.outcome)
+    'converged'
     """
     run = TrainingRun()
     state: dict[str, Any] = {"network": network, "optimiser": optimiser}
@@ -136,6 +162,17 @@ class TrainingCheckpoint:
         path: the file.
         settings: all parameters of the run, as strings, numbers, lists and dictionaries. A file with other settings
             belongs to another run and is not used.
+
+    >>> import tempfile
+    >>> from nngplab.networks import FullyConnected
+    >>> network = FullyConnected(d_in=4, k=8, depth=1, d_out=1, activation="relu", seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoint = TrainingCheckpoint(Path(folder) / "run.pt", settings={"seed": 0})
+    ...     checkpoint.save(TrainingRun([{"loss": 1.0}]), {"network": network})
+    ...     run = TrainingRun()
+    ...     checkpoint.restore(run, {"network": network})
+    >>> run.losses
+    [1.0]
     """
 
     path: Path
@@ -190,7 +227,12 @@ def save_torch(value: Any, path: Path) -> None:
 
 
 def full_batch(inputs: Tensor, targets: Tensor) -> Batches:
-    """Return the batches of plain gradient descent: each epoch is one batch of all data."""
+    """Return the batches of plain gradient descent: each epoch is one batch of all data.
+
+    >>> batches = full_batch(torch.ones(4, 2), torch.zeros(4))
+    >>> [len(inputs) for inputs, targets in batches(0)]
+    [4]
+    """
     return lambda _: [(inputs, targets)]
 
 
@@ -198,6 +240,10 @@ def shuffled_batches(inputs: Tensor, targets: Tensor, size: int, seed: int) -> B
     """Return the batches of stochastic gradient descent: all data once in each epoch, in random order.
 
     The order depends on the seed and the number of the epoch alone, so a resumed run gets the same batches.
+
+    >>> batches = shuffled_batches(torch.arange(5), torch.zeros(5), size=2, seed=0)
+    >>> [len(inputs) for inputs, targets in batches(0)]
+    [2, 2, 1]
     """
 
     def batches(epoch: int) -> Iterable[tuple[Tensor, Tensor]]:

@@ -33,6 +33,15 @@ class NotPositiveDefiniteError(InputError):
         row: the first row with such a pivot, from 0.
         pivot: what is left of its diagonal entry once the rows before it are eliminated.
         message: what to say instead of both.
+
+    >>> import numpy as np
+    >>> from nngplab.regression import KernelRegression
+    >>> model = KernelRegression(lambda X, Z: -X @ Z.T)  # no kernel: its values at one sample are negative
+    >>> try:
+    ...     model.fit(np.eye(2), np.ones(2))
+    ... except NotPositiveDefiniteError as error:
+    ...     print(error.row, round(error.pivot, 4))
+    0 -1.0
     """
 
     def __init__(self, row: int, pivot: float, message: str = ""):

@@ -254,6 +254,12 @@ def predict_all(models: list[KernelRegression], X: Array) -> list[Array]:
     """Return the predictions of models that differ in their ridge alone (see `KernelRegression.ridge_path`).
 
     The Gram matrix of the rows of X (m, d) against the training samples is computed once for all.
+
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(20, 5))
+    >>> models = list(KernelRegression("relu").ridge_path(X, X[:, 0], [0.0, 0.1]))
+    >>> [prediction.shape for prediction in predict_all(models, X[:3])]
+    [(3,), (3,)]
     """
     coefs = [model.dual_coef_.reshape(len(model.X_fit_), -1) for model in models]
     product = _gram_product(models[0], X, np.hstack(coefs))

@@ -47,6 +47,12 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         root_: M^(1/2) (d, d).
         regression_: the fitted `KernelRegression` of y on X M^(1/2).
         n_features_in_: d.
+
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(200, 5))
+    >>> model = RecursiveFeatureMachine().fit(X, np.sin(2 * X[:, 0]))
+    >>> np.abs(model.leading_direction_).round(1)  # that of the first coordinate
+    array([1., 0., 0., 0., 0.])
     """
 
     def __init__(self, bandwidth: float = 10.0, iterations: int = 5, ridge: float = 0.0, centre: bool = True) -> None:

@@ -18,6 +18,10 @@ def memory_needed(n: int, d: int, precision: str = "double", loo: bool = False, 
     These are the triangle of the Gram matrix with the other halves of its diagonal tiles, the inverses of the blocks on
     its diagonal, a copy of the samples if their precision is another (`copied`), and for each thread some tiles to work
     on; with `loo`, a tile's columns more.
+
+    >>> gigabytes = memory_needed(50_000, 3072) / 1e9  # for the training images of CIFAR-10
+    >>> 10 < gigabytes < 20  # the lower triangle has 10; the more threads, the more is added
+    True
     """
     itemsize, t = np.dtype(PRECISIONS[precision]).itemsize, min(n, tiles.tile_size(n))
     of_thread = 4 * t * t + (n * t if loo else 0)

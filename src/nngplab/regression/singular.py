@@ -64,7 +64,12 @@ def not_positive_definite(system: LinearSystem, failure: NotPositiveDefiniteErro
 
 
 def condition_number(K: Array) -> float:
-    """Return the condition number, in the spectral norm, of a symmetric matrix; infinity if it is singular."""
+    """Return the condition number, in the spectral norm, of a symmetric matrix; infinity if it is singular.
+
+    >>> import numpy as np
+    >>> condition_number(np.diag([4.0, 1.0]))
+    4.0
+    """
     magnitudes = np.abs(np.linalg.eigvalsh(K))
     smallest = float(magnitudes.min())
     return float(magnitudes.max()) / smallest if smallest else np.inf
