@@ -147,6 +147,37 @@ def test_all_modules_of_a_star_import_are_found(tmp_path: Path) -> None:
     assert "lib/pack/one.py" in found_in(tmp_path)
 
 
+LAZY = """
+from importlib import import_module
+def __getattr__(name):
+    homes = {"One": ".one", "Deep": ".inner.deep"}
+    if name not in homes:
+        raise AttributeError(name)
+    return getattr(import_module(homes[name], __name__), "NAME")
+"""
+STUB = "from .one import One as One\nfrom .inner.deep import Deep as Deep\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from pack import One",
+        "from pack import Deep as other, two",
+        "from pack import two",
+        "import alone, pack\npack.One, pack.Deep",
+        "import pack as p\np.One, p.Deep",
+        "from pack.inner import deep",
+    ],
+)
+def test_the_modules_of_names_that_a_package_imports_late(tmp_path: Path, text: str) -> None:
+    """The stub of the package names them."""
+    write(tmp_path, {name: [] for name in MODULES})
+    (tmp_path / "lib/pack/__init__.py").write_text(LAZY)
+    (tmp_path / "lib/pack/__init__.pyi").write_text(STUB)
+    (tmp_path / SCRIPT).write_text(text)
+    assert found_in(tmp_path) == loaded_in(tmp_path)
+
+
 def test_a_module_of_the_same_name_in_both_folders_is_found_in_both(tmp_path: Path) -> None:
     """Python loads the other one as soon as the first is deleted."""
     write(tmp_path, {name: [] for name in MODULES})

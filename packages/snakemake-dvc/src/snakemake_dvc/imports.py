@@ -7,6 +7,8 @@ from pathlib import Path
 
 from snakemake_dvc.contents import Ledger
 
+_ALL = "__all__"
+
 
 class Imports:
     """The files that Python scripts import, as they are now.
@@ -25,6 +27,7 @@ class Imports:
         """Return the files of the project that a script imports, directly or indirectly.
 
         Imports inside functions count too. A module whose name is computed is not found: make it an input of the rule.
+        A package can import its public names when they are first used; then its stub `__init__.pyi` must import them.
         """
         folder = str(Path(script).parent)
         found: set[str] = set()
@@ -38,14 +41,32 @@ class Imports:
     def _direct_imports(self, path: str, folder: str) -> set[str]:
         """Return the files that the import statements of one file load, if the script lies in a folder."""
         if (path, folder) not in self._direct:
-            names = self.ledger.derived("imports", path, _imported_names)
+            names = self.ledger.derived("imported names", path, _imported_names)
             roots = [folder, *self.python_path]
-            self._direct[path, folder] = {file for name in names for file in _files_of(name, Path(path), roots)}
+            self._direct[path, folder] = {
+                file
+                for name in names
+                for found in (name, *self._offered(name, roots))
+                for file in _files_of(found, Path(path), roots)
+            }
         return self._direct[path, folder]
+
+    def _offered(self, name: str, roots: list[str]) -> Iterator[str]:
+        """Yield the full name of what the stub of a package imports under a name; all of them for a star."""
+        package, _, last = name.rpartition(".")
+        for root in roots:
+            stub = "/".join([root, *package.split("."), "__init__.pyi"])
+            if _is_file(stub):
+                imported = self.ledger.derived("imported names", stub, _imported_names)
+                relative = [found for found in imported if found.startswith(".") and not found.startswith("..")]
+                yield from (package + found for found in relative if last in (found.rpartition(".")[2], "*", _ALL))
 
 
 def _imported_names(source: bytes) -> list[str]:
-    """Return the names in the import statements of a source; relative ones begin with dots."""
+    """Return the names in the import statements of a source; relative ones begin with dots.
+
+    A name that can be that of a package, any of whose names is then used, is also followed by `_ALL`.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -53,11 +74,12 @@ def _imported_names(source: bytes) -> list[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            names |= {word for alias in node.names for word in (alias.name, f"{alias.name}.{_ALL}")}
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             joined = module if module.endswith(".") or not module else f"{module}."
-            names |= {module, *(f"{joined}{alias.name}" for alias in node.names)}
+            joined_names = [f"{joined}{alias.name}" for alias in node.names]
+            names |= {module, *joined_names, *(f"{name}.{_ALL}" for name in joined_names)}
         elif isinstance(node, ast.Call) and _is_import_call(node.func):
             names |= {str(word.value) for word in node.args[:1] if isinstance(word, ast.Constant)}
     return sorted(filter(None, names))
