@@ -1,8 +1,5 @@
 """Code of activations that users add, and what can be wrong with it: one line, before any job."""
 
-import re
-import shutil
-
 import numpy as np
 import pytest
 import torch
@@ -10,37 +7,39 @@ import torch
 from nngplab.errors import InputError
 from nngplab.kernels import activation_check
 from nngplab.kernels.activation_check import check_activations, check_function
-from tests.helpers.checkout import ROOT
 
-FUNCTION = "\n\n@activation\ndef swish(x):\n    return {}\n"
+FUNCTION = "import numpy as np\n\n\ndef swish(x):\n    return {}\n"
 RIGHT = FUNCTION.format("x / (1 + np.exp(-x))")
+SQUARE = FUNCTION.format("x**2") + "\n\ndef dual(xi):\n    return {}\n"
 WRONG_CODE = {
-    "a syntax error": (RIGHT + "def f(:\n", "activations.py fails: SyntaxError: invalid syntax (activations.py, line "),
-    "a module that is not there": ("import no_such_module\n", "in line N: ModuleNotFoundError: No module named"),
-    "an exit on import": ("raise SystemExit(0)\n", "activations.py fails in line N: SystemExit: 0"),
-    "a signal": ("import os; os.kill(os.getpid(), 9)\n", "ends the process (exit status -9)"),
-    "a name that is taken": (FUNCTION.replace("swish", "relu").format("x"), "there is an activation relu already"),
-    "the name of a kernel": (FUNCTION.replace("swish", "laplace").format("x"), "an activation laplace already"),
-    "an odd name": (FUNCTION.replace("swish", "Größe").format("x"), "the name Größe must consist of"),
-    "another name": (RIGHT.replace("swish", "swash"), "unknown activation 'swish': choose one of identity, "),
-    "an error": (FUNCTION.format("1 / 0"), "activation swish fails in line N: ZeroDivisionError: division by zero"),
-    "an exit": (FUNCTION.format("exit(3)"), "activation swish fails in line N: SystemExit: 3"),
-    "an end": (FUNCTION.format("__import__('os')._exit(0)"), "activation swish ends the process (exit status 0)"),
-    "no end of recursion": (FUNCTION.format("swish(x)"), "activation swish fails in line N: RecursionError"),
+    "a syntax error": (RIGHT + "def f(:\n", "swish.py fails: SyntaxError: invalid syntax (swish.py, line 6)"),
+    "a module that is not there": ("import no_such_module\n", "in line 1: ModuleNotFoundError: No module named"),
+    "an exit on import": ("raise SystemExit(0)\n", "swish.py fails in line 1: SystemExit: 0"),
+    "a signal": ("import os; os.kill(os.getpid(), 9)\n", "swish.py ends the process (exit status -9)"),
+    "another name": (RIGHT.replace("swish", "swash"), "swish.py: it must define the function swish"),
+    "an error": (FUNCTION.format("1 / 0"), "swish.py fails in line 5: ZeroDivisionError: division by zero"),
+    "an exit": (FUNCTION.format("exit(3)"), "swish.py fails in line 5: SystemExit: 3"),
+    "an end": (FUNCTION.format("__import__('os')._exit(0)"), "swish.py ends the process (exit status 0)"),
+    "no end of recursion": (FUNCTION.format("swish(x)"), "swish.py fails in line 5: RecursionError"),
     "NaN": (FUNCTION.format("np.log(x)"), "activation swish: the function is not finite at -16"),
+    "a dual that is no function": (RIGHT + "dual = 1\n", "swish.py: dual must be a function of correlations"),
+    "a wrong dual": (
+        SQUARE.format("xi**2"),
+        "the dual of activation swish is wrong: divided by its value at 1, it is ",
+    ),
+    "a dual without values": (SQUARE.format("np.log(xi)"), "the dual of activation swish is wrong"),
+    "a dual of one number": (SQUARE.format("1.0"), "the dual of activation swish returns float, not an array"),
+    "an error in the dual": (SQUARE.format("xi / y"), "swish.py fails in line 9: NameError: name 'y' is not defined"),
 }
 
 
 @pytest.fixture
-def added(tmp_path, monkeypatch):
-    """Return a function that checks swish with further code in a copy of the library."""
-    shutil.copytree(ROOT / "src/nngplab", tmp_path / "src/nngplab", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(activation_check, "__file__", str(tmp_path / "src/nngplab/kernels/activation_check.py"))
+def added(tmp_path):
+    """Return a function that checks an activation in a file with some code."""
 
-    def check(code):
-        with (tmp_path / "src/nngplab/kernels/activations.py").open("a") as module:
-            module.write(code)
-        check_activations(["swish"])
+    def check(code, name="swish"):
+        (tmp_path / f"{name}.py").write_text(code)
+        check_activations([name], tmp_path)
 
     return check
 
@@ -50,19 +49,35 @@ def test_wrong_code(added, case, capfd):
     code, message = WRONG_CODE[case]
     with pytest.raises(InputError) as caught:
         added(code)
-    assert message in re.sub(r"in line \d+", "in line N", str(caught.value))
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("name", ["relu", "laplace", "zero", "dual"])
+def test_a_name_that_is_taken(added, name):
+    with pytest.raises(InputError, match=f"{name}.py: there is an activation {name} already: choose another name"):
+        added(RIGHT.replace("swish", name), name)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"^unknown activation 'swish': choose one of identity, .* into .*swish\.py$"):
+        check_activations(["gelu", "swish"], tmp_path)
+
+
+def test_a_dual_of_ones_own_counts_up_to_a_factor(added):
+    added(SQUARE.format("1 + 2 * xi**2"))
+    added(SQUARE.format("7 + 14 * xi**2"))
+
+
 @pytest.mark.parametrize(
     ("code", "place"),
-    [("while True: pass\n", "src/nngplab/kernels/activations.py"), (FUNCTION.format("swish_(x)"), "activation swish")],
+    [("while True: pass\n", "swish.py"), (FUNCTION.format("swish_(x)"), "activation swish of .*swish.py")],
 )
 def test_code_that_does_not_end(added, monkeypatch, code, place):
     monkeypatch.setattr(activation_check, "LIMIT", 6)
-    with pytest.raises(InputError, match=f"{place} does not end within 6 seconds: correct it in src"):
-        added("\n\ndef swish_(x):\n    while True: pass\n" + code)
+    with pytest.raises(InputError, match=f"{place} does not end within 6 seconds: correct it"):
+        added("def swish_(x):\n    while True: pass\n\n\n" + code)
 
 
 def test_code_that_prints_and_starts_threads(added, capfd):
@@ -129,12 +144,11 @@ def test_right_functions(function):
 
 
 def test_through_snakemake(run, checkout):
-    config, module = checkout / "config/config.yaml", checkout / "src/nngplab/kernels/activations.py"
+    config, file = checkout / "config/config.yaml", checkout / "workflow/activations/swish.py"
     config.write_text(config.read_text().replace("extra_activations: []", "extra_activations: [swish]"))
-    before = module.read_text()
-    for case in ("a syntax error", "an end"):
-        code, message = WRONG_CODE[case]
-        module.write_text(before + code)
+    for case in ("a syntax error", "an end", "no file"):
+        code, message = WRONG_CODE.get(case, (None, "unknown activation 'swish': choose one of identity, relu"))
+        file.write_text(code) if code else file.unlink()
         ended = run(checkout, "snakemake", "--cores", "1", "--", "width_sweep")
         assert ended.returncode == 1
         assert message in ended.stdout

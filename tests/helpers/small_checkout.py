@@ -22,9 +22,9 @@ NOTHING_TO_DO = {
     "snakemake": (["snakemake", "--dry-run"], "Nothing to be done"),
     "dvc": (["dvc", "status"], "Data and pipelines are up to date."),
 }
-KERNELS = {"kernel_regression_fit", "kernel_regression_summary", "kernel_regression_figure"}
+KERNELS = {f"kernel_regression_{part}" for part in ("fit", "merge", "summary", "figure")}
 SWEEP = {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure"}
-ALL = KERNELS | SWEEP | {"kernel_regression_data"}
+ALL = KERNELS | SWEEP | {"kernel_regression_data", "kernel_regression_misprints"}
 # The width of the sweep, and its draws for a job that takes a few seconds.
 K, LONG = 64, 5000
 

@@ -6,11 +6,12 @@ import sys
 
 import pandas as pd
 
+from nngplab.kernels.activation_check import check_activations
 from nngplab.kernels.duals import DUALS
 from tests.helpers.checkout import ROOT
 
 PAGE = (ROOT / "docs/activations.md").read_text()
-FUNCTION, LIBRARY = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+FUNCTION, CLOSED_FORM, LIBRARY = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 (LINE,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
 STAGES = ("kernel_regression", "width_sweep")
 
@@ -24,12 +25,16 @@ def test_the_library_on_the_page_runs(tmp_path):
     subprocess.run([sys.executable, "-W", "error", "-c", LIBRARY], check=True, cwd=tmp_path)
 
 
+def test_the_closed_form_on_the_page_is_right(tmp_path):
+    (tmp_path / "square.py").write_text(CLOSED_FORM)
+    check_activations(["square"], tmp_path)
+
+
 def test_five_lines_take_an_activation_through_problems_11_and_12(run, checkout, monkeypatch):
     # As in the checkout that a user installed.
     monkeypatch.setenv("PYTHONPATH", str(checkout / "src"))
-    assert len((FUNCTION + LINE).strip().splitlines()) == 5
-    with (checkout / "src/nngplab/kernels/activations.py").open("a") as module:
-        module.write(f"\n\n{FUNCTION}")
+    assert len([line for line in (FUNCTION + LINE).splitlines() if line]) == 5
+    (checkout / "workflow/activations/swish.py").write_text(FUNCTION)
     config = checkout / "config/config.yaml"
     config.write_text(config.read_text().replace("extra_activations: []\n", LINE))
     ended = run(checkout, "snakemake", "--cores", "2", "--configfile", "config/tiny.yaml", "--", *STAGES)

@@ -20,6 +20,7 @@ from tests.helpers.small_checkout import (
     ALL,
     CONFIG,
     ENGINES,
+    KERNELS,
     NOTHING_TO_DO,
     Workspace,
     jobs_run,
@@ -69,6 +70,8 @@ def test_table(run, finished_small, from_scratch, tmp_path, change, jobs: set[st
     output = workspace.run_engine()
     assert jobs_run(output) == jobs, output
     assert output.count("(Rule: width_sweep_fit)") == ("width_sweep_fit" in jobs), "only what is new is trained"
+    if jobs == KERNELS:
+        assert output.count("(Rule: kernel_regression_fit)") == 1, "only the Laplace kernel is fitted"
     assert results(workspace.folder) == from_scratch(workspace.folder)
     (other,) = ENGINES.keys() - {engine}
     command, nothing_to_do = NOTHING_TO_DO[other]

@@ -13,6 +13,7 @@ from nngplab.kernels.duals import DUALS
 from nngplab.kernels.gram import linear, nngp
 from nngplab.kernels.tabulated import dual_by_quadrature
 from nngplab.pipeline.seeds import generator
+from tests.helpers.checkout import ROOT
 from tests.helpers.random_features import DATA, by_hand
 from tests.helpers.scripts import run_script
 
@@ -24,12 +25,15 @@ def data(tmp_path_factory) -> Path:
     return path
 
 
+TANH = ROOT / "workflow/activations/tanh.py"
+
+
 def shard(data: Path, folder: Path, k: int, first=0, last=5, activation="relu") -> Path:
     output = folder / f"{activation}_k{k}_draws{first}-{last}.csv"
     run_script(
         "width_sweep_fit",
         *["--data", data, "--activation", activation, "--width", k, "--first-draw", first, "--last-draw", last],
-        *["--seed", 88, "--output", output],
+        *["--seed", 88, "--output", output, *(["--activation-file", TANH] if activation == "tanh" else [])],
     )
     return output
 
@@ -39,7 +43,7 @@ def summarise(data: Path, folder: Path, shards: list[Path]) -> tuple[pd.DataFram
     run_script(
         "width_sweep_summary",
         *["--shards", *shards, "--widths", 1, 5, 40, "--data", data, "--test-mse", folder / "errors.csv"],
-        *["--output", folder / "summary.csv", "--metrics", folder / "metrics.json"],
+        *["--output", folder / "summary.csv", "--metrics", folder / "metrics.json", "--activation-files", TANH],
     )
     return read(folder / "errors.csv"), read(folder / "summary.csv")
 

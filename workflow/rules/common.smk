@@ -15,16 +15,19 @@ from nngplab.kernels.activation_check import check_activations
 from nngplab.pipeline.config import check_config, load_schema
 from snakemake_dvc import Project, reconcile
 
+# The folder of the activations of a user: docs/activations.md.
+ACTIVATIONS = "workflow/activations"
+
 
 def dvc_path(path):
     """Return the path that DVC tracks for a file: the folder for results in a subfolder of `results/NAME`.
 
-    The number of files in such a folder depends on the configuration. The same holds for `data/challenge`, where a user
-    can put the data of the course challenge.
+    The number of files in such a folder depends on the configuration. The same holds for the folders where a user can put
+    the data of the course challenge, and activations.
     """
     parts = Path(path).parts
-    if parts[:2] == ("data", "challenge"):
-        return "data/challenge"
+    if str(Path(*parts[:2])) in ("data/challenge", ACTIVATIONS):
+        return str(Path(*parts[:2]))
     return str(Path(*parts[:3])) if parts[0] == "results" else path
 
 
@@ -50,7 +53,7 @@ def validate_config(config):
     try:
         config.update(check_config(config, load_schema(Path("workflow/schemas"), STAGES)))
         if config["extra_activations"]:
-            check_activations(config["extra_activations"])
+            check_activations(config["extra_activations"], ACTIVATIONS)
     except InputError as error:
         sys.exit(str(error))
 
@@ -92,6 +95,17 @@ def checkpoint_option(path, long_job):
 def files_in(folder):
     """Return the files in a folder, except those with braces in their names, which would be wildcards."""
     return sorted(str(path) for path in Path(folder).glob("*") if path.is_file() and "{" not in path.name)
+
+
+def activation_files(names):
+    """Return the files of those activations that a user has added; the library has the others."""
+    paths = [f"{ACTIVATIONS}/{name}.py" for name in names if name in config["extra_activations"]]
+    return [path for path in paths if Path(path).exists()]
+
+
+def activation_option(wildcards, input):
+    """Return the option with the file of the activation of a job, or nothing."""
+    return ["--activation-file", *input.activation] if input.activation else []
 
 
 def parameter_grid(**values):

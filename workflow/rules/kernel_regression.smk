@@ -4,13 +4,21 @@ from nngplab.pipeline.resources import eigen_operations, matrix_mb, minutes, reg
 KERNEL_REGRESSION = config["kernel_regression"]
 KERNEL_REGRESSION_N, KERNEL_REGRESSION_D = KERNEL_REGRESSION["n"], KERNEL_REGRESSION["d"]
 KERNEL_REGRESSION_ROWS = KERNEL_REGRESSION_N + KERNEL_REGRESSION["n_test"]
-# The samples and a few kernel matrices in each of two threads.
-KERNEL_REGRESSION_MB = 8 * matrix_mb(KERNEL_REGRESSION_ROWS, KERNEL_REGRESSION_N + KERNEL_REGRESSION_D)
-KERNEL_REGRESSION_FITS = (KERNEL_REGRESSION["repeats"] + 1) * (
-    len(KERNEL_REGRESSION["kernels"]) + len(config["extra_activations"])
+# The samples and a few kernel matrices.
+KERNEL_REGRESSION_MB = 4 * matrix_mb(KERNEL_REGRESSION_ROWS, KERNEL_REGRESSION_N + KERNEL_REGRESSION_D)
+# A job fits one kernel to some data sets: the headline data set, which is repeat 0, and repeats of it. So a further
+# kernel adds jobs and does not change the others. Further repeats do the same if the last job had so many data sets.
+KERNEL_REGRESSION_SHARD = 101
+KERNEL_REGRESSION_KERNELS = dict.fromkeys(
+    [*KERNEL_REGRESSION["kernels"], *config["extra_activations"], "linear", "zero"]
 )
-# Each kernel is fitted to each data set, and its condition number is computed.
-KERNEL_REGRESSION_OPERATIONS = KERNEL_REGRESSION_FITS * (
+KERNEL_REGRESSION_SHARDS = [
+    f"{kernel}_repeats{repeats[0]}-{repeats[-1]}"
+    for repeats in chunks(range(KERNEL_REGRESSION["repeats"] + 1), KERNEL_REGRESSION_SHARD)
+    for kernel in KERNEL_REGRESSION_KERNELS
+]
+# The kernel is fitted to each data set, and its condition number is computed.
+KERNEL_REGRESSION_OPERATIONS = min(KERNEL_REGRESSION_SHARD, KERNEL_REGRESSION["repeats"] + 1) * (
     regression_operations(KERNEL_REGRESSION_N, KERNEL_REGRESSION_D, KERNEL_REGRESSION["n_test"])
     + eigen_operations(KERNEL_REGRESSION_N)
 )
@@ -43,36 +51,77 @@ rule kernel_regression_fit:
     input:
         script="workflow/scripts/kernel_regression_fit.py",
         data=rules.kernel_regression_data.output.data,
+        activation=lambda wc: activation_files([wc.kernel]),
     output:
-        test_mse="results/kernel_regression/test_mse.csv",
-        misprint="results/kernel_regression/misprint.csv",
-        labels="results/kernel_regression/labels.csv",
+        shard="results/kernel_regression/shards/{kernel}_repeats{first}-{last}.csv",
     log:
-        "logs/kernel_regression_fit.log",
+        "logs/kernel_regression_fit_{kernel}_repeats{first}-{last}.log",
+    wildcard_constraints:
+        kernel="[a-z][a-z0-9_]*",
+        first=r"\d+",
+        last=r"\d+",
     conda:
         "../../environment.yml"
-    threads: 2
     resources:
         mem_mb=scale_with_attempt(1000 + KERNEL_REGRESSION_MB),
         runtime=scale_with_attempt(minutes(KERNEL_REGRESSION_OPERATIONS)),
     params:
-        kernels=lookup(dpath="kernel_regression/kernels", within=config),
-        extra_activations=lookup(dpath="extra_activations", within=config),
-        laplace_L=lookup(dpath="kernel_regression/laplace_L", within=config),
-        repeats=lookup(dpath="kernel_regression/repeats", within=config),
+        activation=activation_option,
+        laplace_L=lambda wc: ["--laplace-L", KERNEL_REGRESSION["laplace_L"]] if wc.kernel == "laplace" else [],
     message:
-        "Solve Problem 11 on the headline data set and on repeats of it"
+        "Fit a kernel of Problem 11: {wildcards.kernel}, repeats {wildcards.first} to {wildcards.last}"
     shell:
-        "python {input.script:q} --data {input.data:q} --kernels {params.kernels}"
-        " --extra-activations {params.extra_activations} --laplace-L {params.laplace_L} --repeats {params.repeats}"
-        " --threads {threads} --output {output.test_mse:q} --misprint {output.misprint:q} --labels {output.labels:q}"
+        "python {input.script:q} --data {input.data:q} --kernel {wildcards.kernel} {params.activation:q} {params.laplace_L}"
+        " --first-repeat {wildcards.first} --last-repeat {wildcards.last} --output {output.shard:q} --log {log:q}"
+
+
+rule kernel_regression_merge:
+    input:
+        script="workflow/scripts/kernel_regression_merge.py",
+        shards=expand("results/kernel_regression/shards/{shard}.csv", shard=KERNEL_REGRESSION_SHARDS),
+        # Not used by the script. So that dvc.yaml names this folder, whether or not there are activations in it.
+        activations=ancient(f"{ACTIVATIONS}/README.md"),
+    output:
+        test_mse="results/kernel_regression/test_mse.csv",
+    log:
+        "logs/kernel_regression_merge.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        laplace_L=lookup(dpath="kernel_regression/laplace_L", within=config),
+    message:
+        "Merge the test errors of the kernels of Problem 11"
+    shell:
+        "python {input.script:q} --shards {input.shards:q} --laplace-L {params.laplace_L} --output {output.test_mse:q}"
+        " --log {log:q}"
+
+
+rule kernel_regression_misprints:
+    input:
+        script="workflow/scripts/kernel_regression_misprints.py",
+        data=rules.kernel_regression_data.output.data,
+    output:
+        misprint="results/kernel_regression/misprint.csv",
+        labels="results/kernel_regression/labels.csv",
+    log:
+        "logs/kernel_regression_misprints.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=scale_with_attempt(1000 + KERNEL_REGRESSION_MB),
+        runtime=scale_with_attempt(minutes(2 * eigen_operations(KERNEL_REGRESSION_N))),
+    message:
+        "Compare both readings of two misprints of Problem 11"
+    shell:
+        "python {input.script:q} --data {input.data:q} --misprint {output.misprint:q} --labels {output.labels:q}"
         " --log {log:q}"
 
 
 rule kernel_regression_summary:
     input:
         script="workflow/scripts/kernel_regression_summary.py",
-        test_mse=rules.kernel_regression_fit.output.test_mse,
+        test_mse=rules.kernel_regression_merge.output.test_mse,
     output:
         summary=report("results/kernel_regression/summary.csv", category="Problem 11: kernel regression"),
         paired="results/kernel_regression/paired.csv",
@@ -92,7 +141,7 @@ rule kernel_regression_summary:
 rule kernel_regression_figure:
     input:
         script="workflow/scripts/kernel_regression_figure.py",
-        test_mse=rules.kernel_regression_fit.output.test_mse,
+        test_mse=rules.kernel_regression_merge.output.test_mse,
         summary=rules.kernel_regression_summary.output.summary,
     output:
         figure=report("results/kernel_regression/repeats.svg", category="Problem 11: kernel regression"),
@@ -111,8 +160,10 @@ rule kernel_regression_figure:
 rule kernel_regression:
     input:
         data=rules.kernel_regression_data.output,
+        intermediate=rules.kernel_regression_merge.input.shards,
         results=[
-            rules.kernel_regression_fit.output,
+            rules.kernel_regression_merge.output,
+            rules.kernel_regression_misprints.output,
             rules.kernel_regression_summary.output,
             rules.kernel_regression_figure.output,
         ],

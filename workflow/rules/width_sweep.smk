@@ -22,6 +22,7 @@ rule width_sweep_fit:
     input:
         script="workflow/scripts/width_sweep_fit.py",
         data=rules.kernel_regression_data.output.data,
+        activation=lambda wc: activation_files([wc.activation]),
     output:
         shard="results/width_sweep/shards/{activation}_k{k}_draws{first}-{last}.csv",
     log:
@@ -40,12 +41,13 @@ rule width_sweep_fit:
         runtime=scale_with_attempt(lambda wc: minutes(int(wc.k) * WIDTH_SWEEP_UNIT_OPERATIONS)),
     params:
         seed=lookup(dpath="seed", within=config),
+        activation=activation_option,
     message:
         "Train the last layer of networks of Problem 12: {wildcards.activation}, k = {wildcards.k},"
         " draws {wildcards.first} to {wildcards.last}"
     shell:
         "python {input.script:q} --data {input.data:q} --seed {params.seed} --activation {wildcards.activation}"
-        " --width {wildcards.k} --first-draw {wildcards.first} --last-draw {wildcards.last} --output {output.shard:q}"
+        " {params.activation:q} --width {wildcards.k} --first-draw {wildcards.first} --last-draw {wildcards.last} --output {output.shard:q}"
         " --log {log:q}"
 
 
@@ -54,6 +56,9 @@ rule width_sweep_summary:
         script="workflow/scripts/width_sweep_summary.py",
         shards=expand("results/width_sweep/shards/{shard}.csv", shard=WIDTH_SWEEP_SHARDS),
         data=rules.kernel_regression_data.output.data,
+        activations=activation_files(config["extra_activations"]),
+        # Not used by the script. So that dvc.yaml names this folder, whether or not there are activations in it.
+        folder=ancient(f"{ACTIVATIONS}/README.md"),
     output:
         test_mse="results/width_sweep/test_mse.csv",
         summary=report("results/width_sweep/summary.csv", category="Problem 12: width sweep"),
@@ -71,7 +76,7 @@ rule width_sweep_summary:
         "Compare the networks of Problem 12 with the NNGP"
     shell:
         "python {input.script:q} --shards {input.shards:q} --widths {params.widths} --data {input.data:q}"
-        " --test-mse {output.test_mse:q} --output {output.summary:q} --metrics {output.metrics:q} --log {log:q}"
+        " --activation-files {input.activations:q} --test-mse {output.test_mse:q} --output {output.summary:q} --metrics {output.metrics:q} --log {log:q}"
 
 
 rule width_sweep_figure:

@@ -22,7 +22,8 @@ def main(arguments: argparse.Namespace) -> None:
     # Within the function, so that an error in the code of an activation is one line too.
     from nngplab.kernels.activations import dual_named
 
-    data, dual, k = read_sine_target(arguments.data), dual_named(arguments.activation), arguments.width
+    data, dual = read_sine_target(arguments.data), dual_named(arguments.activation, arguments.activation_file)
+    k = arguments.width
     n, d = data.X.shape
 
     def fit_batch(draws: range) -> pd.DataFrame:
@@ -55,6 +56,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the data set, NPZ")
     parser.add_argument("--activation", required=True, help="name of the activation")
+    parser.add_argument("--activation-file", type=Path, help="its file (default: it has a closed form)")
     parser.add_argument("--width", type=int, required=True, help="number of hidden units")
     parser.add_argument("--first-draw", type=int, required=True, help="first draw of the first layer, from 0")
     parser.add_argument("--last-draw", type=int, required=True, help="last draw of the first layer")

@@ -23,11 +23,13 @@ def main(arguments: argparse.Namespace) -> None:
 
     data = read_sine_target(arguments.data)
     zero_test_mse = np.mean(data.y_test**2)
+    files = {path.stem: path for path in arguments.activation_files}
     errors = merge(arguments.shards, arguments.widths)
     tables = []
     for activation, table in errors.groupby("activation", sort=False):
         with threadpool_limits(1, "blas"):
-            nngp = KernelRegression(dual_named(str(activation))).fit(data.X, data.y)
+            dual = dual_named(str(activation), files.get(str(activation)))
+            nngp = KernelRegression(dual).fit(data.X, data.y)
             nngp_test_mse = np.mean((nngp.predict(data.X_test) - data.y_test) ** 2)
         tables.append(summarise(table, nngp_test_mse, zero_test_mse).assign(activation=activation))
     summary = pd.concat(tables)
@@ -97,6 +99,9 @@ if __name__ == "__main__":
     parser.add_argument("--shards", type=Path, nargs="+", required=True, help="tables of width_sweep_fit.py, CSV")
     parser.add_argument("--widths", type=int, nargs="+", required=True, metavar="K", help="widths of the problem set")
     parser.add_argument("--data", type=Path, required=True, help="the data set, NPZ")
+    parser.add_argument(
+        "--activation-files", type=Path, nargs="*", default=[], help="the files of activations without a closed form"
+    )
     parser.add_argument("--test-mse", type=Path, required=True, help="the errors of all networks, CSV")
     parser.add_argument("--output", type=Path, required=True, help="the table with a row for each width, CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="errors of the baselines and of two widths, JSON")

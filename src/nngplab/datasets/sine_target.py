@@ -72,6 +72,17 @@ def target(X: Array) -> Array:
     return np.sin(X).mean(axis=1)
 
 
+def labels_as_drawn(data: SineTarget) -> Array:
+    """Return the labels of the test rows by the letter of the problem set, f of the rows as drawn: (n_test,)."""
+    return target(data.test_norms[:, None] * data.X_test)
+
+
+def prediction_errors(prediction: Array, y: Array) -> dict[str, float]:
+    """Return the mean squared error of a prediction of test labels y (n_test,), and R² against their variance."""
+    test_mse = np.mean((prediction - y) ** 2)
+    return {"test_mse": test_mse, "r2": 1 - test_mse / np.var(y)}
+
+
 def write_sine_target(data: SineTarget, path: Path) -> None:
     """Write a data set to an NPZ file."""
     write_npz(path, **asdict(data))
