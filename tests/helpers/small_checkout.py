@@ -45,6 +45,11 @@ def configure(folder: Path, section: str, **keys: Any) -> None:
     path.write_text(yaml.safe_dump(config))
 
 
+def set_key(folder: Path, key: str, value: Any) -> None:
+    path = folder / CONFIG
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {key: value}))
+
+
 def edit(path: Path) -> None:
     path.write_text(path.read_text() + "\n# edited\n")
 
