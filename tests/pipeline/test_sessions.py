@@ -39,7 +39,8 @@ OF_A_RUN = re.compile(
 )
 MARK = "\x1e"
 KERNELS = [
-    "Solve Problem 11 on the headline data set and on repeats of it",
+    "Fit a kernel of Problem 11: laplace, repeats 0 to 5",
+    "Merge the test errors of the kernels of Problem 11",
     "Compare the kernels of Problem 11",
     "Draw the test errors of Problem 11",
 ]

@@ -1,5 +1,5 @@
 # Problem 4: autoencoders on a few images, and what they make of others when iterated.
-from nngplab.pipeline.resources import minutes, training_operations
+from nngplab.pipeline.resources import minutes, seconds, training_operations
 
 ATTRACTORS = sorted({*config["attractors"]["n_images"], *config["attractors"]["extra_n_images"]})
 # A network with another activation than ReLU has it in its name, such as 2_tanh.
@@ -9,6 +9,17 @@ ATTRACTORS_NETWORKS = ATTRACTORS + [
     for n in sorted(config["attractors"]["n_images"])
 ]
 ATTRACTORS_WEIGHTS = 2 * 3072 * config["attractors"]["width"]
+
+
+def attractors_n_images(wildcards):
+    """Return the number of images that a network is trained on."""
+    return int(wildcards.network.partition("_")[0])
+
+
+def attractors_seconds(test_images, wildcards):
+    """Return about how long some test images are iterated, with as much noise and as many other images."""
+    weights = ATTRACTORS_WEIGHTS * attractors_n_images(wildcards)
+    return seconds(weights * test_images, rate=1.2e8)
 
 
 rule attractors_train:
@@ -29,17 +40,21 @@ rule attractors_train:
         mem_mb=scale_with_attempt(3000),
         runtime=scale_with_attempt(
             lambda wc: minutes(
-                training_operations(
-                    ATTRACTORS_WEIGHTS, int(wc.network.partition("_")[0]) * config["attractors"]["max_steps"]
-                )
+                training_operations(ATTRACTORS_WEIGHTS, attractors_n_images(wc) * config["attractors"]["max_steps"])
             )
+        ),
+        # A network fits its images to the first target in some hundreds of steps for each of them.
+        seconds=lambda wc: seconds(
+            min(config["attractors"]["max_steps"], 150 * attractors_n_images(wc) ** 2)
+            * training_operations(ATTRACTORS_WEIGHTS, attractors_n_images(wc)),
+            rate=1.2e10,
         ),
         gpu=gpus(),
     params:
         folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         device=lookup(dpath="device", within=config),
-        n_images=lambda wc: int(wc.network.partition("_")[0]),
+        n_images=attractors_n_images,
         activation=lambda wc: wc.network.partition("_")[2] or "relu",
         width=lookup(dpath="attractors/width", within=config),
         target=lookup(dpath="attractors/target", within=config),
@@ -50,6 +65,7 @@ rule attractors_train:
         trial_steps=lookup(dpath="attractors/trial_steps", within=config),
     message:
         "Train the autoencoder of Problem 4 on {params.n_images} images, {params.activation}"
+        " (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --n-images {params.n_images}"
         " --activation {params.activation} --width {params.width} --target {params.target} --max-steps {params.max_steps}"
@@ -80,6 +96,7 @@ rule attractors_limits:
         # The distances between all inputs, of three kinds, and which of them are small.
         mem_mb=scale_with_attempt(3000 + 10 * (3 * config["attractors"]["test_images"]) ** 2 // 10**6),
         runtime=scale_with_attempt(120),
+        seconds=lambda wc: attractors_seconds(config["attractors"]["test_images"], wc),
         gpu=gpus(),
     params:
         folder=lambda wc, input: Path(input.batches[0]).parent,
@@ -91,6 +108,7 @@ rule attractors_limits:
         noise=lookup(dpath="attractors/noise", within=config),
     message:
         "Find the limits of inputs under the autoencoder {wildcards.network} of Problem 4"
+        " (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --network {input.network:q}"
         " --attempts {input.attempts:q} --targets {params.targets} --max-steps {params.max_steps}"
@@ -119,6 +137,7 @@ rule attractors_outcomes:
     resources:
         mem_mb=scale_with_attempt(4000),
         runtime=scale_with_attempt(60),
+        seconds=seconds(len(ATTRACTORS) * config["attractors"]["test_images"], rate=100),
     params:
         folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
@@ -129,7 +148,7 @@ rule attractors_outcomes:
         noise_iterations=lookup(dpath="attractors/noise_iterations", within=config),
         eigenvalues=lookup(dpath="attractors/eigenvalues", within=config),
     message:
-        "Iterate the autoencoders of Problem 4 on test images and noise"
+        "Iterate the autoencoders of Problem 4 on test images and noise (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --networks {input.networks:q}"
         " --iterations {params.iterations} --extra-iterations {params.extra_iterations}"
@@ -236,6 +255,7 @@ rule attractors:
             [*rules.attractors_train.output, *rules.attractors_limits.output], network=ATTRACTORS_NETWORKS
         ),
         results=[
+            rules.cifar10_fetch.output.provenance,
             rules.attractors_outcomes.output,
             rules.attractors_summary.output,
             rules.attractors_pictures.output,

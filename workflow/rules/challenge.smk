@@ -122,6 +122,9 @@ rule challenge_networks:
     resources:
         mem_mb=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].samples_mb),
         runtime=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].network_minutes(CHALLENGE_NETWORKS[wc.shard])),
+        seconds=lambda wc: CHALLENGE_JOBS[wc.dataset].network_seconds(
+            CHALLENGE_NETWORKS[wc.shard], CHALLENGE["batch_size"]
+        ),
         gpu=gpus(),
     params:
         device=lookup(dpath="device", within=config),
@@ -130,7 +133,7 @@ rule challenge_networks:
         batch_size=lookup(dpath="challenge/batch_size", within=config),
         networks=lambda wc: json.dumps(CHALLENGE_NETWORKS[wc.shard]),
     message:
-        "Train networks of Problem 13 on {wildcards.dataset}: {wildcards.shard}"
+        "Train networks of Problem 13 on {wildcards.dataset}: {wildcards.shard} (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
         " --networks {params.networks:q} --epochs {params.epochs} --batch-size {params.batch_size}"
@@ -154,6 +157,9 @@ rule challenge_kernels:
         runtime=scale_with_attempt(
             lambda wc: CHALLENGE_JOBS[wc.dataset].kernel_minutes(len(CHALLENGE_KERNELS[wc.kernel]))
         ),
+        seconds=lambda wc, threads: CHALLENGE_JOBS[wc.dataset].kernel_seconds(
+            len(CHALLENGE_KERNELS[wc.kernel]), min(threads, workflow.cores or threads)
+        ),
         gpu=lambda wc: gpus() * (wc.dataset in CHALLENGE_LARGE),
     params:
         device=lambda wc: config["device"] if wc.dataset in CHALLENGE_LARGE else "cpu",
@@ -161,7 +167,7 @@ rule challenge_kernels:
         ridges=lookup(dpath="challenge/ridges", within=config),
         checkpoint=lambda wc: checkpoint_option(f"challenge/{wc.dataset}_{wc.kernel}", wc.dataset in CHALLENGE_LARGE),
     message:
-        "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.kernel}"
+        "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.kernel} (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
         " --kernel {wildcards.kernel} --choices {params.choices:q} --ridges {params.ridges}"
@@ -183,11 +189,12 @@ rule challenge_rfm:
     resources:
         mem_mb=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].kernel_mb),
         runtime=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].feature_machine_minutes(len(CHALLENGE_RFM))),
+        seconds=lambda wc: CHALLENGE_JOBS[wc.dataset].feature_machine_seconds(len(CHALLENGE_RFM)),
     params:
         candidates=json.dumps(CHALLENGE_RFM),
         along=json.dumps(CHALLENGE_DIRECTION),
     message:
-        "Fit recursive feature machines of Problem 13 on {wildcards.dataset}"
+        "Fit recursive feature machines of Problem 13 on {wildcards.dataset}" " (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
         " --candidates {params.candidates:q} --along {params.along:q} --output {output.table:q}"
@@ -397,6 +404,7 @@ rule challenge:
             rules.challenge_summary.input.outputs,
         ],
         results=[
+            *([rules.cifar10_fetch.output.provenance] if "cifar10" in CHALLENGE_DATASETS else []),
             rules.challenge_selection.input.records,
             rules.challenge_selection.output,
             rules.challenge_summary.output,

@@ -13,6 +13,7 @@ sys.path[:0] = [str(Path(folder).resolve()) for folder in ("src", "packages/snak
 from nngplab.errors import InputError
 from nngplab.kernels.activation_check import check_activations
 from nngplab.pipeline.config import check_config, load_schema
+from nngplab.pipeline.progress import describe_run
 from snakemake_dvc import Project, reconcile
 
 # The folder of the activations of a user: docs/activations.md.
@@ -124,6 +125,19 @@ def scale_with_attempt(amount):
     The amount is a number or a function of the wildcards.
     """
     return lambda wildcards, attempt: attempt * int(amount(wildcards) if callable(amount) else amount)
+
+
+# Seconds that a job takes if its rule gives no estimate, most of them to start.
+SHORT_JOB = 4
+
+
+onstart:
+    if workflow.is_main_process:
+        jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_norun]
+        about = describe_run(
+            [(job.resources.get("seconds", SHORT_JOB), job.threads) for job in jobs], workflow.cores
+        )
+        print(about, file=sys.stderr, flush=True)
 
 
 def gpus():

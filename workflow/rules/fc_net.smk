@@ -1,5 +1,5 @@
 # Problem 2b: a fully connected network with one hidden layer, trained on CIFAR-10.
-from nngplab.pipeline.resources import matrix_mb, minutes, training_operations
+from nngplab.pipeline.resources import matrix_mb, minutes, seconds, training_operations
 
 FC_NET_LOSSES = config["fc_net"]["losses"]
 FC_NET_SEEDS = range(config["fc_net"]["seeds"])
@@ -26,6 +26,7 @@ rule fc_net_tune:
     resources:
         mem_mb=scale_with_attempt(1500 + matrix_mb(FC_NET_IMAGES, 3072)),
         runtime=scale_with_attempt(minutes(FC_NET_OPERATIONS)),
+        seconds=seconds(FC_NET_OPERATIONS, rate=8e10),
         gpu=gpus(),
     params:
         folder=lambda wc, input: Path(input.batches[0]).parent,
@@ -43,6 +44,7 @@ rule fc_net_tune:
         n_train=option("--n-train", config["fc_net"]["n_train"]),
     message:
         "Train a network of Problem 2b with the loss {wildcards.loss} and the learning rate {wildcards.learning_rate}"
+        " (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --loss {wildcards.loss}"
         " --learning-rate {wildcards.learning_rate} --validation-share {params.validation_share}"
@@ -94,6 +96,7 @@ rule fc_net_train:
         # The images in single precision, as they are and standardised.
         mem_mb=scale_with_attempt(1500 + matrix_mb(FC_NET_IMAGES, 3072)),
         runtime=scale_with_attempt(minutes(FC_NET_OPERATIONS)),
+        seconds=seconds(FC_NET_OPERATIONS, rate=8e10),
         gpu=gpus(),
     params:
         folder=lambda wc, input: Path(input.batches[0]).parent,
@@ -109,7 +112,7 @@ rule fc_net_train:
         mirror=lookup(dpath="fc_net/mirror", within=config),
         n_train=option("--n-train", config["fc_net"]["n_train"]),
     message:
-        "Train network {wildcards.seed} of Problem 2b with the loss {wildcards.loss}"
+        "Train network {wildcards.seed} of Problem 2b with the loss {wildcards.loss} (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --loss {wildcards.loss}"
         " --seed {wildcards.seed} --root-seed {params.root_seed} --device {params.device} --width {params.width}"
@@ -189,6 +192,7 @@ rule fc_net_figures:
 rule fc_net:
     input:
         results=[
+            rules.cifar10_fetch.output.provenance,
             rules.fc_net_learning_rates.input.tables,
             expand(rules.fc_net_train.output, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
             rules.fc_net_learning_rates.output,

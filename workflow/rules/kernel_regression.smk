@@ -1,5 +1,5 @@
 # Problem 11: kernel regression on the sine-target data, with NNGP kernels and the Laplace kernel.
-from nngplab.pipeline.resources import eigen_operations, matrix_mb, minutes, regression_operations
+from nngplab.pipeline.resources import eigen_operations, matrix_mb, minutes, regression_operations, seconds
 
 KERNEL_REGRESSION = config["kernel_regression"]
 KERNEL_REGRESSION_N, KERNEL_REGRESSION_D = KERNEL_REGRESSION["n"], KERNEL_REGRESSION["d"]
@@ -65,6 +65,7 @@ rule kernel_regression_fit:
     resources:
         mem_mb=scale_with_attempt(1000 + KERNEL_REGRESSION_MB),
         runtime=scale_with_attempt(minutes(KERNEL_REGRESSION_OPERATIONS)),
+        seconds=seconds(KERNEL_REGRESSION_OPERATIONS, rate=1e10),
     params:
         activation=activation_option,
         laplace_L=lambda wc: ["--laplace-L", KERNEL_REGRESSION["laplace_L"]] if wc.kernel == "laplace" else [],

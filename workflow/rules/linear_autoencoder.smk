@@ -1,5 +1,16 @@
 # Problem 3: linear autoencoders from zero and half-zero weights, on a random sample and on an image.
+from nngplab.pipeline.resources import seconds
+
+LINEAR_AUTOENCODER = config["linear_autoencoder"]
 LINEAR_AUTOENCODER_CONVENTIONS = ["half", "sum", "mean"]
+
+
+def linear_autoencoder_steps(wildcards):
+    """Return the number of training steps of a job; with the loss of the problem set, there are further runs."""
+    runs = len(LINEAR_AUTOENCODER["step_sizes"])
+    if wildcards.convention == "half":
+        runs += len(LINEAR_AUTOENCODER["extra_step_sizes"]) + runs * len(LINEAR_AUTOENCODER["extra_widths"])
+    return LINEAR_AUTOENCODER["seeds"] * LINEAR_AUTOENCODER["steps"] * runs
 
 
 rule linear_autoencoder_runs:
@@ -18,6 +29,8 @@ rule linear_autoencoder_runs:
         "../../environment.yml"
     resources:
         runtime=scale_with_attempt(60),
+        # Small networks: the steps per second hardly depend on their size.
+        seconds=lambda wc: seconds(linear_autoencoder_steps(wc), rate=3000),
     params:
         seed=lookup(dpath="seed", within=config),
         d=lookup(dpath="linear_autoencoder/d", within=config),
@@ -29,7 +42,8 @@ rule linear_autoencoder_runs:
         extra_step_sizes=lookup(dpath="linear_autoencoder/extra_step_sizes", within=config),
         seeds=lookup(dpath="linear_autoencoder/seeds", within=config),
     message:
-        "Train the linear autoencoders of Problem 3 a and b (convention of the loss: {wildcards.convention})"
+        "Train the linear autoencoders of Problem 3 a and b (convention of the loss: {wildcards.convention};"
+        " about {resources.seconds} s)"
     shell:
         "python {input.script:q} --convention {wildcards.convention} --d {params.d} --width {params.width}"
         " --extra-widths {params.extra_widths} --zero-steps {params.zero_steps} --steps {params.steps}"
@@ -144,6 +158,7 @@ rule linear_autoencoder:
     input:
         intermediate=expand(rules.linear_autoencoder_runs.output, convention=LINEAR_AUTOENCODER_CONVENTIONS),
         results=[
+            rules.cifar10_fetch.output.provenance,
             rules.linear_autoencoder_summary.output,
             rules.linear_autoencoder_probability.output,
             rules.linear_autoencoder_figures.output,

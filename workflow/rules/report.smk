@@ -1,5 +1,6 @@
 # The page with every answer.
 SECTIONS = [stage for stage in STAGES if stage != "report"]
+IMAGES = str(rules.cifar10_fetch.output.provenance)
 TEMPLATES = sorted(str(path) for path in Path("workflow/report").glob("*.j2")) + ["workflow/report/style.css"]
 
 
@@ -24,4 +25,31 @@ rule report:
     shell:
         "python {input.script:q} --results-folder results --templates workflow/report"
         " --sections {params.sections} --config-json {params.config:q} --output {output.page:q}"
+        " --log {log:q}"
+
+
+# A page with one section, for those who need no other: `make report ONLY=challenge`.
+rule report_section:
+    input:
+        script="workflow/scripts/report.py",
+        stages="workflow/stages.yaml",
+        templates=TEMPLATES,
+        results=lambda wc: getattr(rules, wc.section).input.results,
+    output:
+        page="results/{section}.html",
+    log:
+        "logs/report_{section}.log",
+    wildcard_constraints:
+        section="|".join(SECTIONS),
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        images=lambda wc, input: [] if IMAGES in input.results else ["--without-images"],
+        config=literal(json.dumps(config)),
+    message:
+        "Write the page of {wildcards.section}"
+    shell:
+        "python {input.script:q} --results-folder results --templates workflow/report"
+        " --sections {wildcards.section} {params.images} --config-json {params.config:q} --output {output.page:q}"
         " --log {log:q}"

@@ -1,4 +1,6 @@
 # Problems 1 and 5 to 10: the derivations of docs/theory, each identity checked, and the duals drawn.
+from nngplab.pipeline.resources import seconds
+
 THEORY_PAGES = sorted(str(page) for page in Path("docs/theory").glob("*.md") if page.stem != "README")
 
 
@@ -14,12 +16,13 @@ rule theory_checks:
     resources:
         mem_mb=scale_with_attempt(2000),
         runtime=scale_with_attempt(20),
+        seconds=seconds(config["theory"]["samples"], rate=6e4),
     params:
         seed=lookup(dpath="seed", within=config),
         digits=lookup(dpath="theory/digits", within=config),
         samples=lookup(dpath="theory/samples", within=config),
     message:
-        "Check every identity of Problems 1 and 5 to 10"
+        "Check every identity of Problems 1 and 5 to 10 (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --digits {params.digits} --samples {params.samples} --seed {params.seed}"
         " --output {output.checks:q} --log {log:q}"

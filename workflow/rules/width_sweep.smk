@@ -1,5 +1,5 @@
 # Problem 12: random-feature ReLU networks of growing width against the NNGP.
-from nngplab.pipeline.resources import matmul_operations, matrix_mb, minutes
+from nngplab.pipeline.resources import matmul_operations, matrix_mb, minutes, seconds
 
 WIDTH_SWEEP = config["width_sweep"]
 
@@ -39,6 +39,7 @@ rule width_sweep_fit:
     resources:
         mem_mb=scale_with_attempt(lambda wc: 1000 + int(wc.k) * WIDTH_SWEEP_UNIT_MB),
         runtime=scale_with_attempt(lambda wc: minutes(int(wc.k) * WIDTH_SWEEP_UNIT_OPERATIONS)),
+        seconds=lambda wc: seconds(int(wc.k) * WIDTH_SWEEP_UNIT_OPERATIONS),
     params:
         seed=lookup(dpath="seed", within=config),
         activation=activation_option,

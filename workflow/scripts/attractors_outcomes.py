@@ -14,6 +14,7 @@ from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.progress import track
 from nngplab.problems.attractors import gaussian_noise, load_network, shuffled_indices
 from nngplab.problems.attractors_jacobian import jacobian_eigenvalues, jacobian_vector_product, slow_part
 from nngplab.problems.attractors_limits import arrival_angle, classify_outputs, iterate, iterate_directions
@@ -37,7 +38,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     outcomes, images, eigenvalues, noisy = [], [], [], []
     with threadpool_limits(1, "blas"):
-        for path in arguments.networks:
+        for path in track(arguments.networks, "network"):
             network, chosen = load_network(path)
             n, Z = len(chosen), train_images[chosen].double() / 255
             log.info("network on %d images: iterating on %d test images and as many samples of noise", n, len(test))

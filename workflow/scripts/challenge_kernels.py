@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.progress import track
 from nngplab.problems.challenge import CostMeter, SelectionSamples, candidate_rows, evaluate, read_selection
 from nngplab.problems.challenge_kernels import KERNELS, fit_ridges
 
@@ -18,7 +19,8 @@ def main(arguments: argparse.Namespace) -> None:
     cost = CostMeter()
     with threadpool_limits(arguments.threads, "blas"):
         selection = read_selection(arguments.selection)
-        rows = [row for number in range(len(arguments.choices)) for row in fit_one(arguments, number, selection)]
+        choices = track(range(len(arguments.choices)), "choice")
+        rows = [row for number in choices for row in fit_one(arguments, number, selection)]
     write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
     write_csv(cost.table(arguments.dataset, arguments.kernel, "selection", len(rows) // 2), arguments.cost)
 

@@ -13,6 +13,7 @@ from nngplab.networks.training import TrainingOutcome
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
 from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.progress import track
 from nngplab.pipeline.seeds import integer_seed
 from nngplab.problems.challenge import (
     CostMeter,
@@ -36,7 +37,8 @@ def main(arguments: argparse.Namespace) -> None:
         selection = read_selection(arguments.selection)
         seed = integer_seed(arguments.seed, "challenge", arguments.dataset)
         common = {"batch_size": arguments.batch_size, "epochs": arguments.epochs}
-        rows = [row for network in arguments.networks for row in train_one(network | common, selection, seed, device)]
+        networks = track(arguments.networks, "network")
+        rows = [row for network in networks for row in train_one(network | common, selection, seed, device)]
     write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
     write_csv(cost.table(arguments.dataset, "network", "selection", len(arguments.networks)), arguments.cost)
 

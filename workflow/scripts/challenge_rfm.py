@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.progress import track
 from nngplab.problems.challenge import (
     CostMeter,
     Samples,
@@ -31,7 +32,8 @@ def main(arguments: argparse.Namespace) -> None:
         selection = read_selection(arguments.selection)
         rows: list[dict[str, Any]] = []
         best_score, best, direction = -np.inf, {}, np.empty(0)
-        for machine in fit_machines(arguments.candidates, selection.train):
+        machines = sum(candidate["iterations"] for candidate in arguments.candidates)
+        for machine in track(fit_machines(arguments.candidates, selection.train), "machine", machines):
             candidate = {name: getattr(machine, name) for name in ("bandwidth", "iterations", "ridge")}
             metrics = evaluate_predictor(feature_machine_predictor(machine, selection.train), selection)
             rows += candidate_rows("rfm", candidate, metrics, "fitted")

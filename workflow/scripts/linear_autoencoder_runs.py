@@ -17,6 +17,7 @@ from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import TrainingOutcome, TrainingRun
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.progress import track
 from nngplab.pipeline.seeds import integer_seed
 from nngplab.problems.linear_autoencoder import (
     CONVENTIONS,
@@ -72,7 +73,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def train_all(arguments: argparse.Namespace) -> Iterator[tuple[dict[str, Any], TrainingRun]]:
     """Yield each training run with its row of the table of runs."""
-    for part, k, eta in settings(arguments):
+    for part, k, eta in track(settings(arguments), "step size"):
         outcomes = []
         for draw in range(arguments.seeds):
             seed = integer_seed(arguments.seed, "linear_autoencoder", k, draw)

@@ -22,6 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
         Results(arguments.results_folder),
         student=config["report"]["name"],
         config=config,
+        with_images=not arguments.without_images,
         provenance=provenance(Path.cwd(), PACKAGES, exclude=[str(arguments.results_folder), "dvc.lock"]),
     )
     with atomic_write(arguments.output) as temporary:
@@ -42,6 +43,7 @@ if __name__ == "__main__":
     parser.add_argument("--results-folder", type=Path, required=True, help="the folder of all results")
     parser.add_argument("--templates", type=Path, required=True, help="the folder of templates")
     parser.add_argument("--sections", nargs="+", required=True, metavar="NAME", help="the sections, in order")
+    parser.add_argument("--without-images", action="store_true", help="the sections do not use the images of CIFAR-10")
     parser.add_argument("--config-json", required=True, metavar="JSON", help="the configuration")
     parser.add_argument("--output", type=Path, required=True, help="the report, HTML")
     run(parser, main)

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.progress import track
 from nngplab.pipeline.seeds import generator
 from nngplab.theory.identity import CheckSettings
 from nngplab.theory.pages import PAGES, DerivationPage
@@ -21,9 +22,8 @@ log = logging.getLogger("nngplab")
 def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     with threadpool_limits(1, "blas"):
-        checks = pd.concat(
-            [check(page, arguments.digits, arguments.samples, arguments.seed) for page in PAGES], ignore_index=True
-        )
+        tables = [check(page, arguments.digits, arguments.samples, arguments.seed) for page in track(PAGES, "page")]
+    checks = pd.concat(tables, ignore_index=True)
     raise_on_failures(checks)
     write_csv(checks, arguments.output)
 

@@ -7,9 +7,7 @@ import hashlib
 import io
 import logging
 import math
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -19,11 +17,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from tqdm import tqdm
 
 from nngplab.errors import InputError
 from nngplab.networks.fully_connected import FullyConnected
 from nngplab.pipeline.files import atomic_write
+from nngplab.pipeline.progress import Progress
 from nngplab.pipeline.seeds import integer_seed
 
 log = logging.getLogger("nngplab.networks.training")
@@ -140,15 +138,17 @@ def train(
     if not run.history:
         run.history.append(measure())
 
-    with _progress(checkpoint, run, epochs) as show_progress:
-        while run.outcome is None and run.epochs < epochs:
-            has_gradient = _train_one_epoch(network, loss, batches(run.epochs), optimiser, schedule)
-            is_dead = not has_gradient and all(network.is_dead(inputs) for inputs, _ in batches(run.epochs))
-            run.history.append(measure())
-            run.outcome = _outcome(run, epochs, has_gradient, is_dead, target, stop_at_target)
-            if checkpoint is not None:
-                checkpoint.save(run, state)
-            show_progress()
+    progress = Progress(epochs, "epoch", run.epochs, at_most=target is not None and stop_at_target)
+    while run.outcome is None and run.epochs < epochs:
+        has_gradient = _train_one_epoch(network, loss, batches(run.epochs), optimiser, schedule)
+        is_dead = not has_gradient and all(network.is_dead(inputs) for inputs, _ in batches(run.epochs))
+        run.history.append(measure())
+        run.outcome = _outcome(run, epochs, has_gradient, is_dead, target, stop_at_target)
+        if checkpoint is not None:
+            checkpoint.save(run, state)
+            measured = ", ".join(f"{key} {value:.4g}" for key, value in run.history[-1].items())
+            log.info("epoch %d of %d: %s", run.epochs, epochs, measured, extra={"only_in_file": True})
+        progress.update(run.epochs)
     return run
 
 
@@ -315,24 +315,3 @@ def _outcome(
 def _is_falling(losses: list[float]) -> bool:
     before = losses[-1 - max(1, len(losses) // 10)]
     return losses[-1] < before * (1 - STALL_TOLERANCE)
-
-
-@contextmanager
-def _progress(checkpoint: TrainingCheckpoint | None, run: TrainingRun, epochs: int) -> Iterator[Callable[[], None]]:
-    """With a checkpoint, show a progress bar on a terminal, and log one line for each epoch.
-
-    If there is a bar, the lines go to the log file only.
-    """
-    name = checkpoint.path.stem if checkpoint else None
-    on_terminal = sys.stderr.isatty()
-    with tqdm(total=epochs, initial=run.epochs, unit="epoch", desc=name, disable=not (name and on_terminal)) as bar:
-
-        def show() -> None:
-            if name:
-                measured = ", ".join(f"{key} {value:.4g}" for key, value in run.history[-1].items())
-                bar.set_postfix_str(measured, refresh=False)
-                bar.update()
-                line = f"epoch {run.epochs} of {epochs}: {measured}"
-                log.info("%s: %s", name, line, extra={"only_in_file": on_terminal})
-
-        yield show

@@ -16,11 +16,12 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
 
     Adds the option `--log FILE`. All messages of the logger `nngplab` go to the standard error stream and to this file,
     which also gets the traceback of an error. Without `--log`, the traceback of an unexpected error (any but
-    `InputError`) goes to the standard error stream.
+    `InputError`) goes to the standard error stream. There, lines of progress begin with the name of the job, since
+    several jobs can run at a time.
     """
     parser.add_argument("--log", type=Path, metavar="FILE", help="also write messages and tracebacks to this file")
     arguments = parser.parse_args()
-    _set_up_logging(arguments.log)
+    _set_up_logging(arguments.log, arguments.log.stem if arguments.log else parser.prog.removesuffix(".py"))
     try:
         main(arguments)
     except Exception as error:
@@ -31,10 +32,22 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
         sys.exit(1)
 
 
-def _set_up_logging(path: Path | None) -> None:
+class _JobFormatter(logging.Formatter):
+    """Writes messages, with the name of the job before progress."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__("%(message)s")
+        self.job = job
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        return f"{self.job}: {line}" if getattr(record, "is_progress", False) else line
+
+
+def _set_up_logging(path: Path | None, job: str) -> None:
     log.setLevel(logging.INFO)
     terminal = logging.StreamHandler()
-    terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.setFormatter(_JobFormatter(job))
     terminal.addFilter(lambda record: not getattr(record, "only_in_file", False))
     log.addHandler(terminal)
     if path:

@@ -60,6 +60,23 @@ def training_operations(weights: float, samples: float) -> float:
     return 8 * weights * samples
 
 
+def seconds(operations: float, rate: float = 3e10) -> int:
+    """Return about how long a job takes: its start, and the operations at a rate, on one core of a recent machine.
+
+    The rates in the rules were measured with the default configuration, two jobs at a time on two cores.
+
+    Args:
+        operations: the floating-point operations.
+        rate: how many of them are done in a second: 1e11 in large products of float32, 3e10 in float64 with much else
+            beside the products.
+
+    >>> from nngplab.pipeline.resources import seconds
+    >>> seconds(3e11)
+    13
+    """
+    return round(3 + operations / rate)
+
+
 def minutes(operations: float) -> float:
     """Return a limit of the run time of a job: ten minutes, and the operations at 5e9 a second, as on one old core."""
     return 10 + operations / 5e9 / 60

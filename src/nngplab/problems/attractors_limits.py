@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from nngplab.networks.fully_connected import ACTIVATIONS, OneHiddenLayer
+from nngplab.pipeline.progress import Progress
 from nngplab.problems.attractors_jacobian import jacobian_eigenvalues
 
 Array = npt.NDArray[np.float64]
@@ -101,6 +102,7 @@ def find_limits(network: OneHiddenLayer, X: Tensor, angle: float) -> Limits:
     leader = torch.arange(len(X))
     iterations = torch.ones(len(X), dtype=torch.int64)
     moving, done, work, block = leader.clone(), 1, 0, 4
+    progress = Progress(1, at_most=True)
     while len(moving) and done < MAX_ITERATIONS and work < MAX_WORK:
         rows = before = state[moving]
         for _ in range(block):
@@ -118,6 +120,7 @@ def find_limits(network: OneHiddenLayer, X: Tensor, angle: float) -> Limits:
         follows[moving] = moving[first]
         leader, moving = follows[leader], moving[first == torch.arange(len(moving))]
         block = min(2 * block, 256, MAX_ITERATIONS - done)
+        progress.update(max(done / MAX_ITERATIONS, work / MAX_WORK))
     return _group(network, state[leader], iterations[leader], torch.isin(leader, moving), MERGED_SHARE * angle)
 
 

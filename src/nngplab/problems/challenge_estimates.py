@@ -1,14 +1,17 @@
 """Estimates of the memory and the run time of the jobs of Problem 13, for the `resources` of their Snakemake rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from nngplab.pipeline.resources import (
+    cholesky_operations,
     feature_machine_operations,
+    matmul_operations,
     matrix_mb,
     minutes,
     regression_operations,
+    seconds,
     training_operations,
     triangle_mb,
 )
@@ -70,9 +73,24 @@ class JobEstimates:
         weights = sum(net["k"] * (self.d + (net["depth"] - 1) * net["k"]) for net in networks)
         return minutes(training_operations(weights, self.n * self.epochs))
 
+    def network_seconds(self, networks: Collection[Mapping[str, Any]], batch_size: int) -> int:
+        """Return about how long it takes to train networks: each step takes a millisecond, and its operations."""
+        steps = len(networks) * self.epochs * self.n / batch_size
+        weights = sum(net["k"] * (self.d + (net["depth"] - 1) * net["k"]) for net in networks)
+        return seconds(training_operations(weights, self.n * self.epochs) + 1e-3 * 6e10 * steps, rate=6e10)
+
     def kernel_minutes(self, kernels: int) -> float:
         """Return the time of a regression for each of some kernels and each ridge."""
         return minutes(kernels * self.ridges * regression_operations(self.n, self.d, self.n))
+
+    def kernel_seconds(self, kernels: int, threads: int) -> int:
+        """Return about how long the regressions take: each kernel has one Gram matrix, and a factor for each ridge."""
+        of_kernel = matmul_operations(self.n, self.d, 2 * self.n) + self.ridges * cholesky_operations(self.n)
+        return seconds(kernels * of_kernel / threads)
+
+    def feature_machine_seconds(self, machines: int) -> int:
+        """Return about how long it takes to fit some recursive feature machines."""
+        return seconds(machines * feature_machine_operations(self.n, self.d, self.iterations), rate=2e10)
 
     def feature_machine_minutes(self, machines: int) -> float:
         """Return the time to fit some recursive feature machines."""

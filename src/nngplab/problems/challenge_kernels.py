@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nngplab.kernels.base import Kernel
 from nngplab.kernels.objects import NNGP, Laplace, as_kernel
+from nngplab.pipeline.progress import Progress
 from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, rescale_outputs, standardise_targets
 from nngplab.regression.cholesky import NotPositiveDefiniteError
 from nngplab.regression.estimator import KernelRegression, gpu_of, predict_all
@@ -93,10 +94,12 @@ def _fit_path(
     """Return the fitted models by ridge, and the errors for ridges with a singular Gram matrix."""
     models: dict[float, KernelRegression] = {}
     errors: dict[float, Exception] = {}
+    progress = Progress(len(ridges), "ridge")
     while ridges:
         try:
             for fitted in regression.ridge_path(X, y, tuple(ridges)):
                 models[ridges.pop(0)] = fitted
+                progress.update(len(models) + len(errors))
         except NotPositiveDefiniteError as error:
             errors[ridges.pop(0)] = error
     return models, errors

@@ -23,8 +23,15 @@ class HTMLReport:
     with `results.table` and JSON files with `results.record`. LaTeX between dollar signs becomes MathML.
     """
 
-    def __init__(self, templates: Path, results: Results, **context: Any):
-        """Load the templates; `context` are further variables of the templates."""
+    def __init__(self, templates: Path, results: Results, with_images: bool = True, **context: Any):
+        """Load the templates; `context` are further variables of the templates.
+
+        Args:
+            templates: the folder of templates.
+            results: the results.
+            with_images: whether a section depends on the images of CIFAR-10, so that the page names their source.
+            context: further variables.
+        """
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(templates),
             autoescape=True,
@@ -34,7 +41,8 @@ class HTMLReport:
             extensions=["jinja2.ext.do", MathematicsExtension],
         )
         self._environment.filters.update({function.__name__: function for function in _FILTERS})
-        self._environment.globals.update(results=results, interval=interval, magnitude=magnitude, **context)
+        self._environment.globals.update(results=results, interval=interval, magnitude=magnitude)
+        self._environment.globals.update(with_images=with_images, **context)
         self._environment.globals.update(duals=DUALS, activation_label=activation_label, kernel_label=kernel_label)
 
     def render(self, sections: Iterable[str]) -> str:
