@@ -21,7 +21,13 @@ CHALLENGE_KERNEL_GRIDS = {
     "nngp": parameter_grid(bias=CHALLENGE["nngp_bias"], normalize=CHALLENGE["nngp_normalize"]),
     "laplace": parameter_grid(L=CHALLENGE["laplace_L"]),
 }
-CHALLENGE_KERNELS = {kernel: CHALLENGE_KERNEL_GRIDS.get(kernel, [{}]) for kernel in ["nngp", *CHALLENGE["kernels"]]}
+CHALLENGE_KERNELS = ["nngp", *CHALLENGE["kernels"]]
+# A job fits one kernel with one choice of them, and all ridges, which share a Gram matrix.
+CHALLENGE_REGRESSIONS = {
+    "_".join([kernel, *(f"{name}{value}" for name, value in choice.items())]): (kernel, choice)
+    for kernel in CHALLENGE_KERNELS
+    for choice in CHALLENGE_KERNEL_GRIDS.get(kernel, [{}])
+}
 CHALLENGE_RFM = parameter_grid(
     bandwidth=CHALLENGE["rfm_bandwidths"], iterations=[CHALLENGE["rfm_iterations"]], ridge=CHALLENGE["rfm_ridges"]
 )
@@ -49,7 +55,7 @@ CHALLENGE_TESTS = {
 wildcard_constraints:
     dataset="course|cifar10",
     shard="k.+",
-    kernel="nngp|laplace|sine|erf|linear",
+    regression="(nngp|laplace|sine|erf|linear)(_.+)?",
     model="network|nngp|laplace|sine|erf|linear|rfm",
 
 
@@ -145,32 +151,31 @@ rule challenge_kernels:
         script="workflow/scripts/challenge_kernels.py",
         selection="data/challenge_{dataset}_selection.npz",
     output:
-        table="results/challenge/candidates/{dataset}/{kernel}.csv",
-        cost="results/challenge/costs/{dataset}/{kernel}.csv",
+        table="results/challenge/candidates/{dataset}/{regression}.csv",
+        cost="results/challenge/costs/{dataset}/{regression}.csv",
     log:
-        "logs/challenge_kernels_{dataset}_{kernel}.log",
+        "logs/challenge_kernels_{dataset}_{regression}.log",
     conda:
         "../../environment.yml"
     threads: lambda wc: 64 if wc.dataset in CHALLENGE_LARGE else 1
     resources:
         mem_mb=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].ridge_path_mb),
-        runtime=scale_with_attempt(
-            lambda wc: CHALLENGE_JOBS[wc.dataset].kernel_minutes(len(CHALLENGE_KERNELS[wc.kernel]))
-        ),
-        seconds=lambda wc, threads: CHALLENGE_JOBS[wc.dataset].kernel_seconds(
-            len(CHALLENGE_KERNELS[wc.kernel]), min(threads, workflow.cores or threads)
-        ),
+        runtime=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].kernel_minutes),
+        seconds=lambda wc, threads: CHALLENGE_JOBS[wc.dataset].kernel_seconds(min(threads, workflow.cores or threads)),
         gpu=lambda wc: gpus() * (wc.dataset in CHALLENGE_LARGE),
     params:
         device=lambda wc: config["device"] if wc.dataset in CHALLENGE_LARGE else "cpu",
-        choices=lambda wc: json.dumps(CHALLENGE_KERNELS[wc.kernel]),
+        kernel=lambda wc: CHALLENGE_REGRESSIONS[wc.regression][0],
+        choice=lambda wc: json.dumps(CHALLENGE_REGRESSIONS[wc.regression][1]),
         ridges=lookup(dpath="challenge/ridges", within=config),
-        checkpoint=lambda wc: checkpoint_option(f"challenge/{wc.dataset}_{wc.kernel}", wc.dataset in CHALLENGE_LARGE),
+        checkpoint=lambda wc: checkpoint_option(
+            f"challenge/{wc.dataset}_{wc.regression}", wc.dataset in CHALLENGE_LARGE
+        ),
     message:
-        "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.kernel} (about {resources.seconds} s)"
+        "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.regression} (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
-        " --kernel {wildcards.kernel} --choices {params.choices:q} --ridges {params.ridges}"
+        " --kernel {params.kernel} --choice {params.choice:q} --ridges {params.ridges}"
         " --device {params.device} --threads {threads} {params.checkpoint} --output {output.table:q}"
         " --cost {output.cost:q} --log {log:q}"
 
@@ -206,7 +211,7 @@ rule challenge_selection:
         script="workflow/scripts/challenge_selection.py",
         tables=[
             expand(rules.challenge_networks.output.table, dataset=CHALLENGE_DATASETS, shard=CHALLENGE_NETWORKS),
-            expand(rules.challenge_kernels.output.table, dataset=CHALLENGE_DATASETS, kernel=CHALLENGE_KERNELS),
+            expand(rules.challenge_kernels.output.table, dataset=CHALLENGE_DATASETS, regression=CHALLENGE_REGRESSIONS),
             expand(rules.challenge_rfm.output.table, dataset=CHALLENGE_RFM_DATASETS),
         ],
         records=expand("results/challenge/data/{dataset}.json", dataset=CHALLENGE_DATASETS),
@@ -230,13 +235,46 @@ rule challenge_selection:
         " --edges {output.edges:q} --log {log:q}"
 
 
+def challenge_candidates(wildcards):
+    """Return the tables with the candidates of a model on a data set."""
+    names = {
+        "network": [f"network_{shard}" for shard in CHALLENGE_NETWORKS],
+        **{
+            model: [name for name in CHALLENGE_REGRESSIONS if name.split("_")[0] == model]
+            for model in CHALLENGE_KERNELS
+        },
+        "rfm": ["rfm"],
+    }[wildcards.model]
+    return [f"results/challenge/candidates/{wildcards.dataset}/{name}.csv" for name in names]
+
+
+# For each model alone, so that a further candidate of one model does not make the tests of the others run again.
+rule challenge_choice:
+    input:
+        script="workflow/scripts/challenge_choice.py",
+        tables=challenge_candidates,
+        record="results/challenge/data/{dataset}.json",
+    output:
+        chosen="results/challenge/choices/{dataset}/{model}.json",
+    log:
+        "logs/challenge_choice_{dataset}_{model}.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    message:
+        "Select the hyperparameters of a model of Problem 13 on {wildcards.dataset}: {wildcards.model}"
+    shell:
+        "python {input.script:q} --tables {input.tables:q} --record {input.record:q} --dataset {wildcards.dataset}"
+        " --output {output.chosen:q} --log {log:q}"
+
+
 # The only rule that reads test samples.
 rule challenge_test:
     input:
         script="workflow/scripts/challenge_test.py",
         selection="data/challenge_{dataset}_selection.npz",
         test="data/challenge_{dataset}_test.npz",
-        selected=rules.challenge_selection.output.selected,
+        selected=rules.challenge_choice.output.chosen,
     output:
         table="results/challenge/tests/{dataset}/{model}.csv",
         outputs="results/challenge/tests/{dataset}/{model}.npz",
@@ -345,7 +383,7 @@ rule challenge_cost:
         script="workflow/scripts/challenge_cost.py",
         costs=[
             expand(rules.challenge_networks.output.cost, dataset=CHALLENGE_DATASETS, shard=CHALLENGE_NETWORKS),
-            expand(rules.challenge_kernels.output.cost, dataset=CHALLENGE_DATASETS, kernel=CHALLENGE_KERNELS),
+            expand(rules.challenge_kernels.output.cost, dataset=CHALLENGE_DATASETS, regression=CHALLENGE_REGRESSIONS),
             expand(rules.challenge_rfm.output.cost, dataset=CHALLENGE_RFM_DATASETS),
             expand(rules.challenge_test.output.cost, zip, **CHALLENGE_TESTS),
         ],
@@ -400,6 +438,7 @@ rule challenge:
         intermediate=[
             expand("data/challenge_{dataset}_{part}.npz", dataset=CHALLENGE_DATASETS, part=["selection", "test"]),
             rules.challenge_selection.input.tables,
+            expand(rules.challenge_choice.output.chosen, zip, **CHALLENGE_TESTS),
             rules.challenge_summary.input.tests,
             rules.challenge_summary.input.outputs,
         ],

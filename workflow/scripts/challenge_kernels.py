@@ -1,4 +1,4 @@
-"""Fit kernel regression of Problem 13 with one kernel, for each choice of hyper-parameters, and evaluate it."""
+"""Fit kernel regression of Problem 13 with one kernel and each ridge, and evaluate it."""
 
 import argparse
 import json
@@ -10,7 +10,6 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
-from nngplab.pipeline.progress import track
 from nngplab.problems.challenge import CostMeter, SelectionSamples, candidate_rows, evaluate, read_selection
 from nngplab.problems.challenge_kernels import KERNELS, fit_ridges
 
@@ -19,20 +18,20 @@ def main(arguments: argparse.Namespace) -> None:
     cost = CostMeter()
     with threadpool_limits(arguments.threads, "blas"):
         selection = read_selection(arguments.selection)
-        choices = track(range(len(arguments.choices)), "choice")
-        rows = [row for number in choices for row in fit_one(arguments, number, selection)]
+        rows = fit(arguments, selection)
     write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
     write_csv(cost.table(arguments.dataset, arguments.kernel, "selection", len(rows) // 2), arguments.cost)
 
 
-def fit_one(arguments: argparse.Namespace, number: int, selection: SelectionSamples) -> list[dict[str, Any]]:
-    """Return the rows of one choice of the other hyper-parameters, for all ridges.
+def fit(arguments: argparse.Namespace, selection: SelectionSamples) -> list[dict[str, Any]]:
+    """Return the rows of all ridges.
 
     A singular Gram matrix is a result for this kernel and ridge, and not an error.
     """
-    choice = arguments.choices[number]
-    checkpoint = arguments.checkpoint and arguments.checkpoint.with_name(f"{arguments.checkpoint.name}_{number}")
-    predict = fit_ridges(arguments.kernel, choice, arguments.ridges, selection.train, arguments.device, checkpoint)
+    choice = arguments.choice
+    predict = fit_ridges(
+        arguments.kernel, choice, arguments.ridges, selection.train, arguments.device, arguments.checkpoint
+    )
     train, val = predict(selection.train.X), predict(selection.val.X)
     rows = []
     for ridge in arguments.ridges:
@@ -51,11 +50,11 @@ if __name__ == "__main__":
     parser.add_argument("--selection", type=Path, required=True, help="samples for training and validation, NPZ")
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument("--kernel", choices=KERNELS, required=True, help="name of the kernel")
-    parser.add_argument("--choices", type=json.loads, required=True, help="hyper-parameters but the ridge, a JSON list")
-    parser.add_argument("--ridges", type=float, nargs="+", required=True, help="ridges to try with each choice")
+    parser.add_argument("--choice", type=json.loads, required=True, help="hyper-parameters but the ridge, JSON")
+    parser.add_argument("--ridges", type=float, nargs="+", required=True, help="ridges to try")
     parser.add_argument("--device", default="cpu", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--threads", type=int, required=True, help="number of threads of BLAS")
     parser.add_argument("--checkpoint", type=Path, help="where an interrupted factorisation resumes (default: nowhere)")
-    parser.add_argument("--output", type=Path, required=True, help="two rows for each choice and ridge, CSV")
+    parser.add_argument("--output", type=Path, required=True, help="two rows for each ridge, CSV")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
     run(parser, main)

@@ -6,7 +6,6 @@ A table says which of the selected hyperparameters are at an edge of the grid.
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,6 +13,7 @@ from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
 from nngplab.problems.challenge_edges import COLUMNS as EDGE_COLUMNS
 from nngplab.problems.challenge_edges import edge_rows
+from nngplab.problems.challenge_selection import select
 
 COLUMNS = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy", "outcome"]
 OUTCOMES = ("fitted", "diverged", "dead", "singular")
@@ -36,15 +36,6 @@ def count_outcomes(validation: pd.DataFrame) -> pd.DataFrame:
     counts = pd.get_dummies(val["outcome"]).reindex(columns=list(OUTCOMES), fill_value=False).astype(int)
     groups = counts.assign(candidates=1).groupby([val["dataset"], val["model"]], sort=False)
     return groups.sum()[["candidates", *OUTCOMES]].reset_index()
-
-
-def select(validation: pd.DataFrame, dataset: str, score: str) -> dict[str, Any]:
-    """Return the hyper-parameters of the best candidate of each model, without models of which none was fitted."""
-    val = validation[(validation["dataset"] == dataset) & (validation["split"] == "val")]
-    return {
-        str(model): json.loads(candidates.nlargest(1, score)["hyperparameters"].item())
-        for model, candidates in val[val["outcome"] == "fitted"].groupby("model", sort=False)
-    }
 
 
 if __name__ == "__main__":

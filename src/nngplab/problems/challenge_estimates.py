@@ -79,14 +79,15 @@ class JobEstimates:
         weights = sum(net["k"] * (self.d + (net["depth"] - 1) * net["k"]) for net in networks)
         return seconds(training_operations(weights, self.n * self.epochs) + 1e-3 * 6e10 * steps, rate=6e10)
 
-    def kernel_minutes(self, kernels: int) -> float:
-        """Return the time of a regression for each of some kernels and each ridge."""
-        return minutes(kernels * self.ridges * regression_operations(self.n, self.d, self.n))
+    @property
+    def kernel_minutes(self) -> float:
+        """The time of a regression with a kernel for each ridge."""
+        return minutes(self.ridges * regression_operations(self.n, self.d, self.n))
 
-    def kernel_seconds(self, kernels: int, threads: int) -> int:
-        """Return about how long the regressions take: each kernel has one Gram matrix, and a factor for each ridge."""
-        of_kernel = matmul_operations(self.n, self.d, 2 * self.n) + self.ridges * cholesky_operations(self.n)
-        return seconds(kernels * of_kernel / threads)
+    def kernel_seconds(self, threads: int) -> int:
+        """Return about how long a kernel takes: it has one Gram matrix, and a factor for each ridge."""
+        gram = matmul_operations(self.n, self.d, 2 * self.n)
+        return seconds((gram + self.ridges * cholesky_operations(self.n)) / threads)
 
     def feature_machine_seconds(self, machines: int) -> int:
         """Return about how long it takes to fit some recursive feature machines."""
