@@ -76,3 +76,19 @@ def test_added_changed_and_deleted_files_make_the_data_stale(run, checkout):
     assert (checkout / "data/challenge_course_test.npz").read_bytes() == without_files
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert "data/challenge" in stages["challenge"]["deps"]
+
+
+def test_a_further_candidate_of_one_model_leaves_the_tests_of_the_others(checkout):
+    """Each test depends on the choice of its model on its data set only."""
+    graph = jobs(checkout)
+    outputs = {path for _, _, outputs in graph for path in outputs if "/network_k64_depth1_decay0.0" in path}
+    outputs = {path for path in outputs if "/course/" in path}
+    reached = set(outputs)
+    while True:
+        further = {path for _, inputs, outputs in graph if reached & set(inputs) for path in outputs} - reached
+        if not further:
+            break
+        reached |= further
+    assert {path for path in reached if "/tests/" in path and path.endswith(".csv")} == {
+        "results/challenge/tests/course/network.csv"
+    }

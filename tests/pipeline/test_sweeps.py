@@ -15,11 +15,13 @@ PROGRAM = """
 import json
 from snakemake_dvc._snakemake import dag_of_all
 for job in dag_of_all().jobs:
-    if job.rule.name in ("width_sweep_fit", "challenge_networks"):
+    if job.rule.name in ("width_sweep_fit", "kernel_regression_fit", "challenge_networks", "challenge_kernels"):
         params = {name: str(value) for name, value in job.params.items()}
         print("job", json.dumps([job.rule.name, sorted(map(str, job.output)), params], sort_keys=True))
 """
 TINY = {"widths": [16], "depths": [1], "weight_decays": [0.0], "learning_rates": [0.1, 0.2], "shard_size": 2}
+TINY |= {"nngp_bias": [True], "nngp_normalize": [True], "laplace_L": [0.1], "kernels": ["laplace"]}
+KERNELS = ["erf", "laplace", "linear", "relu", "sine", "zero"]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def before(jobs):
 
 def outputs(jobs: set[str]) -> list[str]:
     """Return the name of the first output of each job, without its suffix."""
-    return sorted(Path(json.loads(job)[1][0]).stem for job in jobs)
+    return sorted(Path(json.loads(job)[1][0]).name.removesuffix(".csv") for job in jobs)
 
 
 @pytest.mark.parametrize(
@@ -58,10 +60,18 @@ def outputs(jobs: set[str]) -> list[str]:
         ({"width_sweep": {"widths": [4, 6, 8]}}, ["relu_k6_draws0-2", "relu_k6_draws3-5"]),
         ({"width_sweep": {"extra_widths": [2]}}, ["relu_k2_draws0-2", "relu_k2_draws3-5"]),
         ({"width_sweep": {"repeats": 9}}, ["relu_k4_draws6-8", "relu_k8_draws6-8"]),
-        ({"extra_activations": ["erf"]}, [f"erf_k{k}_draws{draws}" for k in (4, 8) for draws in ("0-2", "3-5")]),
+        (
+            {"extra_activations": ["gelu"]},
+            [*(f"gelu_k{k}_draws{draws}" for k in (4, 8) for draws in ("0-2", "3-5")), "gelu_repeats0-100"],
+        ),
+        ({"kernel_regression": {"kernels": ["step", "relu", "sine", "erf", "laplace"]}}, ["step_repeats0-100"]),
+        ({"kernel_regression": {"repeats": 150}}, [f"{kernel}_repeats101-150" for kernel in KERNELS]),
         ({"challenge": {"widths": [8, 16]}}, 2 * ["network_k8_depth1_decay0.0_rates0"]),
         ({"challenge": {"depths": [1, 2]}}, 2 * ["network_k16_depth2_decay0.0_rates0"]),
         ({"challenge": {"weight_decays": [0.5, 0.0]}}, 2 * ["network_k16_depth1_decay0.5_rates0"]),
+        ({"challenge": {"nngp_bias": [True, False]}}, 2 * ["nngp_biasFalse_normalizeTrue"]),
+        ({"challenge": {"laplace_L": [0.5, 0.1]}}, 2 * ["laplace_L0.5"]),
+        ({"challenge": {"kernels": ["sine", "laplace"]}}, 2 * ["sine"]),
         ({"challenge": {"learning_rates": [0.1, 0.2, 0.3]}}, 2 * ["network_k16_depth1_decay0.0_rates1"]),
     ],
 )
@@ -77,6 +87,7 @@ def test_thousands_of_networks_need_few_jobs(jobs):
         width_sweep={"widths": list(range(1, 101)), "repeats": 100, "shard_size": 100},
         challenge={"widths": [64, 256, 1024], "depths": [1, 2], "learning_rates": rates, "shard_size": 100},
     )
-    assert Counter(json.loads(job)[0] for job in made) == {"width_sweep_fit": 100, "challenge_networks": 12}
+    counts = Counter(json.loads(job)[0] for job in made)
+    assert (counts["width_sweep_fit"], counts["challenge_networks"]) == (100, 12)
     networks = [json.loads(json.loads(job)[2]["networks"]) for job in made if "networks" in json.loads(job)[2]]
     assert [len(of_a_job) for of_a_job in networks] == 12 * [100]

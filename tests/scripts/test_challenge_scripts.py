@@ -45,7 +45,7 @@ def results(tmp_path_factory) -> Path:
 
 
 OF_NETWORKS = ["--epochs", NETWORK["epochs"], "--batch-size", NETWORK["batch_size"], "--seed", 88]
-NNGP = ["--choices", json.dumps([{"bias": False, "normalize": False}]), "--ridges", 0.0, 0.01, 10.0, "--threads", 2]
+NNGP = ["--choice", json.dumps({"bias": False, "normalize": False}), "--ridges", 0.0, 0.01, 10.0, "--threads", 2]
 
 
 def fit(folder: Path, name: str, model: str, *options: object) -> None:
@@ -123,7 +123,7 @@ class TestSelection:
         """More samples than features, and too many for the least-squares solution: ridge 0 cannot be had."""
         monkeypatch.setattr(singular, "EIGENVECTORS_UP_TO", 10)
         options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "linear"]
-        options += ["--choices", "[{}]", "--ridges", 0.5, 0.0, 1.0, "--threads", 1, "--output", tmp_path / "a.csv"]
+        options += ["--choice", "{}", "--ridges", 0.5, 0.0, 1.0, "--threads", 1, "--output", tmp_path / "a.csv"]
         assert "not positive definite" in run_script("challenge_kernels", *options, "--cost", tmp_path / "c.csv")
         table = pd.read_csv(tmp_path / "a.csv")
         assert table["outcome"].tolist() == ["fitted", "fitted", "singular", "singular", "fitted", "fitted"]
