@@ -9,17 +9,8 @@ ATTRACTORS_NETWORKS = ATTRACTORS + [
     for n in sorted(config["attractors"]["n_images"])
 ]
 ATTRACTORS_WEIGHTS = 2 * 3072 * config["attractors"]["width"]
-
-
-def attractors_n_images(wildcards):
-    """Return the number of images that a network is trained on."""
-    return int(wildcards.network.partition("_")[0])
-
-
-def attractors_seconds(test_images, wildcards):
-    """Return about how long some test images are iterated, with as much noise and as many other images."""
-    weights = ATTRACTORS_WEIGHTS * attractors_n_images(wildcards)
-    return seconds(weights * test_images, rate=1.2e8)
+# The number of images that each network is trained on.
+ATTRACTORS_N_IMAGES = {str(network): int(str(network).partition("_")[0]) for network in ATTRACTORS_NETWORKS}
 
 
 rule attractors_train:
@@ -40,13 +31,15 @@ rule attractors_train:
         mem_mb=scale_with_attempt(3000),
         runtime=scale_with_attempt(
             lambda wc: minutes(
-                training_operations(ATTRACTORS_WEIGHTS, attractors_n_images(wc) * config["attractors"]["max_steps"])
+                training_operations(
+                    ATTRACTORS_WEIGHTS, ATTRACTORS_N_IMAGES[wc.network] * config["attractors"]["max_steps"]
+                )
             )
         ),
         # A network fits its images to the first target in some hundreds of steps for each of them.
         seconds=lambda wc: seconds(
-            min(config["attractors"]["max_steps"], 150 * attractors_n_images(wc) ** 2)
-            * training_operations(ATTRACTORS_WEIGHTS, attractors_n_images(wc)),
+            min(config["attractors"]["max_steps"], 150 * ATTRACTORS_N_IMAGES[wc.network] ** 2)
+            * training_operations(ATTRACTORS_WEIGHTS, ATTRACTORS_N_IMAGES[wc.network]),
             rate=1.2e10,
         ),
         gpu=gpus(),
@@ -54,7 +47,7 @@ rule attractors_train:
         folder=lambda wc, input: Path(input.batches[0]).parent,
         seed=lookup(dpath="seed", within=config),
         device=lookup(dpath="device", within=config),
-        n_images=attractors_n_images,
+        n_images=lambda wc: ATTRACTORS_N_IMAGES[wc.network],
         activation=lambda wc: wc.network.partition("_")[2] or "relu",
         width=lookup(dpath="attractors/width", within=config),
         target=lookup(dpath="attractors/target", within=config),
@@ -96,7 +89,9 @@ rule attractors_limits:
         # The distances between all inputs, of three kinds, and which of them are small.
         mem_mb=scale_with_attempt(3000 + 10 * (3 * config["attractors"]["test_images"]) ** 2 // 10**6),
         runtime=scale_with_attempt(120),
-        seconds=lambda wc: attractors_seconds(config["attractors"]["test_images"], wc),
+        seconds=lambda wc: seconds(
+            ATTRACTORS_N_IMAGES[wc.network] * config["attractors"]["test_images"] * ATTRACTORS_WEIGHTS, rate=1.2e8
+        ),
         gpu=gpus(),
     params:
         folder=lambda wc, input: Path(input.batches[0]).parent,

@@ -28,6 +28,15 @@ CHALLENGE_REGRESSIONS = {
     for kernel in CHALLENGE_KERNELS
     for choice in CHALLENGE_KERNEL_GRIDS.get(kernel, [{}])
 }
+# The tables with the candidates of each model.
+CHALLENGE_CANDIDATES = {
+    "network": [f"network_{shard}" for shard in CHALLENGE_NETWORKS],
+    **{
+        kernel: [name for name, (own, _) in CHALLENGE_REGRESSIONS.items() if own == kernel]
+        for kernel in CHALLENGE_KERNELS
+    },
+    "rfm": ["rfm"],
+}
 CHALLENGE_RFM = parameter_grid(
     bandwidth=CHALLENGE["rfm_bandwidths"], iterations=[CHALLENGE["rfm_iterations"]], ridge=CHALLENGE["rfm_ridges"]
 )
@@ -235,24 +244,15 @@ rule challenge_selection:
         " --edges {output.edges:q} --log {log:q}"
 
 
-def challenge_candidates(wildcards):
-    """Return the tables with the candidates of a model on a data set."""
-    names = {
-        "network": [f"network_{shard}" for shard in CHALLENGE_NETWORKS],
-        **{
-            model: [name for name in CHALLENGE_REGRESSIONS if name.split("_")[0] == model]
-            for model in CHALLENGE_KERNELS
-        },
-        "rfm": ["rfm"],
-    }[wildcards.model]
-    return [f"results/challenge/candidates/{wildcards.dataset}/{name}.csv" for name in names]
-
-
 # For each model alone, so that a further candidate of one model does not make the tests of the others run again.
 rule challenge_choice:
     input:
         script="workflow/scripts/challenge_choice.py",
-        tables=challenge_candidates,
+        tables=lambda wc: expand(
+            "results/challenge/candidates/{dataset}/{name}.csv",
+            dataset=wc.dataset,
+            name=CHALLENGE_CANDIDATES[wc.model],
+        ),
         record="results/challenge/data/{dataset}.json",
     output:
         chosen="results/challenge/choices/{dataset}/{model}.json",

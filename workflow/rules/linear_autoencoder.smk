@@ -5,12 +5,10 @@ LINEAR_AUTOENCODER = config["linear_autoencoder"]
 LINEAR_AUTOENCODER_CONVENTIONS = ["half", "sum", "mean"]
 
 
-def linear_autoencoder_steps(wildcards):
-    """Return the number of training steps of a job; with the loss of the problem set, there are further runs."""
-    runs = len(LINEAR_AUTOENCODER["step_sizes"])
-    if wildcards.convention == "half":
-        runs += len(LINEAR_AUTOENCODER["extra_step_sizes"]) + runs * len(LINEAR_AUTOENCODER["extra_widths"])
-    return LINEAR_AUTOENCODER["seeds"] * LINEAR_AUTOENCODER["steps"] * runs
+# The runs of each job; with the loss of the problem set, there are further ones.
+LINEAR_AUTOENCODER_RUNS = dict.fromkeys(LINEAR_AUTOENCODER_CONVENTIONS, len(LINEAR_AUTOENCODER["step_sizes"]))
+LINEAR_AUTOENCODER_RUNS["half"] *= 1 + len(LINEAR_AUTOENCODER["extra_widths"])
+LINEAR_AUTOENCODER_RUNS["half"] += len(LINEAR_AUTOENCODER["extra_step_sizes"])
 
 
 rule linear_autoencoder_runs:
@@ -30,7 +28,10 @@ rule linear_autoencoder_runs:
     resources:
         runtime=scale_with_attempt(60),
         # Small networks: the steps per second hardly depend on their size.
-        seconds=lambda wc: seconds(linear_autoencoder_steps(wc), rate=3000),
+        seconds=lambda wc: seconds(
+            LINEAR_AUTOENCODER["seeds"] * LINEAR_AUTOENCODER["steps"] * LINEAR_AUTOENCODER_RUNS[wc.convention],
+            rate=3000,
+        ),
     params:
         seed=lookup(dpath="seed", within=config),
         d=lookup(dpath="linear_autoencoder/d", within=config),
