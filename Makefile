@@ -44,7 +44,7 @@ test: $(TESTS) $(CLUSTER)/.installed $(ENGINES)/.installed lint ## Check the cod
 	$(PYTEST)
 	cd packages/snakemake-dvc && $(PYTEST)
 	cd packages/snakemake-dvc && PATH="$$ENVIRONMENT/engines/bin:$$PATH" PYTHONPATH=src \
-	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py
+	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py tests/test_executors.py
 	$(MAKE) --no-print-directory test-slow-cpu test-library
 
 check: lint ## Check the code and run the unit tests (two minutes)

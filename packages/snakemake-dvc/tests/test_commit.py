@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.checkouts import Checkout
-from helpers.commands import REPRO, SNAKEMAKE
+from helpers.commands import SNAKEMAKE
 from helpers.environment import AUTHOR
 from helpers.faults import set_scale
 from helpers.small_workflow import METRICS
@@ -133,14 +133,6 @@ def test_the_last_message_of_a_run_commits_what_it_has_recorded(checkout: Checko
     ]
     assert checkout.run(*SNAKEMAKE).messages() == []
     assert paste(checkout, run.messages()[-1]) == " M config.yaml\n"
-
-
-def test_dvc_names_the_metrics_too_and_the_runs_of_its_stages_say_nothing(checkout: Checkout) -> None:
-    set_scale(checkout)
-    run = checkout.run(*REPRO)
-    (line,) = re.findall(r"(?m)^\tgit add (.*)$", run.text)
-    assert sorted(line.split()) == ["dvc.lock", METRICS]
-    assert run.messages() == []
 
 
 def test_a_run_that_records_what_git_has_names_nothing(checkout: Checkout) -> None:

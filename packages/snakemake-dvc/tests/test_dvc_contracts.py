@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.checkouts import Checkout, plain_project
+from helpers.checkouts import Checkout, copied, plain_project
 from helpers.commands import REPRO, SNAKEMAKE, Server
-from helpers.small_workflow import FOLDER, JOBS, POINTS, files_in
+from helpers.small_workflow import FOLDER, JOBS, METRICS, POINTS, files_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from snakemake_dvc import _dvc
@@ -59,16 +59,22 @@ word: "yes"
 """
 
 
-@pytest.fixture
-def piped(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    """A project with one stage of DVC, which has run. It is the current folder of this process."""
+@pytest.fixture(scope="module")
+def piped_base(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Path:
+    """A folder with a project with one stage of DVC, which has run."""
+    root = tmp_path_factory.mktemp("piped")
     files = {"dvc.yaml": STAGE, "make.py": MAKE, "params.yaml": PARAMS, "data/x.txt": "1", "data/y.txt": "y"}
-    checkout = plain_project(
-        tmp_path, server, {**files, "spaces and \u00fcml\u00e4ute.txt": "1", "results/.gitkeep": ""}
-    )
+    checkout = plain_project(root, server, {**files, "spaces and \u00fcml\u00e4ute.txt": "1", "results/.gitkeep": ""})
     checkout.git("init", "--quiet")
     checkout.run("dvc", "init", "--quiet")
     checkout.run(*REPRO)
+    return root
+
+
+@pytest.fixture
+def piped(piped_base: Path, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A copy of this project. It is the current folder of this process."""
+    checkout = copied(piped_base, tmp_path, server)
     monkeypatch.chdir(checkout.folder)
     for name in [name for name in checkout.env if name.startswith(("DVC_", "HOME", "XDG_", "GIT_"))]:
         monkeypatch.setenv(name, checkout.env[name])
@@ -226,3 +232,11 @@ def test_dvc_removes_outputs_by_a_method_that_sets_unknown_files_aside(checkout:
     assert [path.read_text() for path in (checkout.folder / ".snakemake/dvc/quarantine").rglob("points.txt")] == [
         "mine"
     ]
+
+
+def test_dvc_names_the_metrics_to_commit_and_the_runs_of_its_stages_say_nothing(checkout: Checkout) -> None:
+    checkout.edit("config.yaml", "  scale: 2", "  scale: 3")
+    run = checkout.run(*REPRO)
+    (line,) = re.findall(r"(?m)^\tgit add (.*)$", run.text)
+    assert sorted(line.split()) == ["dvc.lock", METRICS]
+    assert run.messages() == []

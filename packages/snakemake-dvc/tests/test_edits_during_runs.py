@@ -2,8 +2,8 @@
 
 import pytest
 from helpers.checkouts import Checkout
-from helpers.commands import ENGINES, SNAKEMAKE, python
-from helpers.faults import BOTH_ENGINES, EACH_AFTER_THE_OTHER, FITS, set_scale
+from helpers.commands import ENGINES, SNAKEMAKE
+from helpers.faults import BOTH_ENGINES, EACH_AFTER_THE_OTHER, FITS, run_python, set_scale
 from helpers.small_workflow import JOBS, METRICS
 
 EDIT_BEFORE_RECORDING = """
@@ -31,7 +31,7 @@ main()
 
 def test_a_key_is_edited_while_the_run_is_recorded(checkout: Checkout) -> None:
     set_scale(checkout)
-    python(checkout.folder, checkout.env, "-c", EDIT_BEFORE_RECORDING)
+    assert run_python(EDIT_BEFORE_RECORDING, checkout).rc == 0
     assert "scale: 4" in (checkout.folder / "config.yaml").read_text()
     assert checkout.locked("fit").get("params") != {"config.yaml": {"fit": {"degrees": [1, 2], "scale": 4}}}
     checkout.computes("dvc", FITS)
@@ -70,13 +70,12 @@ def test_a_rule_is_edited_while_its_job_runs(checkout: Checkout, engine: str) ->
     checkout.computes("dvc" if engine == "snakemake" else "snakemake", FITS)
 
 
-@BOTH_ENGINES
-def test_dvc_replaces_an_output_while_its_job_writes_to_it(checkout: Checkout, engine: str) -> None:
+def test_dvc_replaces_an_output_while_its_job_writes_to_it(checkout: Checkout) -> None:
     """The job still writes to the deleted file, so that the old content seems to be its output."""
     checkout.edit("rules/data.smk", "{params.n} {output}", "{params.n} /dev/stdout >{output}")
     checkout.computes("snakemake", JOBS)
     checkout.edit("config.yaml", "seed: 7", "seed: 8")
-    run = checkout.start_hanging("points", *ENGINES[engine])
+    run = checkout.start_hanging("points", *SNAKEMAKE)
     checkout.run("dvc", "checkout", "--force")
     checkout.resume()
     run.wait()

@@ -2,7 +2,7 @@
 
 Hypothesis draws the steps; the package `fuzz` performs and checks them. Environment variables:
 
-* `FUZZ_SECONDS`: the time to spend, 40 by default.
+* `FUZZ_SECONDS`: the time to spend, 15 by default.
 * `FUZZ_SEED`: the first seed, 1 by default, so that the tests of one commit are the same each time. `random` draws one.
   A failure prints its seed.
 * `FUZZ_REPORT`: a file to which the numbers of sequences, steps and runs are written.
@@ -145,7 +145,7 @@ def session_in(root: Path, seconds: float) -> Iterator[Session]:
 
 def test_random_sequences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """After any sequence of steps, a run makes all results right and runs no job needlessly."""
-    seconds = float(os.environ.get("FUZZ_SECONDS", "40"))
+    seconds = float(os.environ.get("FUZZ_SECONDS", "15"))
     named = os.environ.get("FUZZ_SEED", "1")
     seed = secrets.randbelow(10**9) if named == "random" else int(named)
     settings = hypothesis.settings(

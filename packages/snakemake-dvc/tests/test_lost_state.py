@@ -17,7 +17,7 @@ def test_results_that_dvc_has_not_committed(checkout: Checkout) -> None:
 
 
 def test_another_folder_for_the_cache(checkout: Checkout) -> None:
-    checkout.run("dvc", "remote", "remove", "lab")
+    checkout.remove_remote()
     checkout.run("dvc", "cache", "dir", "../../other cache")
     checkout.computes("snakemake", set())
     (checkout.folder / POINTS).unlink()
@@ -26,7 +26,7 @@ def test_another_folder_for_the_cache(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize("lost", [".dvc/cache", ".snakemake", "records", ".dvc/tmp", "dvc.lock"])
 def test_lost_state_of_an_engine(checkout: Checkout, lost: str) -> None:
-    checkout.run("dvc", "remote", "remove", "lab")
+    checkout.remove_remote()
     path = checkout.folder / lost
     path.rename(checkout.folder.parent / "lost")
     checkout.computes("snakemake", set())

@@ -6,7 +6,8 @@ The package relies on the following, each with a test in tests/test_dvc_contract
 - the format of dvc.lock and of the run cache;
 - the lock file with the paths that processes of DVC read and write;
 - DVC removes the outputs of a stage before it runs the stage, by `Stage.remove_outs`, and reads the dependencies again
-  afterwards.
+  afterwards;
+- DVC records a stage by `Stage.dump`, and then asks to add the files in `scm_context.files_to_track` to git.
 """
 
 import os

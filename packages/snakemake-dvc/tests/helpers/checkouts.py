@@ -79,6 +79,12 @@ class Checkout:
         """Run `snakemake-dvc stages`."""
         self.run("snakemake-dvc", "stages")
 
+    def remove_remote(self) -> None:
+        """Remove the remote, as `dvc remote remove lab` does."""
+        config = self.folder / ".dvc/config"
+        assert "lab" in config.read_text()
+        config.write_text("")
+
     # Copies.
 
     def copy(self, name: str = "copy") -> "Checkout":

@@ -149,12 +149,3 @@ def kill_processes_of(root: Path) -> None:
     for process in processes_of(root):
         with contextlib.suppress(psutil.Error):
             process.kill()
-
-
-def python(folder: Path, env: dict[str, str], *arguments: str) -> str:
-    """Run Python to its end and return what it prints."""
-    ended = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout

@@ -1,14 +1,12 @@
 """What the tests of faults share: changes of the small workflow, and ways to end a run."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helpers.checkouts import Checkout
-from helpers.commands import ENGINES, TIMEOUT, Run
+from helpers.commands import ENGINES, Run
 
 # The jobs of the second stage of the small workflow.
 FITS = {"degree-1", "degree-2", "best"}
@@ -43,14 +41,6 @@ def quarantined(checkout: Checkout) -> dict[str, bytes]:
     return {Path(*path.relative_to(root).parts[1:]).as_posix(): path.read_bytes() for path in paths}
 
 
-def run_python(code: str, checkout: Checkout, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python code in a checkout, in a process that must end."""
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=checkout.folder,
-        env=checkout.env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT,
-    )
+def run_python(code: str, checkout: Checkout, *arguments: str) -> Run:
+    """Run Python code in a checkout, in a process that must end and has imported Snakemake and DVC."""
+    return checkout.start("python", code, *arguments).wait()

@@ -5,7 +5,7 @@ starts a command in a session of its own; the answer is its process id. A reques
 status of that process.
 
 A forked process has the command line of the server. A request with `execute` executes the program instead, so that
-other processes can read its command line.
+other processes can read its command line. A request whose program is `python` executes the code in its first argument.
 """
 
 import atexit
@@ -90,8 +90,13 @@ def run(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored if the tests run under nohup
     random.seed()
     program, *arguments = request["argv"]
+    if program == "python":
+        code, sys.argv = arguments[0], ["-c", *arguments[1:]]
+        exec(compile(code, "<test>", "exec"), {"__name__": "__main__"})  # noqa: S102
+        return
     folder = Path(sys.executable).parent
     sys.argv = [str(folder / program), *arguments]
     sys.path[0] = str(folder)
@@ -133,6 +138,7 @@ def main() -> None:
         return
     try:
         run(request)
+        end(0)
     except SystemExit as exiting:
         end(exiting.code)
     except BaseException:

@@ -1,7 +1,10 @@
 """All use of Snakemake beyond its public interface. Checked with Snakemake 9.26.0 and 9.27.1.
 
-The package relies on the following, each with a test in tests/test_snakemake_contracts.py or tests/test_paths.py:
+The package relies on the following, each with a test in test_snakemake_contracts.py, test_paths.py or
+test_executors.py:
 
+- `snakemake.cli.parse_args` parses the command line, with `get_argument_parser`, `get_profile_dir` and
+  `ExecutorPluginRegistry` (used in `snakemake_dvc_startup.executors`).
 - `DAG.init` is called before any file is looked at. It calls `check_incomplete` and then `update_needrun`, which asks
   the persistence layer what has changed since the last run of a job.
 - `JobScheduler.run` is called in the main process, with jobs that are about to start.
