@@ -12,16 +12,18 @@ from helpers.small_workflow import JOBS, WORKFLOW
 
 # The files that take longest come first, so that no worker of pytest-xdist ends long after the others.
 SLOWEST_FIRST = [
-    "test_fuzz.py",
-    "test_edits_during_runs.py",
     "test_branches.py",
-    "test_changes.py",
-    "test_killed_runs.py",
-    "test_interrupts.py",
+    "test_edits_during_runs.py",
     "test_environment.py",
+    "test_interrupts.py",
+    "test_fuzz.py",
+    "test_killed_runs.py",
+    "test_user_files.py",
+    "test_changes.py",
     "test_example.py",
-    "test_concurrent_runs.py",
     "test_config.py",
+    "test_concurrent_runs.py",
+    "test_paths.py",
     "test_dvc_contracts.py",
     "test_lost_state.py",
 ]

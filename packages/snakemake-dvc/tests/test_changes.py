@@ -96,7 +96,7 @@ def test_a_comment_in_a_rules_file_runs_no_job(checkout: Checkout) -> None:
     checkout.computes("dvc", set())
     checkout.commit()
     checkout.run("dvc", "push")
-    checkout.clone().computes("dvc", set())
+    checkout.clone().computes("snakemake", set())
 
 
 def test_the_result_of_a_removed_value_is_removed(checkout: Checkout) -> None:

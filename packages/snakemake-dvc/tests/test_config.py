@@ -180,14 +180,14 @@ def test_an_edit_of_a_key_is_seen_by_both_engines(
 
 
 def test_dvc_computes_what_an_edit_of_a_key_changes(reading: Checkout) -> None:
-    for key in ("which", "in-command", "in_block", "in_script"):
+    for key in ("which", "in_block", "in_script"):
         line = next(line for line in CONFIG.splitlines() if line.startswith(f"{key}:"))
         reading.edit("config.yaml", line, f"{key}: 8")
     run = reading.run(*REPRO)
-    assert run.jobs() == {"positional", "command", *WHOLE}, run
+    assert run.jobs() == {"positional", *WHOLE}, run
     found = {path.stem: path.read_text() for path in (reading.folder / "results").iterdir()}
     assert found["positional"] == "8 5 7\n"
-    assert found["command"] == found["script"] == "8\n"
+    assert found["script"] == "8\n"
     assert found["block"] == "8 one yes\n"
     reading.has_nothing_to_do("snakemake")
 
