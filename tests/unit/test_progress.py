@@ -68,7 +68,7 @@ def test_the_text():
     assert Progress(40, "epoch").text(12, elapsed=25) == "epoch 12 of 40, about 1 min left"
     bounded = Progress(10_000, "epoch", at_most=True)
     assert bounded.text(2500, elapsed=60) == "epoch 2,500 of at most 10,000, at most 3 min left"
-    assert Progress(1).text(0.25, elapsed=60) == "25%, about 3 min left"
+    assert Progress(1, "iterating:").text(0.25, elapsed=60) == "iterating: 25%, about 3 min left"
     resumed = Progress(40, "epoch", done=30)
     assert resumed.text(35, elapsed=300) == "epoch 35 of 40, about 5 min left"
 

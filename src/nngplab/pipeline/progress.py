@@ -18,8 +18,8 @@ class Progress:
     """How far a job is, as lines of the log with the time that is left.
 
     Args:
-        total: the amount of work.
-        unit: what the amount counts, such as "epoch"; a percentage is shown if it is empty.
+        total: the amount of work; if it is 1, percentages are shown.
+        unit: what the amount counts, such as "epoch", or what is done if the total is 1.
         done: the amount that is done already, as by a run that is resumed.
         at_most: whether the job can end before all is done.
         clock: a function that returns the time in seconds.
@@ -32,7 +32,7 @@ class Progress:
     def __init__(
         self,
         total: float,
-        unit: str = "",
+        unit: str,
         done: float = 0,
         at_most: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -41,8 +41,12 @@ class Progress:
         self.unit = unit
         self.at_most = at_most
         self._clock = clock
-        self._first = self._shown = done
+        self.done = self._first = self._shown = done
         self._start = self._last = clock()
+
+    def advance(self, share: float) -> None:
+        """Add an amount of work that has been done, and log a line if there is more to say than in the last one."""
+        self.update(self.done + share)
 
     def update(self, done: float) -> None:
         """Log a line, if there is more to say than in the last one.
@@ -50,6 +54,7 @@ class Progress:
         Args:
             done: the amount of work that is done.
         """
+        self.done = done
         now = self._clock()
         since = now - self._last
         if not self._shown < done < self.total or since < SHORTEST:
@@ -68,8 +73,8 @@ class Progress:
         left = elapsed / (done - self._first) * (self.total - done)
         bound, limit = ("at most", "at most ") if self.at_most else ("about", "")
         share = f"{done / self.total:.0%}{' of the longest run' if self.at_most else ''}"
-        amount = f"{self.unit} {done:,} of {limit}{self.total:,}" if self.unit else share
-        return f"{amount}, {bound} {duration(left)} left"
+        amount = f"{done:,} of {limit}{self.total:,}" if self.total > 1 else share
+        return f"{self.unit} {amount}, {bound} {duration(left)} left"
 
 
 def track(items: Iterable[Item], unit: str, total: int | None = None) -> Iterator[Item]:

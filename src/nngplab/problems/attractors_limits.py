@@ -102,7 +102,7 @@ def find_limits(network: OneHiddenLayer, X: Tensor, angle: float) -> Limits:
     leader = torch.arange(len(X))
     iterations = torch.ones(len(X), dtype=torch.int64)
     moving, done, work, block = leader.clone(), 1, 0, 4
-    progress = Progress(1, at_most=True)
+    progress = Progress(1, "iterating:", at_most=True)
     while len(moving) and done < MAX_ITERATIONS and work < MAX_WORK:
         rows = before = state[moving]
         for _ in range(block):

@@ -25,6 +25,7 @@ from nngplab.kernels.base import Kernel
 from nngplab.kernels.dual import Dual
 from nngplab.kernels.objects import Function, as_kernel
 from nngplab.pipeline.devices import gpu_named
+from nngplab.pipeline.progress import Progress
 from nngplab.regression import memory, singular, tiles
 from nngplab.regression.checkpoint import FactorCheckpoint
 from nngplab.regression.cholesky import NotPositiveDefiniteError
@@ -206,8 +207,15 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.__dict__.pop("loo_residuals_", None)  # of an earlier fit, whose `loo` may have been another
         n = len(system.y)
         try:
-            with tqdm(total=1, desc=f"factorising {n:,} rows", bar_format=_BAR, disable=not self.verbose) as bar:
-                factor = system.factorise(self._checkpoint(system), bar.update)
+            task = f"factorising {n:,} rows"
+            with tqdm(total=1, desc=task, bar_format=_BAR, disable=not self.verbose) as bar:
+                progress = Progress(1, f"{task}:")
+
+                def advance(share: float) -> None:
+                    bar.update(share)
+                    progress.advance(share)
+
+                factor = system.factorise(self._checkpoint(system), advance)
         except NotPositiveDefiniteError as failure:
             if n > singular.EIGENVECTORS_UP_TO or self.loo:
                 raise singular.not_positive_definite(system, failure) from failure
