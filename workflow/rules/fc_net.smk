@@ -75,12 +75,35 @@ rule fc_net_learning_rates:
         " --output {output:q} --log {log:q}"
 
 
+# For each loss alone, so that a further loss does not make the networks of the others train again.
+rule fc_net_rate:
+    input:
+        script="workflow/scripts/fc_net_learning_rates.py",
+        tables=lambda wc: expand(rules.fc_net_tune.output, loss=wc.loss, learning_rate=FC_NET_RATES),
+    output:
+        "results/fc_net/runs/rate_{loss}.csv",
+    log:
+        "logs/fc_net_rate_{loss}.log",
+    wildcard_constraints:
+        loss="mse|cross_entropy",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        learning_rate=option("--learning-rate", None if FC_NET_TUNED else config["fc_net"]["learning_rate"]),
+    message:
+        "Choose the learning rate of Problem 2b for the loss {wildcards.loss}"
+    shell:
+        "python {input.script:q} --tables {input.tables:q} --losses {wildcards.loss} {params.learning_rate}"
+        " --output {output:q} --log {log:q}"
+
+
 rule fc_net_train:
     input:
         script="workflow/scripts/fc_net_train.py",
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
-        learning_rates=rules.fc_net_learning_rates.output,
+        learning_rates=rules.fc_net_rate.output,
     output:
         metrics="results/fc_net/runs/{loss}_{seed}.csv",
         outputs="results/fc_net/runs/{loss}_{seed}.npz",
