@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 
 from nngplab.kernels.tabulated import dual_by_quadrature
+from nngplab.pipeline.metrics import round_numbers
 from tests.helpers.checkout import ROOT
 from tests.helpers.scripts import options_of, run_script
 
@@ -215,7 +216,8 @@ class TestSummary:
             assert row["mean_ratio_to_zero"] == pytest.approx(np.mean(repeats["test_mse"] / repeats["zero_mse"]))
         assert summary.loc["zero", "mean_ratio_to_zero"] == 1
         metrics = json.loads((results / "metrics.json").read_text())
-        assert metrics == summary[["headline_test_mse", "headline_r2", "mean_test_mse", "mean_r2"]].to_dict("index")
+        columns = ["headline_test_mse", "headline_r2", "mean_test_mse", "mean_r2"]
+        assert metrics == round_numbers(summary[columns].to_dict("index"), 6)
 
     def test_each_pair(self, results):
         table, paired = read(results / "test_mse.csv"), read(results / "paired.csv")

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.metrics import write_metrics
 from nngplab.problems.attractors_limits import OUTPUT_CLASSES
 from nngplab.report.figures.attractors import plot_basins, plot_limits
 from nngplab.report.figures.style import save
@@ -29,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(basins, arguments.basins)
     summary = summarise(outcomes)
     write_csv(summary, arguments.summary)
-    write_json({"images": provenance["label"], **metrics(attempts, summary)}, arguments.metrics)
+    write_metrics(arguments.metrics, {"images": provenance["label"]}, trained=metrics(attempts, summary))
     inputs, limits = read_all(arguments.limit_inputs), read_limits(arguments.limits)
     shares = limit_shares(inputs, limits)
     write_csv(shares, arguments.limit_shares)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.metrics import write_metrics
 from nngplab.problems.challenge_kernels import KERNELS
 from nngplab.problems.challenge_scores import (
     RANDOM_MODELS,
@@ -55,7 +56,10 @@ def main(arguments: argparse.Namespace) -> None:
         if "feature_matrix" in file
     ]
     write_csv(pd.concat(learned)[DIRECTIONS] if learned else pd.DataFrame(columns=DIRECTIONS), arguments.directions)
-    write_json(metrics(benchmark, records), arguments.metrics)
+    random = benchmark["model"].isin(RANDOM_MODELS)
+    names = {name: {"data": record["label"], "score": record["score"]} for name, record in records.items()}
+    exact, trained = (scores_by_model(rows, records) for rows in (benchmark[~random], benchmark[random]))
+    write_metrics(arguments.metrics, {name: names[name] | exact[name] for name in names}, trained)
 
 
 def benchmark_table(validation: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
@@ -127,16 +131,12 @@ def direction_table(matrix: Array, truth: list[float] | None) -> pd.DataFrame:
     return table.assign(share=share).sort_values("component", key=np.abs, ascending=False, kind="stable")
 
 
-def metrics(benchmark: pd.DataFrame, records: dict[str, Any]) -> dict[str, Any]:
+def scores_by_model(benchmark: pd.DataFrame, records: dict[str, Any]) -> dict[str, Any]:
     """Return the score of each model on the validation and the test samples, by data set."""
     return {
         dataset: {
-            "data": record["label"],
-            "score": record["score"],
-            **{
-                str(model): rows.set_index("split")[record["score"]][["val", "test"]].to_dict()
-                for model, rows in benchmark[benchmark["dataset"] == dataset].groupby("model", sort=False)
-            },
+            str(model): rows.set_index("split")[record["score"]][["val", "test"]].to_dict()
+            for model, rows in benchmark[benchmark["dataset"] == dataset].groupby("model", sort=False)
         }
         for dataset, record in records.items()
     }

@@ -10,7 +10,8 @@ import pandas as pd
 from nngplab.datasets.cifar10 import check_images, verify_files
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.metrics import write_metrics
 
 log = logging.getLogger("nngplab.cifar10_check")
 
@@ -26,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
     provenance = json.loads(arguments.provenance.read_text(encoding="utf-8"))
     images = counts.groupby("split", sort=False)["count"].sum().add_suffix("_images").to_dict()
     failed = int((~checks["passed"]).sum())
-    write_json({"images": provenance["label"], **images, "failed_checks": failed}, arguments.metrics)
+    write_metrics(arguments.metrics, {"images": provenance["label"]} | images | {"failed_checks": failed})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import pandas as pd
 import scipy.stats
 
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.metrics import write_metrics
 from nngplab.pipeline.statistics import combined_half_width, mean_interval
 
 METRICS = ["mean_accuracy", "std_accuracy", "mean_train_accuracy"]
@@ -32,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(confusion(predictions, classes).assign(images=images), arguments.confusion)
     # One network has no standard deviation, and JSON has no NaN.
     by_loss = {str(loss): row.dropna().to_dict() for loss, row in summary.set_index("loss")[METRICS].iterrows()}
-    write_json({"images": images, **by_loss}, arguments.metrics)
+    write_metrics(arguments.metrics, {"images": images}, trained=by_loss)
 
 
 def read_predictions(path: Path, classes: Any) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.metrics import write_metrics
 from nngplab.pipeline.statistics import mean_interval
 
 # Relative differences up to this are rounding: that of two names for the same kernel, say.
@@ -21,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     summary = summarise(table)
     write_csv(summary, arguments.summary)
     write_csv(compare_pairs(table), arguments.paired)
-    write_json(summary.set_index("kernel")[METRICS].to_dict("index"), arguments.metrics)
+    write_metrics(arguments.metrics, summary.set_index("kernel")[METRICS].to_dict("index"))
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.metrics import write_metrics
 from nngplab.problems.linear_autoencoder_map import BEHAVIOURS, CONVERGES
 
 OUTCOMES = ("converged", "oscillating", "diverged", "out of steps", "stalled")
+# A loss up to this consists of rounding errors, which differ from machine to machine: it counts as 0 in the metrics.
+ROUNDING = 1e-28
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -23,7 +26,7 @@ def main(arguments: argparse.Namespace) -> None:
     summary = summarise_part_b(part_b)
     write_csv(summary, arguments.summary)
     write_csv(compare_with_map(part_b), arguments.behaviours)
-    write_json(metrics(summary), arguments.metrics)
+    write_metrics(arguments.metrics, *metrics(summary))
 
 
 def concatenate(paths: list[Path]) -> pd.DataFrame:
@@ -110,14 +113,18 @@ def describe_group(runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def metrics(summary: pd.DataFrame) -> dict[str, Any]:
-    """Return the smallest loss for the convention and step sizes of the problem set, its setting, and the outcomes."""
+def metrics(summary: pd.DataFrame) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return the outcomes for the convention and step sizes of the problem set, and the smallest loss.
+
+    The setting with the smallest loss is among the outcomes. Of several with the same loss, it is the first.
+    """
     assigned = summary[(summary["convention"] == "half") & summary["on_sheet"]]
     outcomes = {name: int(assigned[name].sum()) for name in ("runs", *(name.replace(" ", "_") for name in OUTCOMES))}
     if assigned["smallest_loss"].isna().all():
-        return outcomes
-    (best,) = assigned.nsmallest(1, "smallest_loss").to_dict("records")
-    return {**{column: best[column] for column in ("smallest_loss", "k", "eta")}, **outcomes}
+        return outcomes, {}
+    losses = assigned["smallest_loss"].mask(assigned["smallest_loss"] <= ROUNDING, 0.0)
+    (best,) = assigned.assign(smallest_loss=losses).nsmallest(1, "smallest_loss").to_dict("records")
+    return {"k": best["k"], "eta": best["eta"], **outcomes}, {"smallest_loss": best["smallest_loss"]}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from nngplab.datasets.sine_target import read_sine_target
 from nngplab.pipeline.cli import run
-from nngplab.pipeline.files import write_csv, write_json
+from nngplab.pipeline.files import write_csv
+from nngplab.pipeline.metrics import write_metrics
 from nngplab.pipeline.statistics import median_interval
 from nngplab.regression.estimator import KernelRegression
 
@@ -35,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     summary = pd.concat(tables)
     write_csv(errors, arguments.test_mse)
     write_csv(summary, arguments.output)
-    write_json(metrics(summary[summary["activation"] == "relu"]), arguments.metrics)
+    write_metrics(arguments.metrics, metrics(summary[summary["activation"] == "relu"]))
 
 
 def merge(shards: list[Path], widths: list[int]) -> pd.DataFrame:
