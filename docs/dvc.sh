@@ -10,7 +10,16 @@ dvc status
 #
 # Most stages write their main numbers to `results/NAME/metrics.json`, where NAME is the name of the stage. These files
 # are stored in git, not in DVC's cache, so a fresh clone can compare commits before `dvc pull`. The option
-# `--precision` is needed for errors around 1e-5, which DVC rounds otherwise:
+# `--precision` is needed for errors around 1e-5, which DVC rounds otherwise.
+#
+# The metrics are rounded, so that `git diff` and `dvc metrics diff` show what has changed, and not on which machine it
+# was computed. A CPU without AVX-512, or another number of threads, adds up sums in another order. This changes the
+# metrics by a relative 1e-11 at most, so they have six significant digits. Numbers that depend on the training of a
+# network are under the key `trained`. They have two digits, since networks with other seeds differ in the third one, and
+# a training on another machine can end like one with another seed. `dvc metrics diff | grep -v trained` leaves them out.
+# Rounding cannot exclude that a number close to the middle between two rounded ones changes in its last digit. With six
+# digits this happens to one number in 100,000; a `trained` number changes more often. Counts are exact. The tables in
+# `results/NAME/` have all digits, and the report is made from them:
 
 dvc metrics show --precision 8 results/width_sweep/metrics.json
 
