@@ -168,7 +168,7 @@ class TestLimits:
         assert limits.group.tolist() == [0, 0]
 
     @given(activation=st.sampled_from(["relu", "tanh", "sine"]), seed=seeds, size=st.floats(2, 4))
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     def test_against_each_input_alone_and_plain_iteration(self, activation, seed, size):
         net, X = network(seed=seed, activation=activation), vectors(4, seed)
         with torch.no_grad():

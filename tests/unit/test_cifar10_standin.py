@@ -13,9 +13,9 @@ from nngplab.pipeline.files import file_sha256
 
 @pytest.fixture(scope="module")
 def sample():
-    """Training images (16000, 3072) with labels, and test images (2000, 3072) with labels."""
+    """Training images (8000, 3072) with labels, and test images (2000, 3072) with labels."""
     painter = SceneGenerator(88)
-    return *painter.batch("data_batch_1", 16_000), *painter.batch("test_batch", 2000)
+    return *painter.batch("data_batch_1", 8000), *painter.batch("test_batch", 2000)
 
 
 def test_a_small_archive_has_the_official_layout_and_the_same_bytes_twice(tmp_path, monkeypatch):
@@ -89,12 +89,12 @@ def test_few_pixels_are_black_or_white(sample):
 
 def test_classes_are_balanced_and_in_no_order(sample):
     labels = sample[1]
-    assert np.bincount(labels).tolist() == [1600] * 10
+    assert np.bincount(labels).tolist() == [800] * 10
     assert (labels[:-1] == labels[1:]).mean() < 0.15
 
 
 def test_a_linear_model_learns_some_and_a_net_learns_more(sample):
-    """Test accuracies, of a third of the training images; chance is 0.1, and the whole set gives more to both."""
+    """Test accuracies, of a sixth of the training images; chance is 0.1, and the whole set gives more to both."""
     X, y, X_test, y_test = (torch.from_numpy(array) for array in sample)
     mean, std = X.float().mean(), X.float().std()
     X, X_test = (X - mean) / std, (X_test - mean) / std
@@ -113,5 +113,5 @@ def test_a_linear_model_learns_some_and_a_net_learns_more(sample):
         linear = accuracy(torch.nn.Linear(3072, 10), 3, 2e-4)
         hidden = torch.nn.Sequential(torch.nn.Linear(3072, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
         net = accuracy(hidden, 6, 5e-4)
-    assert 0.2 < linear < 0.45
-    assert net > linear + 0.05
+    assert 0.16 < linear < 0.45
+    assert net > linear + 0.04

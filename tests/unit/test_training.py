@@ -71,7 +71,7 @@ class TestOutcomes:
     def test_stalled_where_the_loss_no_longer_falls(self):
         """Fitted to the last digit: the gradient is rounding, and a target below that is out of reach."""
         # Below 0, for as the last digits of one CPU come out, the loss may be exactly 0.
-        training, _ = autoencode(0.1, 5000, target=-1.0)
+        training, _ = autoencode(0.1, 1000, target=-1.0)
         assert training.outcome == TrainingOutcome.STALLED
         assert training.losses[-1] < 1e-28
 
