@@ -1,6 +1,7 @@
 """Problem 4: the scripts that find limits of inputs and count them, and the figures of limits."""
 
 import runpy
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -276,11 +277,18 @@ class TestFigures:
         assert [axes.get_ylabel() for axes in shown if axes.get_ylabel()] == ["two", "three"]
         assert figure.get_suptitle() == "title"
 
-    def test_the_pictures_do_not_depend_on_other_activations_but_for_their_own(self, home, data, tmp_path):
+    def test_the_pictures_depend_neither_on_other_activations_but_for_their_own_nor_on_visdom(
+        self, home, data, tmp_path
+    ):
+        """Nothing listens at the address of visdom: that costs a warning."""
         (tmp_path / "cifar10").mkdir()
         (tmp_path / "cifar10/provenance.json").write_bytes((home / "results/cifar10/provenance.json").read_bytes())
         folder = tmp_path / "attractors"
-        draw(data, folder, home, networks=RELU_NETWORKS)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        (line,) = draw(data, folder, home, "--visdom", "http://127.0.0.1", port, networks=RELU_NETWORKS).splitlines()
+        assert line.startswith("no images are shown in visdom")
         same = {
             name: (folder / name).read_bytes() == (home / "results/attractors" / name).read_bytes() for name in PICTURES
         }

@@ -3,7 +3,6 @@
 import json
 import pickle
 import shutil
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from nngplab.problems.attractors import load_network, shuffled_indices
 from nngplab.problems.attractors_limits import OUTPUT_CLASSES, iterate
 from nngplab.report.figures.attractors import plot_basins
 from nngplab.report.figures.images import plot_image_rows, to_images
-from tests.helpers.attractors import PICTURES, RELU_NETWORKS, draw, make_results, render, train, write_tables
+from tests.helpers.attractors import PICTURES, RELU_NETWORKS, make_results, render, train, write_tables
 from tests.helpers.cifar10_images import write_provenance
 from tests.helpers.report_page import sentences
 
@@ -153,17 +152,6 @@ class TestScripts:
 
     def test_stand_in_figures_carry_the_mark(self, home):
         assert "STAND-IN IMAGES, NOT CIFAR-10" in (home / "results/attractors/basins.svg").read_text()
-
-    def test_a_visdom_server_that_is_not_there_costs_a_warning_and_no_picture(self, home, data, tmp_path):
-        write_provenance(tmp_path / "results")
-        folder = tmp_path / "results/attractors"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        (line,) = draw(data, folder, home, "--visdom", "http://127.0.0.1", port).splitlines()
-        assert line.startswith("no images are shown in visdom")
-        for name in PICTURES:
-            assert (folder / name).read_bytes() == (home / "results/attractors" / name).read_bytes()
 
     def test_more_images_than_there_are(self, data, tmp_path):
         assert train(data, tmp_path, "60", status=1).splitlines() == [

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.helpers.checkout import ROOT
-from tests.helpers.slow_cpu import settings
+from tests.helpers.slow_cpu import LEFT_OUT, settings
 
 PROGRAM = """
 import json, numpy, scipy.linalg, threadpoolctl, torch
@@ -21,7 +21,10 @@ print(json.dumps({
 """
 
 
-@pytest.mark.skipif(not settings(), reason="this CPU has no AVX-512")
+needs_avx512 = pytest.mark.skipif(not settings(), reason="this CPU has no AVX-512")
+
+
+@needs_avx512
 def test_no_library_uses_avx512():
     # Whatever warns of a setting that is in vain is an error here.
     command = [sys.executable, "-W", "error::ImportWarning", "-c", PROGRAM]
@@ -32,8 +35,13 @@ def test_no_library_uses_avx512():
     assert used["torch"] == "AVX2"
 
 
+@needs_avx512
 def test_the_exit_status_is_that_of_pytest():
     command = [sys.executable, "-m", "tests.helpers.slow_cpu", "--noconftest", "--no-such-option"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == pytest.ExitCode.USAGE_ERROR
     assert "--no-such-option" in ended.stderr
+
+
+def test_what_is_left_out_exists():
+    assert {path.stem for path in (ROOT / "tests").glob("*/test_*.py")} >= {f"test_{name}" for name in LEFT_OUT}
