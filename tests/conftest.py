@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import scipy.linalg  # noqa: F401 - so that its BLAS is loaded, and limited
@@ -16,7 +17,7 @@ from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 # The modules that run most of the pipeline.
-LONGEST = ("test_cluster.py", "test_pipeline.py", "test_sessions.py", "test_staleness.py")
+LONGEST = ("test_cluster.py", "test_reproducibility.py", "test_pipeline.py", "test_sessions.py", "test_staleness.py")
 
 # On a busy machine any example can take long; no test asserts speed.
 settings.register_profile("patient", deadline=None)
@@ -36,7 +37,8 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest modules: at the end, short ones keep all workers busy."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
 @pytest.fixture
@@ -50,23 +52,56 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A checkout of its own for one test."""
+@pytest.fixture(scope="session")
+def template(make_once) -> Path:
+    """A checkout of the project."""
     from tests.helpers.checkout import copy_checkout
 
-    return copy_checkout(tmp_path / "checkout")
+    return make_once("template", copy_checkout)
+
+
+@pytest.fixture
+def checkout(template, tmp_path) -> Path:
+    """A checkout of its own for one test."""
+    return Path(shutil.copytree(template, tmp_path / "checkout", symlinks=True))
 
 
 @pytest.fixture(scope="session")
-def run() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a program in a folder, with the output of both streams in `.stdout`."""
+def common_folder(tmp_path_factory, worker_id) -> Path:
+    """A folder that all workers of pytest-xdist share."""
+    base = Path(tmp_path_factory.getbasetemp())
+    return base if worker_id == "master" else base.parent
 
-    def run_in(folder: Path, *command: str | Path, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+
+@pytest.fixture(scope="session")
+def warm(common_folder) -> Iterator[Path]:
+    """A folder for PATH with Python, Snakemake and DVC that start quickly."""
+    from filelock import FileLock
+
+    from tests.helpers.warm import connect
+
+    folder = common_folder / "warm"
+    folder.mkdir(exist_ok=True)
+    with FileLock(common_folder / "warm.lock"):
+        connection = connect(folder)
+    yield folder
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def run(warm) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program in a folder, with the output of both streams in `.stdout`.
+
+    With `path`, which comes before the rest of PATH, another Python, Snakemake or DVC than the quick ones runs.
+    """
+
+    def run_in(
+        folder: Path, *command: str | Path, timeout: float = 600, path: str | Path = warm
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(word) for word in command],
             cwd=folder,
-            env={**os.environ, "COLUMNS": "200"},
+            env={**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -81,8 +116,8 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 def done(run) -> Callable[..., str]:
     """Run a program, which must exit with 0; return its output."""
 
-    def run_well(folder: Path, *command: str | Path, timeout: float = 600) -> str:
-        ended = run(folder, *command, timeout=timeout)
+    def run_well(folder: Path, *command: str | Path, **options: Any) -> str:
+        ended = run(folder, *command, **options)
         assert ended.returncode == 0, ended.stdout
         return str(ended.stdout)
 
@@ -90,19 +125,16 @@ def done(run) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def make_once(tmp_path_factory, worker_id) -> Callable[[str, Callable[[Path], Path]], Path]:
+def make_once(tmp_path_factory, common_folder) -> Callable[[str, Callable[[Path], Path]], Path]:
     """Make a checkout that all workers of pytest-xdist share: the first that asks makes it, the others wait.
 
     It is to be read or copied, never changed.
     """
     from filelock import FileLock
 
-    base = tmp_path_factory.getbasetemp()
-    base = base if worker_id == "master" else base.parent
-
     def make(name: str, maker: Callable[[Path], Path]) -> Path:
-        folder = base / name
-        with FileLock(base / f"{name}.lock"):
+        folder = common_folder / name
+        with FileLock(common_folder / f"{name}.lock"):
             if not folder.exists():
                 # If this fails, it leaves nothing that another worker could take for finished.
                 maker(tmp_path_factory.mktemp("unfinished") / "checkout").rename(folder)
@@ -112,12 +144,13 @@ def make_once(tmp_path_factory, worker_id) -> Callable[[str, Callable[[Path], Pa
 
 
 @pytest.fixture(scope="session")
-def finished(make_once, done) -> Path:
+def finished(make_once, template, done) -> Path:
     """A checkout in which the tiny pipeline has run from scratch, on two cores."""
-    from tests.helpers.checkout import TINY, copy_checkout
+    from tests.helpers.checkout import TINY
 
     def run_tiny(folder: Path) -> Path:
-        done(copy_checkout(folder), "snakemake", "--cores", "2", *TINY, timeout=1200)
+        shutil.copytree(template, folder, symlinks=True)
+        done(folder, "snakemake", "--cores", "2", *TINY, timeout=1200)
         return folder
 
     return make_once("finished", run_tiny)

@@ -70,7 +70,7 @@ def tiny(tmp_path: Path) -> Path:
     """A folder with one rule, which gets its parameters as the rules of the project do."""
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "echo.py").write_text(ECHO)
-    for name in ("src", "packages"):
+    for name in ("src", "packages", "workflow"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 

@@ -1,8 +1,6 @@
 """The jobs of Problem 13: which of them read the test samples, and what new files make stale."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +19,15 @@ print(json.dumps([(job.rule.name, list(map(str, job.input)), list(map(str, job.o
 """
 
 
-def jobs(folder: Path) -> list[tuple[str, list[str], list[str]]]:
+def jobs(done, folder: Path) -> list[tuple[str, list[str], list[str]]]:
     """Return rule, inputs and outputs of each job."""
-    ended = subprocess.run([sys.executable, "-c", JOBS], cwd=folder, capture_output=True, text=True, check=True)
-    found: list[tuple[str, list[str], list[str]]] = json.loads(ended.stdout.splitlines()[-1])
+    found: list[tuple[str, list[str], list[str]]] = json.loads(done(folder, "python", "-c", JOBS).splitlines()[-1])
     return found
 
 
-def test_only_the_test_reads_test_samples(checkout):
+def test_only_the_test_reads_test_samples(done, checkout):
     """And nothing that is selected by comes from it."""
-    graph = jobs(checkout)
+    graph = jobs(done, checkout)
     held = {path for _, _, outputs in graph for path in outputs if path.endswith("_test.npz")}
     assert len(held) == 2
     readers = {rule for rule, inputs, _ in graph if held & set(inputs)}

@@ -1,7 +1,6 @@
 """The pipeline really run, on the tiny configuration."""
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.helpers.checkout import ALL_STAGES, ROOT, TINY, copy_checkout, digests, make_small
+from tests.helpers.checkout import ALL_STAGES, ROOT, TINY, digests, make_small
 from tests.helpers.report_page import Reader
 
 SUBSET = ROOT.parent / "shared/cifar10/cifar-10-real-subset.tar.gz"
@@ -205,36 +204,3 @@ class TestDvc:
             made = set(re.findall(r'"as": "(\w+)"', text))
             for field in {*re.findall(r'"field": "(\w+)"', text)} - made:
                 assert all(row[field] for row in values), (name, field)
-
-
-@pytest.fixture(scope="module")
-def by_dvc(tmp_path_factory, done) -> Path:
-    """A checkout in which DVC has run the pipeline from nothing on one core, the tiny values in config/config.yaml."""
-    folder = copy_checkout(tmp_path_factory.mktemp("by_dvc") / "checkout")
-    config = yaml.safe_load((folder / "config/config.yaml").read_text())
-    for stage, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
-        config[stage].update(section)
-    (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
-    # The stages ask for all cores that a process may use: here one, whichever it is.
-    core = str(min(os.sched_getaffinity(0)))
-    output = done(folder, "taskset", "--cpu-list", core, "dvc", "repro", timeout=1200)
-    assert set(re.findall(r"^Provided cores: (\d+)", output, flags=re.MULTILINE)) == {"1"}
-    return folder
-
-
-class TestTwoRunsFromNothing:
-    """One by Snakemake on two cores, one by DVC on one core."""
-
-    def test_they_give_the_same_bytes(self, finished, by_dvc, tmp_path, done):
-        page = "results/report.html"
-        tables = {name: digest for name, digest in digests(finished).items() if name != page}
-        assert {name: digest for name, digest in digests(by_dvc).items() if name != page} == tables
-        # The page shows the configuration and the commit: it is written again from DVC's results with the other's.
-        folder = shutil.copytree(by_dvc, tmp_path / "checkout", symlinks=True)
-        done(folder, "git", "checkout", "--quiet", "config/config.yaml")
-        done(folder, "snakemake", "--cores", "1", *TINY, "--forcerun", "report")
-        assert digests(folder) == digests(finished)
-
-    def test_after_dvc_neither_engine_has_anything_to_do(self, by_dvc, done):
-        assert "up to date" in done(by_dvc, "dvc", "status")
-        assert "Nothing to be done" in done(by_dvc, "snakemake", "--dry-run", "--cores", "2")

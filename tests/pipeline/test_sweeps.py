@@ -1,14 +1,13 @@
 """The sweeps divide thousands of networks into few jobs, and a new value adds jobs without changing the others."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-from tests.helpers.checkout import copy_checkout
 
 # Print the outputs and parameters of the jobs of the sweeps. A job runs again if these change.
 PROGRAM = """
@@ -25,9 +24,9 @@ KERNELS = ["erf", "laplace", "linear", "relu", "sine", "zero"]
 
 
 @pytest.fixture(scope="module")
-def jobs(run, tmp_path_factory):
+def jobs(run, template, tmp_path_factory):
     """Return a function that returns the jobs of the sweeps for changes of the configuration."""
-    checkout = copy_checkout(tmp_path_factory.mktemp("sweeps") / "checkout")
+    checkout = shutil.copytree(template, tmp_path_factory.mktemp("sweeps") / "checkout", symlinks=True)
     original = (checkout / "config/config.yaml").read_text()
 
     def with_config(**changes: Any) -> set[str]:
