@@ -69,8 +69,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Iterator[
     install, *others, commit = steps()
     assert install.startswith("pip install snakemake-dvc ")
     assert commit.startswith("git add --all && git commit ")
-    for line in others:
-        shell.run(line)
+    printed = [shell.run(line) for line in others]
+    assert "commit the recorded results: git add dvc.lock results/fit/metrics.json && git commit\n" in printed[-1]
     yield shell
     shutil.rmtree(root)
 
