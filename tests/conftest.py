@@ -24,8 +24,10 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Share the cores among the workers of pytest-xdist: threads beyond the cores spin and slow each other down."""
+    if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        return  # the process that only hands out the tests
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
     threadpool_limits(threads)
