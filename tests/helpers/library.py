@@ -20,10 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ["LICENSE", "README.md", "pyproject.toml", "src", "tests"]
 VERSIONS = ["oldest", "newest"]
-# What the locks install, and those parts of the library that need more.
+# What the locks install, and the modules that need more or are the pipeline's.
 INSTALLED = {"hypothesis", "mpmath", "numpy", "pytest", "scipy", "sklearn", "threadpoolctl", "tqdm"}
-NEEDS_MORE = re.compile(
-    r"nngplab\.(report|problems|theory|pipeline\.config|networks\.(fully_connected|training)|regression\.gpu"
+OTHER_MODULES = re.compile(
+    r"nngplab\.(report|problems|theory|pipeline\.(config|resources|statistics)|networks\.(fully_connected|training)|regression\.gpu"
     r"|datasets\.(cifar10_torch|download|http_request))"
 )
 PROGRAMS = {"sh": ["bash", "-euxo", "pipefail", "-c"], "python": ["python", "-W", "error", "-c"]}
@@ -51,7 +51,7 @@ def _is_installed(name: str) -> bool:
     if package == "tests":
         return all(map(_is_installed, _imported(ROOT.joinpath("tests", *modules[:2]).with_suffix(".py"))))
     if package == "nngplab":
-        return not NEEDS_MORE.match(name)
+        return not OTHER_MODULES.match(name)
     return package in INSTALLED or package in sys.stdlib_module_names
 
 
@@ -101,6 +101,8 @@ def _copy_project(folder: Path) -> None:
 def _run(folder: Path, command: list[str | Path] | tuple[str | Path, ...], first_in_path: str = "") -> str:
     variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     variables |= {"PATH": f"{first_in_path}{os.environ['PATH']}", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    # By which tests/conftest.py divides the cores.
+    variables["PYTEST_XDIST_WORKER_COUNT"] = str(len(VERSIONS))
     done = subprocess.run(
         command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

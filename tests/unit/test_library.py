@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,16 @@ def test_the_example_runs(path):
     (found,) = doctest.DocTestFinder(recurse=False).find(OBJECTS[path], name)
     assert bool(found.examples) == (name not in WITHOUT_EXAMPLE)
     assert not doctest.DocTestRunner(optionflags=doctest.REPORT_ONLY_FIRST_FAILURE).run(found).failed
+
+
+@pytest.mark.parametrize("package", PACKAGES[:-1])
+def test_the_reference_lists_the_names(package):
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    if not docs.is_dir():
+        pytest.skip("the library is tested without the documentation")
+    (page,) = docs.glob("**/api.md")
+    text, path = page.read_text(), package.removeprefix("nngplab").removeprefix(".")
+    assert [name for name in offered(package) if not re.search(rf"\b{path}\.{name}\b", text)] == []
 
 
 def test_objects_print_one_short_line():

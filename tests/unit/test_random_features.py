@@ -69,7 +69,7 @@ class TestMinimumNorm:
         F[:, 1], F[:, 2] = F[:, 0], 0
         a = minimum_norm_fit(F, DATA.y)
         for features, solution in zip(F, a, strict=True):
-            np.testing.assert_allclose(solution, np.linalg.pinv(features.T, rtol=1e-12) @ DATA.y, rtol=1e-6, atol=1e-12)
+            np.testing.assert_allclose(solution, np.linalg.pinv(features.T, 1e-12) @ DATA.y, rtol=1e-6, atol=1e-12)
         np.testing.assert_allclose(a[:, 1], a[:, 0], rtol=1e-9)
         # Exactly 0 but for rounding, which the inverse of the smallest singular value magnifies.
         assert np.all(np.abs(a[:, 2]) < 1e-12 * np.linalg.norm(a, axis=1))
