@@ -1,13 +1,18 @@
 """The key of a recipe, the line of a record, and the store of records."""
 
 import dataclasses
+import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snakemake_dvc.cache import Cache
+from snakemake_dvc.contents import Ledger
 from snakemake_dvc.records import Recipe, Record, RecordStore, records_in
+from snakemake_dvc.results import Results
 
 DIGEST = st.text("0123456789abcdef", min_size=1, max_size=4)
 NAME = st.text(max_size=4)
@@ -223,3 +228,17 @@ def test_a_file_of_records_is_imported_once(tmp_path: Path) -> None:
     store.mark_imported("abc")
     assert store.has_imported("abc")
     assert not store.has_imported("abcd")
+
+
+def test_only_outputs_that_are_files_or_folders_get_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ledger, store = Ledger(Path("ledger.json")), RecordStore(Path("store"))
+    results: Any = SimpleNamespace(ledger=ledger, store=store, cache=Cache(Path("cache"), ledger))
+    os.mkfifo("b")
+    assert not Results.record(results, recipe(), set())
+    assert store.find(recipe().key) == []
+    Path("b").unlink()
+    Path("b").write_text("1")
+    assert Results.record(results, recipe(), set())
+    (found,) = store.find(recipe().key)
+    assert ledger.produced == {"b": found.recipe.key}
