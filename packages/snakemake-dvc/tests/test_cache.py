@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from snakemake_dvc.cache import UNFINISHED, Cache, content_in_git, git_files
+from snakemake_dvc.cache import UNFINISHED, Cache, content_in_git, git_files, remove_unfinished
 from snakemake_dvc.contents import Ledger, md5
 
 NAME = st.sampled_from(["a", "b", "c d", "é"])
@@ -194,6 +194,15 @@ def test_a_file_that_changes_while_it_is_added_gets_its_own_digest(tmp_path: Pat
     assert cache.add("file") == md5(b"2")
     assert not cache.has(md5(b"1"))
     assert cache.path(md5(b"2")).read_bytes() == b"2"
+
+
+def test_what_a_killed_process_has_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left = {f".file.1{UNFINISHED}": b"1", f".folder.2{UNFINISHED}/a/b": b"1"}
+    kept = {"file": b"1", ".hidden": b"1", f"own{UNFINISHED}": b"1", f"deeper/.file.1{UNFINISHED}": b"1"}
+    write(tmp_path, {**left, **kept})
+    remove_unfinished(tmp_path)
+    assert read(tmp_path) == kept
+    assert not (tmp_path / f".folder.2{UNFINISHED}").exists()
 
 
 # Files in git.
