@@ -173,6 +173,12 @@ def test_a_wrong_parameter_is_refused_in_one_line(make, message):
     assert "\n" not in str(caught.value)
 
 
+def test_the_largest_float_is_a_finite_number():
+    Laplace(sys.float_info.max).rows(samples(3))
+    with pytest.raises(InputError, match="the bandwidth is inf: it must be a finite number above 0"):
+        Laplace(np.inf).rows(samples(3))
+
+
 def test_a_user_defined_kernel():
     class Constant(Kernel):
         def __call__(self, X, Z=None):
