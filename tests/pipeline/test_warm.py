@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from tests.helpers import slow_cpu
+from tests.helpers.warm import READ_AT_IMPORT
+
 ENDS = [
     "print('out'); print('error', file=sys.stderr)",
     "print(os.getcwd(), os.environ['COLUMNS'], sys.argv, __name__)",
@@ -48,3 +51,12 @@ def test_a_signal_reaches_the_program(warm, number):
 def test_what_the_clients_do_not_know_runs_as_usual(warm):
     assert "Python" in subprocess.check_output([warm / "python", "--version"], text=True)
     assert subprocess.check_output([warm / "python", "-X", "dev", "-c", "print(1)"], text=True) == "1\n"
+
+
+def test_on_another_kind_of_cpu_programs_start_as_usual(warm, monkeypatch):
+    code = "import sys; print(sys.executable)"
+    assert subprocess.check_output([warm / "python", "-c", code], text=True) == f"{warm / 'python'}\n"
+    for name in {*slow_cpu.settings(), *READ_AT_IMPORT}:
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "other")
+            assert subprocess.check_output([warm / "python", "-c", code], text=True) == f"{sys.executable}\n", name

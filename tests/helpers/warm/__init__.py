@@ -7,6 +7,7 @@ signals, and end as the program does. What belongs to the project is imported in
 This is for tests of what a run does. Those of how a process starts or is killed use the programs themselves.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -15,6 +16,11 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# NumPy and PyTorch read these variables when they are imported: with other values, programs start as usual.
+READ_AT_IMPORT = (
+    *("ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES", "ONEDNN_MAX_CPU_ISA"),
+    "OPENBLAS_CORETYPE",
+)
 
 
 def connect(folder: Path) -> socket.socket:
@@ -54,6 +60,8 @@ def _connection(address: Path) -> socket.socket | None:
 
 
 def _write_clients(folder: Path) -> None:
+    values = {name: os.environ.get(name) for name in READ_AT_IMPORT}
+    (folder / "read_at_import.json").write_text(json.dumps(values))
     # Isolated and without site-packages: the client imports little.
     text = f"#!{sys.executable} -IS\n" + (HERE / "client.py").read_text()
     for name in ("python", "snakemake", "dvc"):

@@ -1,6 +1,6 @@
 """Run a program in the server whose socket is in the folder of this file, and end as the program does."""
 # pathlib would take as long to import as all the rest.
-# ruff: noqa: PTH109, PTH118, PTH120
+# ruff: noqa: PTH109, PTH118, PTH120, PTH123
 
 import json
 import os
@@ -16,9 +16,12 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main() -> None:
     here, program = os.path.split(os.path.realpath(sys.argv[0]))
     words = sys.argv[1:]
+    is_known = program != "python" or (words and (words[0] in ("-c", "-m") or words[0].endswith(".py")))
     if program != "python":
         words = [os.path.join(os.path.dirname(sys.executable), program), *words]
-    elif not words or not (words[0] in ("-c", "-m") or words[0].endswith(".py")):
+    with open(os.path.join(here, "read_at_import.json"), encoding="utf-8") as file:
+        is_as_imported = all(os.environ.get(name) == value for name, value in json.load(file).items())
+    if not (is_known and is_as_imported):
         os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - no shell is involved
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(os.path.join(here, "socket"))
