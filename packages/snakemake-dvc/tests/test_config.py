@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -229,6 +230,22 @@ def test_the_exported_configuration_is_read_unchanged(tmp_path: Path, monkeypatc
     assert found is not None
     assert repr(found.config) == repr({**config, "nested": {"b": 1, "a": {}}})
     assert found.rules_files == {"Snakefile": "1"}
+
+
+def test_a_rules_file_that_was_edited_since_the_start_of_the_process_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snakemake may have read it before."""
+    file = tmp_path / "Snakefile"
+    file.write_text("")
+    with pytest.raises(ValueError, match="Snakefile was edited while Snakemake was reading the workflow: run again"):
+        RunSnapshot({}).add_rules_files([str(file)])
+    monkeypatch.setattr("snakemake_dvc.snapshot._process_start", lambda: time.time() + 1)
+    snapshot = RunSnapshot({})
+    snapshot.add_rules_files([str(file)])
+    assert snapshot.edited_rules_files() == []
+    file.write_text("# edited")
+    assert snapshot.edited_rules_files() == [str(file)]
 
 
 # Files that cannot have records.
