@@ -9,8 +9,10 @@ from .kernels.gram import ntk as ntk
 from .kernels.objects import NNGP as NNGP
 from .kernels.objects import NTK as NTK
 from .kernels.objects import Function as Function
-from .kernels.objects import Laplace as Laplace
 from .kernels.objects import Linear as Linear
+from .kernels.radial import RBF as RBF
+from .kernels.radial import Laplace as Laplace
 from .kernels.tabulated import dual_of as dual_of
+from .regression.classifier import KernelClassifier as KernelClassifier
 from .regression.estimator import KernelRegression as KernelRegression
 from .regression.feature_machine import RecursiveFeatureMachine as RecursiveFeatureMachine

@@ -277,9 +277,9 @@ class TestTabulated:
         dual = softplus_dual()
         assert pickle.loads(pickle.dumps(dual))(0.3) == dual(0.3)
 
-    def test_other_variances_are_an_error(self):
-        with pytest.raises(InputError, match="softplus is tabulated for unit variances only: normalise the rows"):
-            softplus_dual().moment(*np.array([[0.5], [2.0], [2.0]]))
+    def test_different_variances_are_an_error(self):
+        with pytest.raises(InputError, match="softplus is tabulated for one variance at a time: normalise the rows"):
+            softplus_dual().moment(*np.array([[0.5], [2.0], [3.0]]))
 
     def test_a_derivative_that_was_not_given(self):
         with pytest.raises(

@@ -157,8 +157,11 @@ def test_a_dual_from_a_table_equals_itself_after_pickling():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: as_kernel("laplacian"), "unknown kernel 'laplacian': choose one of identity, .*, linear, or give a"),
-        (lambda: as_kernel(3), "kernel 3 is neither a name, a kernel, nor a function"),
+        (
+            lambda: as_kernel("laplacian"),
+            "unknown kernel 'laplacian': choose one of identity, .*, linear, .*NNGP\\(.relu., depth=3\\)",
+        ),
+        (lambda: as_kernel(3), "kernel 3 is neither a name, a kernel such as .*, nor a function"),
         (lambda: Laplace(0.0), "the bandwidth is 0.0: it must be a finite number above 0"),
         (lambda: NNGP("relu", depth=0), "the depth is 0: it must be an integer, 1 or above"),
         (lambda: NNGP("swish"), "unknown dual activation 'swish'"),

@@ -115,7 +115,7 @@ class TestNngp:
             nngp(rows(2, 2), dual="rellu")
 
     def test_a_function_has_no_scale(self):
-        with pytest.raises(InputError, match="normalize=False needs a Dual"):
+        with pytest.raises(InputError, match="normalize=False, sigma_w and sigma_b need a Dual"):
             nngp(rows(2, 2), dual=np.square, normalize=False)
 
     def test_one_sample_is_a_row(self):
@@ -255,8 +255,8 @@ class TestTabulatedDual:
         error = products.std(axis=0) / np.sqrt(len(products))
         assert np.all(np.abs(products.mean(axis=0) - nngp(X, dual=self.SOFTPLUS)) < 5 * error)
 
-    def test_unit_variances_only(self):
-        with pytest.raises(InputError, match=r"softplus is tabulated for unit variances only: normalise the rows"):
+    def test_one_variance_at_a_time(self):
+        with pytest.raises(InputError, match=r"softplus is tabulated for one variance at a time: normalise the rows"):
             nngp(rows(3, 2), dual=self.SOFTPLUS, normalize=False)
 
 

@@ -32,7 +32,12 @@ def not_in_single_precision(estimator):
     """
     if estimator.precision == "double" or estimator.refine:
         return {}
-    checks = ("check_methods_subset_invariance", "check_methods_sample_order_invariance")
+    checks = (
+        "check_methods_subset_invariance",
+        "check_methods_sample_order_invariance",
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    )
     return dict.fromkeys(checks, "the check asks for seven digits")
 
 

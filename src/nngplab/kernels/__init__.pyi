@@ -10,11 +10,12 @@ from .gram import ntk as ntk
 from .objects import NNGP as NNGP
 from .objects import NTK as NTK
 from .objects import Function as Function
-from .objects import Laplace as Laplace
 from .objects import Linear as Linear
 from .objects import as_kernel as as_kernel
 from .polynomials import hermite as hermite
 from .polynomials import monomial as monomial
+from .radial import RBF as RBF
+from .radial import Laplace as Laplace
 from .tabulated import dual_by_quadrature as dual_by_quadrature
 from .tabulated import dual_of as dual_of
 from .tabulated import hermite_coefficients as hermite_coefficients

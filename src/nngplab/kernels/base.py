@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 from sklearn.base import BaseEstimator
 
 from nngplab.errors import InputError
+from nngplab.kernels.dual import namespace
 from nngplab.kernels.parameters import check_number
+from nngplab.kernels.samples import check_features, row_blocks, samples
 
 Array = npt.NDArray[Any]
 
@@ -20,23 +23,27 @@ class Rows:
     The arrays may be tensors of PyTorch on any device.
 
     Attributes:
-        values: the samples (n, d).
+        values: the samples (n, d); a sparse matrix or array of SciPy in CSR format where the kernel takes it.
         scales: factors (n,) of the rows and columns of the inner products of samples; None if there are none.
         variances: the scaled inner product (n,) of each sample with itself; None where the kernel does not need it.
         parts: the same samples as the terms of a sum or product take them.
+        index: the place (n,) of each sample among the training samples; None where the kernel does not need it.
     """
 
     values: Any
     scales: Any = None
     variances: Any = None
     parts: tuple["Rows", ...] = ()
+    index: Any = None
 
     def __getitem__(self, part: slice) -> "Rows":
-        scales, variances = (None if array is None else array[part] for array in (self.scales, self.variances))
-        return Rows(self.values[part], scales, variances, tuple(rows[part] for rows in self.parts))
+        scales, variances, index = (
+            None if array is None else array[part] for array in (self.scales, self.variances, self.index)
+        )
+        return Rows(self.values[part], scales, variances, tuple(rows[part] for rows in self.parts), index)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return int(self.values.shape[0])
 
 
 class Kernel(BaseEstimator):
@@ -46,19 +53,25 @@ class Kernel(BaseEstimator):
     with equal parameters are equal. Kernels can be added and multiplied, and multiplied by a number.
 
     A further kernel defines `__call__` and `diag`, and may define `rows` and `tile` where it can do better than compute
-    each tile of a Gram matrix from nothing.
+    each tile of a Gram matrix from nothing. If its `tile` takes sparse rows, it says so in `takes_sparse`.
 
     >>> import numpy as np
-    >>> from nngplab import NNGP, Laplace
-    >>> kernel = 0.5 * NNGP("relu") + Laplace(bandwidth=10)
-    >>> kernel(np.eye(2)).round(4)
-    array([[1.5   , 1.0273],
-           [1.0273, 1.5   ]])
-    >>> kernel.diag(np.eye(2))
-    array([1.5, 1.5])
-    >>> kernel == 0.5 * NNGP("relu") + Laplace(bandwidth=10)
-    True
+    >>> class Cauchy(Kernel):
+    ...     def __init__(self, bandwidth=1.0):
+    ...         self.bandwidth = bandwidth
+    ...
+    ...     def __call__(self, X, Z=None):
+    ...         Z = X if Z is None else Z
+    ...         return 1 / (1 + ((X[:, np.newaxis] - Z) ** 2).sum(axis=2) / self.bandwidth**2)
+    ...
+    ...     def diag(self, X):
+    ...         return np.ones(len(X))
+    >>> from nngplab import KernelRegression
+    >>> KernelRegression(Cauchy()).fit([[0.0], [1.0]], [1.0, 2.0]).predict([[0.5]]).round(4)
+    array([1.6])
     """
+
+    takes_sparse = False
 
     __hash__ = None  # type: ignore[assignment]  # its parameters can change
 
@@ -74,8 +87,12 @@ class Kernel(BaseEstimator):
         """Return the samples X (n, d), of floats, in the form in which `tile` takes them.
 
         Raises:
-            InputError: for a parameter out of its range.
+            InputError: for a parameter out of its range, and for sparse samples if the kernel does not take them.
         """
+        if scipy.sparse.issparse(X):
+            raise InputError(
+                f"kernel {self!r} takes no sparse samples: give X.toarray(), or a kernel such as NNGP, NTK or RBF"
+            )
         return Rows(X)
 
     def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
@@ -142,6 +159,29 @@ class Kernel(BaseEstimator):
     __rmul__ = __mul__
 
 
+def inner_products(A: Any, B: Any, out: Array | None = None) -> Array:
+    """Return A B^T (n, m) for samples A (n, d) and B (m, d): two arrays, two tensors, or two sparse matrices."""
+    if not scipy.sparse.issparse(A):
+        K: Array = namespace(A).matmul(A, B.T, out=out)
+        return K
+    K = (A @ B.T).toarray()
+    if out is None:
+        return K
+    out[:] = K
+    return out
+
+
+def sparse_gram(kernel: Kernel, X: Any, Z: Any = None) -> Array:
+    """Return the Gram matrix (n, m) of samples X (n, d) against Z (m, d), of which at least one is sparse."""
+    A = kernel.rows(samples(scipy.sparse.csr_array(X)))
+    B = A if Z is None or Z is X else kernel.rows(samples(scipy.sparse.csr_array(Z)))
+    check_features(A.values, B.values)
+    K = np.empty((len(A), len(B)), A.values.dtype)
+    for block in row_blocks(*K.shape):
+        kernel.tile(A[block], B, K[block], block.start if B is A else None)
+    return K
+
+
 def _read_only(X: Array) -> Array:
     view = X.view()
     view.flags.writeable = False
@@ -159,6 +199,11 @@ class Sum(Kernel):
     def __init__(self, k1: Kernel, k2: Kernel) -> None:
         self.k1 = k1
         self.k2 = k2
+
+    @property
+    def takes_sparse(self) -> bool:  # type: ignore[override]
+        """Whether both kernels take sparse samples."""
+        return self.k1.takes_sparse and self.k2.takes_sparse
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the sum of both Gram matrices (n, m)."""
@@ -180,11 +225,21 @@ class Sum(Kernel):
 
 
 class Product(Kernel):
-    """The product of two kernels, entry by entry."""
+    """The product of two kernels, entry by entry.
+
+    >>> from nngplab import Laplace, Linear
+    >>> Laplace(bandwidth=10) * Linear()
+    Product(k1=Laplace(bandwidth=10), k2=Linear())
+    """
 
     def __init__(self, k1: Kernel, k2: Kernel) -> None:
         self.k1 = k1
         self.k2 = k2
+
+    @property
+    def takes_sparse(self) -> bool:  # type: ignore[override]
+        """Whether both kernels take sparse samples."""
+        return self.k1.takes_sparse and self.k2.takes_sparse
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the product (n, m), entry by entry, of both Gram matrices."""
@@ -216,6 +271,11 @@ class Scaled(Kernel):
     def __init__(self, kernel: Kernel, factor: float) -> None:
         self.kernel = kernel
         self.factor = factor
+
+    @property
+    def takes_sparse(self) -> bool:  # type: ignore[override]
+        """Whether the kernel takes sparse samples."""
+        return self.kernel.takes_sparse
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the multiple (n, m) of the Gram matrix."""

@@ -1,6 +1,7 @@
 """What a dual activation is: the class, and what the formulas of its instances share."""
 
 import math
+import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -35,6 +36,9 @@ class Dual:
 
     Two duals with the same functions and parameters are equal, in another process too.
 
+    A dual can be pickled. Functions that pickle cannot refer to by name, such as lambdas, are pickled by their code;
+    they are equal to themselves alone.
+
     >>> from nngplab import DUALS
     >>> DUALS["sine"]
     <Dual sine>
@@ -66,6 +70,12 @@ class Dual:
     def __repr__(self) -> str:
         return f"<Dual {self.name}>"
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Dual":
+        return self  # it cannot change; so scikit-learn's `clone` keeps lambdas
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: _picklable(value) for name, value in vars(self).items()}
+
     def activation(self, x: Array) -> Array:
         """Return phi(x), scaled; elementwise."""
         return self.plain(x) / math.sqrt(self.second_moment)
@@ -94,6 +104,19 @@ class Dual:
             xi = real_array("correlations", xi)
         one = np.ones((), xi.dtype) if xp is np else xi.new_ones(())
         return moment(xp.clip(xi, -one, one), one, one)
+
+
+def _picklable(value: Any) -> Any:
+    """Return a function in a form that pickle takes; any other value as it is."""
+    if not callable(value):
+        return value
+    try:
+        pickle.dumps(value)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        from joblib import wrap_non_picklable_objects  # joblib comes with scikit-learn
+
+        return wrap_non_picklable_objects(value, keep_wrapper=False)
+    return value
 
 
 def _is_same(a: Any, b: Any) -> bool:

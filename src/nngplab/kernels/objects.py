@@ -1,32 +1,32 @@
-"""The kernels: NNGP, NTK, Laplace, linear, and a function of one's own.
+"""The kernels: NNGP, NTK, linear, a function of one's own, and those of distances (`nngplab.kernels.radial`).
 
 Each is an object with its parameters. `as_kernel` resolves the short names.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from nngplab.errors import InputError
-from nngplab.kernels.base import Array, Kernel, Rows
+from nngplab.kernels.base import Array, Kernel, Rows, inner_products, sparse_gram
 from nngplab.kernels.dual import Dual, namespace
 from nngplab.kernels.duals import DUALS
-from nngplab.kernels.gram import (
-    check_depth,
-    closed_form,
-    differentiable,
-    laplace,
-    linear,
-    matrix_of_rows,
-    nngp,
-    nngp_entries,
-    ntk,
-    ntk_entries,
+from nngplab.kernels.gram import closed_form, differentiable, linear, nngp, ntk
+from nngplab.kernels.layers import check_depth, check_sigmas, has_sigmas, nngp_entries, ntk_entries
+from nngplab.kernels.parameters import check_boolean
+from nngplab.kernels.precomputed import Precomputed
+from nngplab.kernels.radial import RBF, Laplace
+from nngplab.kernels.samples import (
+    are_nonzero,
+    dense_samples,
     row_blocks,
+    samples,
+    scaled_by_powers_of_two,
     squared_norms,
 )
-from nngplab.kernels.parameters import check_boolean, check_number
 
 # So many entries, with what a dual makes of them on the way, stay in the second-level cache of a core.
 ENTRIES_IN_CACHE = 2**16
@@ -37,18 +37,28 @@ ENTRIES_ON_GPU = 2**24
 class _OfNetworks(Kernel):
     """A kernel of wide networks with one activation: what NNGP and NTK have in common."""
 
-    def __init__(self, dual: str | Dual = "relu", depth: int = 1, normalize: bool = True) -> None:
+    takes_sparse = True
+
+    def __init__(
+        self,
+        dual: str | Dual = "relu",
+        depth: int = 1,
+        normalize: bool = True,
+        sigma_w: float = 1.0,
+        sigma_b: float = 0.0,
+    ) -> None:
         self.dual = dual
         self.depth = depth
         self.normalize = normalize
+        self.sigma_w = sigma_w
+        self.sigma_b = sigma_b
 
     def diag(self, X: Array) -> Array:
         """Return the diagonal (n,) of the Gram matrix of X (n, d)."""
-        X = matrix_of_rows(X)
-        variances = X.any(axis=1).astype(X.dtype) if self.normalize else squared_norms(X)
-        n = len(X)
+        X = samples(X)
+        variances = are_nonzero(X).astype(X.dtype) if self.normalize else squared_norms(X)
         diagonal = np.empty_like(variances)
-        for block in row_blocks(n, 1):
+        for block in row_blocks(len(diagonal), 1):
             part = variances[block, np.newaxis]
             ends = (None, None) if self.normalize else (variances[block], variances[block, np.newaxis])
             diagonal[block] = self._entries(part, *ends)[:, 0]
@@ -58,22 +68,25 @@ class _OfNetworks(Kernel):
         """Return the samples with one over their norms, or with their squared norms if they are not normalised."""
         check_depth(self.depth)
         check_boolean("normalize", self.normalize)
+        check_sigmas(self.sigma_w, self.sigma_b)
         self._checked_dual()
         if not self.normalize:
             return Rows(X, variances=squared_norms(X))
+        if has_sigmas(self.sigma_w, self.sigma_b):
+            self._entries(np.ones((1, 1)), None, None)  # here, so that no two threads make the tables of a dual
         with np.errstate(over="ignore", under="ignore"):
             squares = squared_norms(X)
         limits = np.finfo(X.dtype)
         if np.any((squares < limits.tiny / limits.eps) | (squares > limits.max * limits.eps)):
             # Products of such rows overflow or lose digits. To divide a row by a power of two costs none.
-            X = np.ldexp(X, -np.frexp(np.abs(X).max(axis=1, keepdims=True))[1])
+            X = scaled_by_powers_of_two(X)
             squares = squared_norms(X)
         return Rows(X, 1 / np.sqrt(np.where(squares > 0, squares, 1)), (squares > 0).astype(X.dtype))
 
     def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
         """Return a part of a Gram matrix, block by block of entries that stay in the cache."""
         xp = namespace(A.values)
-        K: Array = xp.matmul(A.values, B.values.T, out=out)
+        K = inner_products(A.values, B.values, out)
         for block in row_blocks(len(A), len(B), ENTRIES_IN_CACHE if xp is np else ENTRIES_ON_GPU):
             if A.scales is not None:
                 K[block] *= A.scales[block, None]
@@ -100,26 +113,44 @@ class NNGP(_OfNetworks):
         dual: the activation: a name in `nngplab.kernels.duals.DUALS`, or a `Dual`.
         depth: the number of hidden layers, 1 or more.
         normalize: scale each sample to unit norm first.
+        sigma_w: the standard deviation of the weights of each hidden layer and of the output, times the root of the
+            number of its inputs, but for the first layer, whose weights are N(0, sigma_w^2).
+        sigma_b: the standard deviation of the biases of each hidden layer and of the output.
+
+    A layer with its activation, scaled so that E[phi(u)^2] = 1 for u ~ N(0, 1), takes a kernel K to E[phi(u) phi(v)]
+    for (u, v) ~ N(0, sigma_w^2 K + sigma_b^2); the first K is x.z, and the output is sigma_w^2 K + sigma_b^2. Neural
+    Tangents does not scale the activation, and starts from x.z / d. Its numbers for
+    `stax.Dense(width, W_std, b_std, parameterization="ntk")` in each layer are those of
+
+        m = DUALS["relu"].second_moment
+        NNGP("relu", depth, normalize=False, sigma_w=W_std * m**0.5, sigma_b=b_std)(X / (m * d) ** 0.5)
+
+    and likewise of `NTK`.
 
     >>> import numpy as np
     >>> X = np.array([[3.0, 4.0], [4.0, 3.0]])
     >>> NNGP("relu", depth=2)(X).round(4)
     array([[1.    , 0.9646],
            [0.9646, 1.    ]])
+    >>> NNGP("erf", depth=2, sigma_w=1.5, sigma_b=0.1)(X).round(4)
+    array([[3.1771, 2.9065],
+           [2.9065, 3.1771]])
     """
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the Gram matrix (n, m) of the samples X (n, d) against Z (m, d), X itself if None."""
-        return nngp(X, Z, self._checked_dual(), self.normalize, self.depth)
+        if scipy.sparse.issparse(X) or scipy.sparse.issparse(Z):
+            return sparse_gram(self, X, Z)
+        return nngp(X, Z, self._checked_dual(), self.normalize, self.depth, self.sigma_w, self.sigma_b)
 
     def _checked_dual(self) -> Dual:
         dual = closed_form(self.dual) if isinstance(self.dual, str) else self.dual
         if not isinstance(dual, Dual):
-            raise InputError(f"NNGP: {dual!r} is no dual: give a name in DUALS, or make one with dual_of")
+            raise InputError(f"NNGP: {dual!r} is no dual: give a name in DUALS, or make one with dual_of(function)")
         return dual
 
     def _entries(self, c: Array, a: Array | None, b: Array | None) -> Array:
-        return nngp_entries(self._checked_dual(), self.depth, c, a, b)
+        return nngp_entries(self._checked_dual(), self.depth, c, a, b, self.sigma_w, self.sigma_b)
 
 
 class NTK(_OfNetworks):
@@ -129,6 +160,8 @@ class NTK(_OfNetworks):
         dual: the activation: a name in `nngplab.kernels.duals.DUALS`, or a `Dual` with a derivative.
         depth: the number of hidden layers, 1 or more.
         normalize: scale each sample to unit norm first.
+        sigma_w: the factor before the weights, as in `NNGP`.
+        sigma_b: the factor before the biases, as in `NNGP`. Weights and biases train.
 
     >>> import numpy as np
     >>> NTK("relu", depth=2).diag(np.eye(2))
@@ -137,57 +170,15 @@ class NTK(_OfNetworks):
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the Gram matrix (n, m) of the samples X (n, d) against Z (m, d), X itself if None."""
-        return ntk(X, Z, self._checked_dual(), self.normalize, self.depth)
+        if scipy.sparse.issparse(X) or scipy.sparse.issparse(Z):
+            return sparse_gram(self, X, Z)
+        return ntk(X, Z, self._checked_dual(), self.normalize, self.depth, self.sigma_w, self.sigma_b)
 
     def _checked_dual(self) -> Dual:
         return differentiable(self.dual)
 
     def _entries(self, c: Array, a: Array | None, b: Array | None) -> Array:
-        return ntk_entries(self._checked_dual(), self.depth, c, a, b)
-
-
-class Laplace(Kernel):
-    """The Laplace kernel exp(-|x - z| / bandwidth).
-
-    Args:
-        bandwidth: the distance at which the kernel is 1/e.
-
-    >>> import numpy as np
-    >>> Laplace(bandwidth=2.0)(np.zeros((1, 3)), np.ones((1, 3))).round(4)
-    array([[0.4206]])
-    """
-
-    def __init__(self, bandwidth: float = 200.0) -> None:
-        self.bandwidth = bandwidth
-
-    def __call__(self, X: Array, Z: Array | None = None) -> Array:
-        """Return the Gram matrix (n, m) of the samples X (n, d) against Z (m, d), X itself if None."""
-        return laplace(X, Z, self._rate())
-
-    def diag(self, X: Array) -> Array:
-        """Return ones (n,)."""
-        X = matrix_of_rows(X)
-        return np.ones(len(X), X.dtype)
-
-    def rows(self, X: Array) -> Rows:
-        """Return the samples as they are."""
-        self._rate()
-        return Rows(X)
-
-    def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
-        """Return a part of a Gram matrix."""
-        if isinstance(A.values, np.ndarray):
-            return super().tile(A, B, out, offset)
-        # From differences, since little is left of products where samples are close.
-        D = namespace(A.values).cdist(A.values, B.values, compute_mode="donot_use_mm_for_euclid_dist")
-        K: Any = D.mul_(-self._rate()).exp_()
-        if out is not None:
-            out[:] = K
-        return K if out is None else out
-
-    def _rate(self) -> float:
-        check_number("the bandwidth", self.bandwidth, above=0)
-        return 1 / self.bandwidth
+        return ntk_entries(self._checked_dual(), self.depth, c, a, b, self.sigma_w, self.sigma_b)
 
 
 class Linear(Kernel):
@@ -199,18 +190,25 @@ class Linear(Kernel):
            [11., 25.]])
     """
 
+    takes_sparse = True
+
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the inner products (n, m) of the samples X (n, d) with Z (m, d), X itself if None."""
+        if scipy.sparse.issparse(X) or scipy.sparse.issparse(Z):
+            return sparse_gram(self, X, Z)
         return linear(X, Z)
 
     def diag(self, X: Array) -> Array:
         """Return the squared norms (n,)."""
-        return squared_norms(matrix_of_rows(X))
+        return squared_norms(samples(X))
+
+    def rows(self, X: Array) -> Rows:
+        """Return the samples as they are."""
+        return Rows(X)
 
     def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:  # noqa: ARG002
         """Return the inner products."""
-        K: Array = namespace(A.values).matmul(A.values, B.values.T, out=out)
-        return K
+        return inner_products(A.values, B.values, out)
 
 
 class Function(Kernel):
@@ -236,17 +234,18 @@ class Function(Kernel):
 
     def diag(self, X: Array) -> Array:
         """Return the diagonal (n,), from one call of the function for each sample."""
-        return np.array([np.asarray(self.function(x, x))[0, 0] for x in matrix_of_rows(X)[:, np.newaxis]])
+        return np.array([np.asarray(self.function(x, x))[0, 0] for x in dense_samples(X)[:, np.newaxis]])
 
 
 def as_kernel(kernel: "str | Dual | Kernel | Callable[[Array, Array], Array]") -> Kernel:
     """Return the kernel that a short form stands for; a kernel stands for itself.
 
-    The name of a dual, or a `Dual`, stands for its normalised NNGP kernel of depth 1, "laplace" for `Laplace()`,
-    "linear" for `Linear()`, and a function for `Function(function)`.
+    The name of a dual, or a `Dual`, stands for its normalised NNGP kernel of depth 1, "ntk" for `NTK()`, "laplace" for
+    `Laplace()`, "rbf" for `RBF()`, "linear" for `Linear()`, and a function for `Function(function)`. With
+    "precomputed", a sample is a row of the Gram matrix against the training samples.
 
     Raises:
-        InputError: for any other name.
+        InputError: for any other name, and for a function that does not take two arguments.
 
     >>> as_kernel("erf")
     NNGP(dual='erf')
@@ -260,13 +259,37 @@ def as_kernel(kernel: "str | Dual | Kernel | Callable[[Array, Array], Array]") -
     if isinstance(kernel, str):
         if kernel not in _NAMED:
             raise InputError(
-                f"unknown kernel {kernel!r}: choose one of {', '.join([*DUALS, *_NAMED])}, or give a kernel such as "
-                "NNGP('relu', depth=3), or a function"
+                f"unknown kernel {kernel!r}: choose one of {', '.join([*DUALS, *_NAMED])}; for more layers give a "
+                "kernel such as NNGP('relu', depth=3), for an activation of your own NNGP(dual_of(numpy.tanh)), or "
+                "give a function of two arrays"
             )
         return _NAMED[kernel]()
-    if callable(kernel):
-        return Function(kernel)
-    raise InputError(f"kernel {kernel!r} is neither a name, a kernel, nor a function")
+    if isinstance(kernel, type) or not callable(kernel):
+        raise InputError(f"kernel {kernel!r} is neither a name, a kernel such as NNGP('relu', depth=3), nor a function")
+    if not _takes_two(kernel):
+        raise InputError(
+            f"kernel {kernel!r} does not take two arrays of samples: for an activation give NNGP(dual_of(function))"
+        )
+    return Function(kernel)
 
 
-_NAMED: dict[str, type[Kernel]] = {"laplace": Laplace, "linear": Linear}
+def _takes_two(function: Callable[..., Any]) -> bool:
+    """Return whether a function can be called with two arrays, as far as can be told; an elementwise one cannot."""
+    if isinstance(function, np.ufunc):
+        return function.nin == 2
+    try:
+        inspect.signature(function).bind(None, None)
+    except ValueError:  # of functions in C, which do not say
+        return True
+    except TypeError:
+        return False
+    return True
+
+
+_NAMED: dict[str, type[Kernel]] = {
+    "laplace": Laplace,
+    "linear": Linear,
+    "ntk": NTK,
+    "rbf": RBF,
+    "precomputed": Precomputed,
+}

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +101,8 @@ def dual_of(
 
     The table is a Chebyshev series in arccos(xi), in which the dual is smooth even where the activation jumps. It is
     checked at points that it was not made from: its error is about 1e-14. A value takes some 0.2 microseconds. The
-    table holds at unit variances, so `moment` and `derivative_moment` take no others.
+    table holds at unit variances. `moment` and `derivative_moment` make a further table for another variance, which all
+    their arguments must have in common, as in the layers of a kernel with `normalize=True` and a sigma_w or sigma_b.
 
     Args:
         activation: an elementwise function of arrays of any shape; it need not be scaled.
@@ -124,12 +126,13 @@ def dual_of(
     second_moment = float(_series(table, np.ones(1))[0])
     if second_moment == 0:
         raise InputError(f"dual_of: the activation {name} is zero everywhere")
-    moment = partial(_tabulated_moment, name=name, table=table, second_moment=second_moment)
+    of_all: dict[str, Any] = {"name": name, "second_moment": second_moment, "kinks": tuple(map(float, kinks))}
+    moment = partial(_tabulated_moment, table=table, function=activation, **of_all)
     if derivative is None:
         return Dual(name, activation, second_moment, moment, partial(_unknown_derivative, name=name))
     of_derivative = _tabulated(f"the derivative of {name}", derivative, kinks)
     _check_derivative(name, table, of_derivative)
-    derivative_moment = partial(_tabulated_moment, name=name, table=of_derivative, second_moment=second_moment)
+    derivative_moment = partial(_tabulated_moment, table=of_derivative, function=derivative, **of_all)
     return Dual(name, activation, second_moment, moment, derivative_moment)
 
 
@@ -166,12 +169,31 @@ def _series(table: Array, xi: Array) -> Array:
     return x.reshape(xi.shape)
 
 
-def _tabulated_moment(c: Array, a: Array, b: Array, name: str, table: Array, second_moment: float) -> Array:
+def _tabulated_moment(
+    c: Array,
+    a: Array,
+    b: Array,
+    name: str,
+    table: Array,
+    second_moment: float,
+    function: Activation,
+    kinks: tuple[float, ...],
+) -> Array:
     if namespace(c) is not np:
         raise InputError(f"{name} is tabulated, and a table is for NumPy's arrays: set device to cpu")
-    if not (np.all(a == 1) and np.all(b == 1)):
-        raise InputError(f"{name} is tabulated for unit variances only: normalise the rows (normalize=True)")
-    return _series(table, c) / second_moment
+    if np.all(a == 1) and np.all(b == 1):
+        return _series(table, c) / second_moment
+    variance = np.max(a, initial=0)
+    if not (variance > 0 and np.all(a == variance) and np.all(b == variance)):
+        raise InputError(f"{name} is tabulated for one variance at a time: normalise the rows (normalize=True)")
+    return _series(_table_at(name, function, kinks, float(variance)), np.clip(c / variance, -1, 1)) / second_moment
+
+
+@lru_cache(maxsize=128)
+def _table_at(name: str, function: Activation, kinks: tuple[float, ...], variance: float) -> Array:
+    """Return the table of a function at another variance: that of x -> function(sqrt(variance) x) at variance 1."""
+    scale = math.sqrt(variance)
+    return _tabulated(f"{name} at variance {variance:.3g}", lambda x: function(scale * x), [k / scale for k in kinks])
 
 
 def _unknown_derivative(*_: Array, name: str) -> Array:

@@ -1,4 +1,5 @@
 from .cholesky import NotPositiveDefiniteError as NotPositiveDefiniteError
+from .classifier import KernelClassifier as KernelClassifier
 from .estimator import KernelRegression as KernelRegression
 from .estimator import predict_all as predict_all
 from .feature_machine import RecursiveFeatureMachine as RecursiveFeatureMachine

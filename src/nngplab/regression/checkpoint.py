@@ -1,7 +1,9 @@
 """A file from which a factorisation that was killed continues."""
 
+import hashlib
 import json
 import logging
+import pickle
 import shutil
 import zlib
 from pathlib import Path
@@ -10,8 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 
 from nngplab.errors import InputError
+from nngplab.kernels.base import Kernel
+from nngplab.kernels.objects import Function
 
 log = logging.getLogger("nngplab.regression")
 
@@ -93,3 +98,26 @@ class FactorCheckpoint:
         tile[:] = np.frombuffer(content, tile.dtype).reshape(tile.shape)
         finished[i] += 1
         return True
+
+
+def kernel_digest(kernel: Kernel) -> str:
+    """Return a digest of a kernel and its parameters, the same in each process.
+
+    Raises:
+        InputError: for a `Function`, and a kernel that cannot be pickled.
+    """
+    if any(isinstance(value, Function) for value in [kernel, *kernel.get_params().values()]):
+        raise InputError(f"checkpoint: kernel {kernel!r} is a function, whose name does not say what it computes")
+    try:
+        return hashlib.sha256(pickle.dumps(kernel)).hexdigest()
+    except (pickle.PicklingError, AttributeError) as error:
+        raise InputError(f"checkpoint: kernel {kernel!r} cannot be saved: {error}") from error
+
+
+def digest(*values: Any) -> str:
+    """Return a digest of arrays, sparse matrices and None."""
+    found = hashlib.sha256()
+    for value in values:
+        for array in (value.indptr, value.indices, value.data) if scipy.sparse.issparse(value) else (value,):
+            found.update(b"None" if array is None else np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()

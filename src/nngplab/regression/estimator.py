@@ -1,45 +1,45 @@
 """Exact kernel regression up to the size of CIFAR-10, as an estimator of scikit-learn."""
 
-import hashlib
-import pickle
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from numbers import Real
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-import scipy
+import scipy.sparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
-from tqdm import tqdm
 
 from nngplab.errors import InputError
 from nngplab.kernels.base import Kernel
 from nngplab.kernels.dual import Dual
-from nngplab.kernels.objects import Function, as_kernel
+from nngplab.kernels.objects import as_kernel
 from nngplab.pipeline.devices import gpu_named
-from nngplab.pipeline.progress import Progress
-from nngplab.regression import memory, singular, tiles
-from nngplab.regression.checkpoint import FactorCheckpoint
-from nngplab.regression.cholesky import NotPositiveDefiniteError
-from nngplab.regression.linear_system import LinearSystem
+from nngplab.regression import memory, tiles
 from nngplab.regression.memory import PRECISIONS
 from nngplab.regression.products import gram_product
-from nngplab.regression.refinement import refine
+from nngplab.regression.solution import linear_system, solve
+from nngplab.regression.tensors import as_array, like
+from nngplab.regression.training_set import (
+    SAMPLES,
+    TrainingSet,
+    check_parameters,
+    checked_ridges,
+    in_one_format,
+    set_input_tags,
+    shape_for_memory,
+    training_set,
+)
 
 if TYPE_CHECKING:
     import torch
 
 Array = npt.NDArray[Any]
-
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
 
 
 class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -58,9 +58,12 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     Args:
         kernel: a kernel object (`nngplab.kernels`), or a short form of one (`nngplab.kernels.objects.as_kernel`):
-            "relu", "sine", "erf" or another name in `nngplab.duals.DUALS` for its normalised NNGP kernel, "laplace",
-            "linear", or a function of X (n, d) and Z (m, d) that returns their Gram matrix (n, m).
-        ridge: what is added to the diagonal of the Gram matrix.
+            "relu", "sine", "erf" or another name in `nngplab.kernels.DUALS` for its normalised NNGP kernel, "ntk",
+            "laplace", "rbf", "linear", or a function of X (n, d) and Z (m, d) that returns their Gram matrix (n, m).
+            With "precomputed", `fit` takes the Gram matrix (n, n) of the training samples for X, and `predict` that of
+            its samples against them (m, n).
+        ridge: what is added to the diagonal of the Gram matrix; one number, or one for each target (outputs,). Each
+            distinct one takes a factorisation of its own.
         precision: that of the Gram matrix and its factor, and of that for predictions: "double", or "single", which
             takes half of the memory and of the time; `residual_` says what it costs.
         refine: bring the solution to a relative residual of `tol`, in float64: by a step of iterative refinement, which
@@ -81,8 +84,12 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             `EXACT_RESIDUAL_UP_TO` rows estimated from `RESIDUAL_ROWS` of them, spread evenly, unless a GPU or the
             conjugate gradients of `refine` have all.
         loo_residuals_: y minus the prediction of the model fitted without that sample, of the shape of y; with `loo`.
-        X_fit_: the training samples.
+        X_fit_: the training samples, or their Gram matrix if it is precomputed.
         n_features_in_: their number of columns.
+
+    X can be a sparse matrix or array of SciPy for the kernels NNGP, NTK, Laplace, RBF and Linear on a CPU; it stays
+    sparse. All arguments can be tensors of PyTorch: predictions then have the dtype and device of the tensor X, and the
+    attributes are arrays of NumPy.
 
     >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(20, 5))
@@ -93,7 +100,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "kernel": "no_validation",  # `as_kernel` does it
-        "ridge": [Interval(Real, 0, None, closed="left")],
+        "ridge": [Interval(Real, 0, None, closed="left"), "array-like"],
         "precision": [StrOptions(set(PRECISIONS))],
         "refine": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -106,7 +113,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def __init__(
         self,
         kernel: str | Dual | Kernel | Callable[[Array, Array], Array] = "relu",
-        ridge: float = 0.0,
+        ridge: float | Array = 0.0,
         precision: str = "double",
         refine: bool = False,
         tol: float = 1e-10,
@@ -125,10 +132,21 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.verbose = verbose
         self.device = device
 
-    def fit(self, X: Array, y: Array) -> Self:
+    def fit(self, X: Array, y: Array, sample_weight: Array | float | None = None) -> Self:
         """Solve for the samples X (n, d) and the targets y, (n,) or (n, outputs).
 
         X of float32 is kept so; with "single", no other copy is then made.
+
+        With weights w, the solution minimises the sum of w_i |f(x_i) - y_i|^2 plus ridge |f|^2: it solves
+        (K + diag(ridge / w)) a = y, as `sklearn.kernel_ridge.KernelRidge` does. A sample of weight 0 is left out; its
+        coefficient is 0. With a ridge of 0, weights make a difference only where K is singular: there, the solution is
+        the limit of a ridge that goes to 0, the weighted least-squares solution of least norm. `residual_` is that of
+        the equations times the roots of the weights.
+
+        Args:
+            X: the samples.
+            y: their targets.
+            sample_weight: their weights (n,), 0 or above, or one number for all; 1 if None.
 
         Warns:
             ConvergenceWarning: if `refine` does not reach `tol`.
@@ -140,122 +158,79 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             NotPositiveDefiniteError: an InputError for a Gram matrix with negative eigenvalues, or a singular one of
                 more than `EIGENVECTORS_UP_TO` rows.
         """
-        self._check_parameters()
+        check_parameters(self)
         self.__dict__.pop("dual_coef_", None)  # a fit that fails leaves the model unfitted
-        return self._solve(*self._system(X, y))
+        data = training_set(self, X, y, sample_weight)
+        several = len(np.unique(checked_ridges(self.ridge, data.y.shape[1]))) > 1
+        return self._fit(data, self._tile_cache(data.X) if several else None)
 
     def predict(self, X: Array) -> Array:
         """Return the predictions for the rows of X (m, d), of shape (m,) or (m, outputs)."""
         check_is_fitted(self, "dual_coef_")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        coef = self.dual_coef_.reshape(len(self.X_fit_), -1)
-        return _gram_product(self, X, coef).reshape(len(X), *self.dual_coef_.shape[1:])
+        samples = validate_data(self, as_array(X), **SAMPLES, reset=False)
+        coef = self.dual_coef_.reshape(len(self.dual_coef_), -1)
+        return like(_gram_product(self, samples, coef).reshape(-1, *self.dual_coef_.shape[1:]), X)
 
-    def ridge_path(self, X: Array, y: Array, ridges: Iterable[float]) -> Iterator[Self]:
+    def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """Return the coefficient of determination of the predictions for X (m, d), as all regressors do."""
+        return float(super().score(as_array(X), as_array(y), as_array(sample_weight)))
+
+    def ridge_path(
+        self, X: Array, y: Array, ridges: Iterable[float | Array], sample_weight: Array | float | None = None
+    ) -> Iterator[Self]:
         """Yield this model, fitted with one ridge after another: a factorisation for each, one Gram matrix for all.
 
         For several ridges the tiles of the Gram matrix are kept where the memory suffices for a second triangle.
         Otherwise, and on a GPU, they are computed each time, which takes about 3 d / n of the time of a factorisation.
-        Each ridge has a checkpoint of its own, whose name ends in the ridge.
+        Each ridge has a checkpoint of its own, whose name ends in the ridge. A ridge can be an array, as for `fit`.
 
         Raises:
             InputError: as `fit`.
         """
-        self._check_parameters()
-        (n, d), ridges = check_array(X, dtype=[np.float64, np.float32]).shape, list(ridges)
-        triangle = memory.triangle_bytes(n, np.dtype(PRECISIONS[self.precision]).itemsize)
-        needed = memory.memory_needed(n, d, self.precision, self.loo) + triangle
-        keep = len(ridges) > 1 and needed <= memory.available_memory()
-        tile_cache: dict[tuple[int, int], Array] | None = {} if keep else None
+        check_parameters(self)
+        ridges = list(ridges)
+        several = len(ridges) > 1 or any(np.ndim(ridge) for ridge in ridges)
+        tile_cache = self._tile_cache(check_array(as_array(X), **SAMPLES)) if several else None
         for ridge in ridges:
             fitted = clone(self).set_params(ridge=ridge)
-            fitted._check_parameters()
-            if self.checkpoint is not None:
+            check_parameters(fitted)
+            if self.checkpoint is not None and np.ndim(ridge) == 0:
                 fitted.checkpoint = f"{self.checkpoint}_{float(ridge)!r}"
-            system, shape = fitted._system(X, y)
-            yield fitted._solve(replace(system, tile_cache=tile_cache), shape)
+            yield fitted._fit(training_set(fitted, X, y, sample_weight), tile_cache)
 
-    def _check_parameters(self) -> None:
-        try:
-            self._validate_params()
-        except InvalidParameterError as error:
-            raise InputError(str(error)) from None
-        except TypeError as error:  # for numbers without a NaN, such as fractions
-            raise InputError(f"a parameter of {' '.join(repr(self).split())} is of a wrong type: {error}") from None
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        set_input_tags(tags.input_tags, self.kernel)
+        return tags
 
-    @tiles.one_blas_thread()
-    def _system(self, X: Array, y: Array) -> tuple[LinearSystem, tuple[int, ...]]:
-        """Return the linear system, and the shape of the targets."""
-        kernel, gpu = as_kernel(self.kernel), gpu_of(self.device)
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
-        dtype, (n, d) = PRECISIONS[self.precision], X.shape
-        if gpu is None:
-            memory.check_memory(n, d, self.precision, self.loo, X.dtype.itemsize)
-        else:
-            from nngplab.regression.gpu import GpuLinearSystem, check_memory
-
-            check_memory(n, d, dtype, gpu)
-        rows = kernel.rows(X.astype(dtype, copy=False))
-        targets = y.astype(np.float64, copy=False).reshape(len(y), -1)
-        if gpu is None:
-            return LinearSystem(kernel, X, rows, targets, float(self.ridge)), y.shape
-        return GpuLinearSystem(kernel, X, rows, targets, float(self.ridge), device=gpu), y.shape
+    def _tile_cache(self, X: Any) -> dict[tuple[int, int], Array] | None:
+        """Return an empty cache of tiles if the memory suffices for a second triangle."""
+        n, d = shape_for_memory(X)
+        triangle = memory.triangle_bytes(n, np.dtype(PRECISIONS[self.precision]).itemsize)
+        needed = memory.memory_needed(n, d, self.precision, self.loo) + triangle
+        return {} if needed <= memory.available_memory() else None
 
     @tiles.one_blas_thread()
     @np.errstate(over="ignore", invalid="ignore")  # the solution is checked
-    def _solve(self, system: LinearSystem, shape: tuple[int, ...]) -> Self:
+    def _fit(self, data: TrainingSet, tile_cache: dict[tuple[int, int], Array] | None) -> Self:
         self.__dict__.pop("loo_residuals_", None)  # of an earlier fit, whose `loo` may have been another
-        n = len(system.y)
-        try:
-            task = f"factorising {n:,} rows"
-            with tqdm(total=1, desc=task, bar_format=_BAR, disable=not self.verbose) as bar:
-                progress = Progress(1, f"{task}:")
-
-                def advance(share: float) -> None:
-                    bar.update(share)
-                    progress.advance(share)
-
-                factor = system.factorise(self._checkpoint(system), advance)
-        except NotPositiveDefiniteError as failure:
-            if n > singular.EIGENVECTORS_UP_TO or self.loo:
-                raise singular.not_positive_definite(system, failure) from failure
-            a = singular.least_norm_solution(system, failure)
-            self.residual_ = system.residual(a)
-        else:
-            a = factor.solve(system.y).astype(np.float64, copy=False)
-            if self.refine:
-                a, self.residual_ = refine(system, factor, a, self.tol)
-            else:
-                self.residual_ = system.residual(a)
-            if self.loo:
-                self.loo_residuals_ = (a / factor.inverse_diagonal()[:, np.newaxis]).reshape(shape)
-        if not (np.isfinite(a).all() and np.isfinite(self.residual_)):
+        X, y, scales, kept = data.without_weight_zero()
+        system = linear_system(as_kernel(self.kernel), X, y, kept, self.precision, self.loo, _gpu_for(self.device, X))
+        system = replace(system, y=y if scales is None else scales[:, np.newaxis] * y, scales=scales)
+        found = solve(replace(system, tile_cache=tile_cache), checked_ridges(self.ridge, y.shape[1]), self)
+        if not (np.isfinite(found.a).all() and np.isfinite(found.residual)):
             raise InputError(f"the solution overflows in {self.precision} precision: scale the targets")
-        self.X_fit_, self.dual_coef_ = system.X, a.reshape(shape)
-        if self.refine and self.residual_ > self.tol:
-            warnings.warn(
-                f"the relative residual stays at {self.residual_:.3g}, and tol is {self.tol:.3g}: raise tol, set a "
-                "larger ridge, or take double precision",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+        a = found.a if scales is None else scales[:, np.newaxis] * found.a
+        self.residual_, self.X_fit_ = found.residual, data.X
+        self.dual_coef_ = _in_place(a, kept, np.zeros(0 if kept is None else data.y.shape)).reshape(data.shape)
+        if found.loo is not None:
+            loo = found.loo if scales is None else found.loo / scales[:, np.newaxis]
+            if kept is not None:
+                # Without a sample of weight 0 the model is what it is.
+                of_all = data.y - _gram_product(self, data.X, self.dual_coef_.reshape(len(data.y), -1))
+                loo = _in_place(loo, kept, of_all)
+            self.loo_residuals_ = loo.reshape(data.shape)
         return self
-
-    def _checkpoint(self, system: LinearSystem) -> FactorCheckpoint | None:
-        if self.checkpoint is None:
-            return None
-        if type(system) is not LinearSystem:
-            raise InputError("checkpoint: a fit on a GPU keeps none: leave it out, or set device to cpu")
-        settings = {
-            "kernel": _fingerprint(system.kernel),
-            "ridge": system.ridge,
-            "precision": self.precision,
-            "shape": system.X.shape,
-            "tile": [tiles.tile_size(len(system.y)), tiles.BLOCK],
-            "samples": hashlib.sha256(np.ascontiguousarray(system.X).tobytes()).hexdigest(),
-            "versions": [np.__version__, scipy.__version__],
-        }
-        return FactorCheckpoint(Path(self.checkpoint), settings)
 
 
 def predict_all(models: list[KernelRegression], X: Array) -> list[Array]:
@@ -269,21 +244,20 @@ def predict_all(models: list[KernelRegression], X: Array) -> list[Array]:
     >>> [prediction.shape for prediction in predict_all(models, X[:3])]
     [(3,), (3,)]
     """
-    coefs = [model.dual_coef_.reshape(len(model.X_fit_), -1) for model in models]
-    product = _gram_product(models[0], X, np.hstack(coefs))
+    samples = as_array(X)
+    coefs = [model.dual_coef_.reshape(len(model.dual_coef_), -1) for model in models]
+    product = _gram_product(models[0], samples, np.hstack(coefs))
     edges = np.cumsum([coef.shape[1] for coef in coefs])[:-1]
     parts = np.split(product, edges, axis=1)
-    return [part.reshape(len(X), *model.dual_coef_.shape[1:]) for part, model in zip(parts, models, strict=True)]
+    return [like(part.reshape(-1, *model.dual_coef_.shape[1:]), X) for part, model in zip(parts, models, strict=True)]
 
 
-def _fingerprint(kernel: Kernel) -> str:
-    """Return a digest of a kernel and its parameters, the same in each process."""
-    if any(isinstance(value, Function) for value in [kernel, *kernel.get_params().values()]):
-        raise InputError(f"checkpoint: kernel {kernel!r} is a function, whose name does not say what it computes")
-    try:
-        return hashlib.sha256(pickle.dumps(kernel)).hexdigest()
-    except (pickle.PicklingError, AttributeError) as error:
-        raise InputError(f"checkpoint: kernel {kernel!r} cannot be saved: {error}") from error
+def _in_place(values: Array, kept: Array | None, of_all: Array) -> Array:
+    """Return values (k, outputs) in their places among those of all samples (n, outputs); None stands for all."""
+    if kept is None:
+        return values
+    of_all[kept] = values
+    return of_all
 
 
 def gpu_of(device: str) -> "torch.device | None":
@@ -293,12 +267,20 @@ def gpu_of(device: str) -> "torch.device | None":
     return gpu_named(device)
 
 
+def _gpu_for(device: str, X: Any) -> "torch.device | None":
+    """Return the GPU that a device names, for these samples: for sparse ones, "auto" is the CPU."""
+    if scipy.sparse.issparse(X) and device not in ("cpu", "auto"):
+        raise InputError(f"device is {device!r}, and X is sparse: set device to cpu, or give X.toarray()")
+    return None if scipy.sparse.issparse(X) else gpu_of(device)
+
+
 @tiles.one_blas_thread()
 def _gram_product(model: KernelRegression, X: Array, coef: Array) -> Array:
     """Return K coef, where K is the Gram matrix of X against the training samples of a model."""
     kernel, dtype = as_kernel(model.kernel), np.float64 if model.refine else PRECISIONS[model.precision]
-    rows, rows_fit = (kernel.rows(samples.astype(dtype, copy=False)) for samples in (X, model.X_fit_))
-    gpu = gpu_of(model.device)
+    X, X_fit = in_one_format(X, model.X_fit_)
+    rows, rows_fit = (kernel.rows(samples.astype(dtype, copy=False)) for samples in (X, X_fit))
+    gpu = _gpu_for(model.device, X)
     if gpu is None:
         return gram_product(kernel, rows, rows_fit, coef)
     from nngplab.regression import gpu as on_gpu

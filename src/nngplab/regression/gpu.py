@@ -69,7 +69,7 @@ class GpuLinearSystem(LinearSystem):
     def product(self, a: Array) -> Array:
         """Return (K + ridge I) a for a (n, outputs), with K in float64."""
         rows = self.exact(slice(None))
-        return gram_product(self.kernel, rows, rows, a, self.device) + self.ridge * a
+        return self.scaled(gram_product(self.kernel, rows, rows, self.scaled(a), self.device)) + self.ridge * a
 
     def _matrix(self) -> Tensor:
         X: Any = on_device(self.rows, self.device)
@@ -78,6 +78,10 @@ class GpuLinearSystem(LinearSystem):
         for start in range(0, len(X), step):
             part = slice(start, start + step)
             finite_tile(self.kernel, X[part], X, K[part], start)
+        if self.scales is not None:
+            scales = torch.from_numpy(self.scales).to(K)
+            K *= scales
+            K *= scales[:, None]
         K.diagonal().add_(self.ridge)
         return K
 
@@ -85,6 +89,8 @@ class GpuLinearSystem(LinearSystem):
         """Return the entries of K above the diagonal in one column, (row, 1)."""
         X = on_device(self.rows[: row + 1], self.device)
         column: Any = self.kernel.tile(X[row:], X[:row])
+        if self.scales is not None:
+            column *= torch.from_numpy(self.scales[:row] * self.scales[row]).to(column)
         return column.mT
 
 
@@ -158,7 +164,7 @@ def on_device(rows: Rows, device: torch.device) -> Rows:
         return None if array is None else torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
     parts = tuple(on_device(part, device) for part in rows.parts)
-    return Rows(moved(rows.values), moved(rows.scales), moved(rows.variances), parts)
+    return Rows(moved(rows.values), moved(rows.scales), moved(rows.variances), parts, moved(rows.index))
 
 
 def check_memory(n: int, d: int, dtype: npt.DTypeLike, device: torch.device) -> None:

@@ -1,13 +1,14 @@
 """The linear system of kernel regression: its matrix tile by tile, its factor, its residual."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from nngplab.kernels.base import Kernel, Rows
+from nngplab.kernels.base import Kernel, Rows, inner_products
+from nngplab.kernels.samples import squared_norms
 from nngplab.regression import tiles
 from nngplab.regression.checkpoint import FactorCheckpoint
 from nngplab.regression.cholesky import factorise
@@ -32,15 +33,19 @@ class Factor(Protocol):
 
 @dataclass(frozen=True)
 class LinearSystem:
-    """The equation (K + ridge I) a = y, where K is the Gram matrix of samples.
+    """The equation (K + ridge I) a = y, where K is the Gram matrix of samples; with scales, S K S stands for K.
+
+    S is the diagonal matrix of the scales. In weighted least squares these are the roots of the weights, y is S times
+    the targets, and S a are the coefficients.
 
     Attributes:
         kernel: the kernel.
-        X: the samples (n, d) as they were given.
+        X: the samples (n, d) as they were given; dense, or sparse in CSR format.
         rows: the samples as the kernel takes them, in the working precision.
         y: the targets (n, outputs) in float64.
         ridge: what is added to the diagonal of K.
         tile_cache: keeps the tiles of K for another ridge, by their first row and column; None if nothing is kept.
+        scales: the diagonal (n,) of S; None if it is the identity.
     """
 
     kernel: Kernel
@@ -49,6 +54,7 @@ class LinearSystem:
     y: Array
     ridge: float
     tile_cache: dict[tuple[int, int], Array] | None = None
+    scales: Array | None = None
 
     def factorise(self, checkpoint: FactorCheckpoint | None, progress: Callable[[float], object]) -> Factor:
         """Return the factor of K + ridge I.
@@ -80,6 +86,9 @@ class LinearSystem:
             self._gram(self.rows[rows], None if rows == columns else self.rows[columns], out)
             if self.tile_cache is not None:
                 self.tile_cache[place] = out.copy()
+        if self.scales is not None:
+            out *= self.scales[rows, np.newaxis]
+            out *= self.scales[columns]
         if rows == columns:
             out[np.diag_indices_from(out)] += self.ridge
 
@@ -87,7 +96,12 @@ class LinearSystem:
         """Return some of the samples in float64."""
         if self.rows.values.dtype == np.float64 and isinstance(chosen, slice):
             return self.rows[chosen]
-        return self.kernel.rows(self.X[chosen].astype(np.float64, copy=False))
+        rows = self.kernel.rows(self.X[chosen].astype(np.float64, copy=False))
+        return rows if self.rows.index is None else replace(rows, index=self.rows.index[chosen])
+
+    def scaled(self, a: Array, chosen: slice | Array = slice(None)) -> Array:
+        """Return S a for a (n, outputs), or for those of its rows that are chosen."""
+        return a if self.scales is None else self.scales[chosen, np.newaxis] * a
 
     def residual(self, a: Array) -> float:
         """Return |(K + ridge I) a - y| / |y|, with K in float64; from some of the rows if there are many."""
@@ -96,20 +110,20 @@ class LinearSystem:
         if n > EXACT_RESIDUAL_UP_TO:
             edges = np.linspace(0, n, RESIDUAL_ROWS + 1).astype(int)
             chosen = np.random.default_rng(0).integers(edges[:-1], edges[1:])
-        A = self.exact(chosen)
+        A, scaled = self.exact(chosen), self.scaled(a)
 
         def of_columns(columns: slice) -> Array:
             K = finite_tile(self.kernel, A, self.exact(columns))
-            return block_product(K, subtract_mean(K), a[columns])
+            return block_product(K, subtract_mean(K), scaled[columns])
 
         product = np.sum(tiles.in_threads(of_columns, self._parts()), axis=0).astype(np.float64)
-        difference = product + self.ridge * a[chosen] - self.y[chosen]
+        difference = self.scaled(product, chosen) + self.ridge * a[chosen] - self.y[chosen]
         share = np.sqrt(n / len(chosen))
         return float(share * np.linalg.norm(difference) / (np.linalg.norm(self.y) or 1))
 
     def product(self, a: Array) -> Array:
         """Return (K + ridge I) a for a (n, outputs), with K in float64, of which each half is computed once."""
-        parts = self._parts()
+        parts, scaled = self._parts(), self.scaled(a)
 
         def of_block_row(i: int) -> Array:
             rows, total = parts[i], np.zeros((parts[i].stop, a.shape[1]), np.longdouble)
@@ -117,11 +131,11 @@ class LinearSystem:
             for columns in parts[:i]:
                 K = finite_tile(self.kernel, A, self.exact(columns))
                 mean = subtract_mean(K)
-                total[rows] += block_product(K, mean, a[columns])
-                total[columns] += block_product(K.T, mean, a[rows])
+                total[rows] += block_product(K, mean, scaled[columns])
+                total[columns] += block_product(K.T, mean, scaled[rows])
             K = self._gram(A, None)
-            total[rows] += block_product(K, subtract_mean(K), a[rows])
-            return total
+            total[rows] += block_product(K, subtract_mean(K), scaled[rows])
+            return self.scaled(total, slice(len(total)))
 
         product = (self.ridge * a).astype(np.longdouble)
         for part in tiles.in_threads(of_block_row, range(len(parts))):
@@ -130,9 +144,11 @@ class LinearSystem:
 
     def twin(self, row: int) -> str:
         """Say which earlier sample has the direction of this one, if one has."""
-        x, before = self.rows.values[row], self.rows.values[:row]
-        lengths = np.linalg.norm(x) * np.sqrt(np.einsum("ij,ij->i", before, before))
-        same = np.flatnonzero(before @ x >= (1 - 8 * np.finfo(x.dtype).eps) * lengths)
+        if self.rows.index is not None:
+            return ""  # the samples themselves are not known
+        x, before = self.rows.values[row : row + 1], self.rows.values[:row]
+        lengths = np.sqrt(squared_norms(x) * squared_norms(before))
+        same = np.flatnonzero(inner_products(before, x)[:, 0] >= (1 - 8 * np.finfo(x.dtype).eps) * lengths)
         return f" (its sample has the direction of that of row {same[0]})" if len(same) else ""
 
     def _parts(self) -> list[slice]:

@@ -1,6 +1,5 @@
 """What is left to do where a Gram matrix is singular in the working precision."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import scipy.linalg
 
 from nngplab.regression.cholesky import NotPositiveDefiniteError
 from nngplab.regression.linear_system import LinearSystem
+from nngplab.regression.warning import warn
 
 Array = npt.NDArray[Any]
 
@@ -46,11 +46,10 @@ def least_norm_solution(system: LinearSystem, failure: NotPositiveDefiniteError)
         )
     # A negative eigenvalue shows how far off the entries of K are, where they are further off than the last digit.
     kept = eigenvalues > max(n * eps * largest, -eigenvalues[0])
-    warnings.warn(
+    warn(
         f"{_described(system)} has only {np.sum(kept)} eigenvalues above rounding, {_place(system, failure)}: taking "
         f"the least-squares solution of least norm; to avoid this, {_REMEDY}",
         scipy.linalg.LinAlgWarning,
-        stacklevel=6,
     )
     V = eigenvectors[:, kept]
     solution: Array = (V / eigenvalues[kept]) @ (V.T @ system.y.astype(dtype, copy=False))

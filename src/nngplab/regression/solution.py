@@ -1,0 +1,164 @@
+"""The solution of the linear system of kernel regression, on the CPU or a GPU."""
+
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy
+from sklearn.exceptions import ConvergenceWarning
+from tqdm import tqdm
+
+from nngplab.errors import InputError
+from nngplab.kernels.base import Kernel
+from nngplab.pipeline.progress import Progress
+from nngplab.regression import memory, singular, tiles
+from nngplab.regression.checkpoint import FactorCheckpoint, digest, kernel_digest
+from nngplab.regression.cholesky import NotPositiveDefiniteError
+from nngplab.regression.linear_system import Factor, LinearSystem
+from nngplab.regression.memory import PRECISIONS
+from nngplab.regression.refinement import refine
+from nngplab.regression.training_set import shape_for_memory
+from nngplab.regression.warning import warn
+
+if TYPE_CHECKING:
+    import torch
+
+    from nngplab.regression.estimator import KernelRegression
+
+Array = npt.NDArray[Any]
+
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
+
+
+class Solution(NamedTuple):
+    """The solution of a linear system.
+
+    Attributes:
+        a: the coefficients (n, outputs) in float64.
+        residual: their relative residual.
+        loo: the leave-one-out residuals (n, outputs); None if they are not asked for.
+    """
+
+    a: Array
+    residual: float
+    loo: Array | None
+
+
+def linear_system(
+    kernel: Kernel,
+    X: Any,
+    y: Array,
+    kept: Array | None,
+    precision: str,
+    loo: bool,
+    gpu: "torch.device | None",
+) -> LinearSystem:
+    """Return the linear system of a kernel, samples X (n, d) and targets y (n, outputs), without a ridge.
+
+    Args:
+        kernel: the kernel.
+        X: the samples.
+        y: the targets in float64.
+        kept: the places of the samples in the Gram matrix of "precomputed"; None if all of it is used.
+        precision: the working precision.
+        loo: whether leave-one-out residuals will be computed.
+        gpu: where to solve it; None for the CPU.
+
+    Raises:
+        InputError: if the memory does not suffice.
+    """
+    dtype, (n, d) = PRECISIONS[precision], shape_for_memory(X)
+    if gpu is None:
+        memory.check_memory(n, d, precision, loo, X.dtype.itemsize)
+    else:
+        from nngplab.regression.gpu import GpuLinearSystem, check_memory
+
+        check_memory(n, d, dtype, gpu)
+    rows = kernel.rows(X.astype(dtype, copy=False))
+    if rows.index is not None and kept is not None:
+        rows = replace(rows, index=kept)
+    if gpu is None:
+        return LinearSystem(kernel, X, rows, y, 0.0)
+    return GpuLinearSystem(kernel, X, rows, y, 0.0, device=gpu)
+
+
+def solve(system: LinearSystem, ridges: Array, model: "KernelRegression") -> Solution:
+    """Return the solution of a system, by a factorisation for each distinct ridge.
+
+    Args:
+        system: the system, without a ridge.
+        ridges: the ridge of each output (outputs,).
+        model: the estimator, for its parameters.
+    """
+    distinct = np.unique(ridges)
+    if len(distinct) == 1:
+        return _solution(replace(system, ridge=float(ridges[0])), model.checkpoint, model)
+    a, loo, squares = np.empty_like(system.y), np.empty_like(system.y), 0.0
+    for ridge in map(float, distinct):
+        chosen = ridges == ridge
+        part = replace(system, ridge=ridge, y=np.ascontiguousarray(system.y[:, chosen]))
+        found = _solution(part, model.checkpoint and f"{model.checkpoint}_{ridge!r}", model)
+        a[:, chosen], loo[:, chosen] = found.a, 0 if found.loo is None else found.loo
+        squares += (found.residual * (float(np.linalg.norm(part.y)) or 1)) ** 2
+    residual = float(np.sqrt(squares)) / (float(np.linalg.norm(system.y)) or 1)
+    return Solution(a, residual, loo if model.loo else None)
+
+
+def _solution(system: LinearSystem, checkpoint: str | PathLike[str] | None, model: "KernelRegression") -> Solution:
+    """Return the solution of a system with one ridge."""
+    n, loo = len(system.y), None
+    try:
+        factor = _factor(system, _checkpoint(system, checkpoint, model.precision), model.verbose)
+    except NotPositiveDefiniteError as failure:
+        if n > singular.EIGENVECTORS_UP_TO or model.loo:
+            raise singular.not_positive_definite(system, failure) from failure
+        a = singular.least_norm_solution(system, failure)
+        residual = system.residual(a)
+    else:
+        a = factor.solve(system.y).astype(np.float64, copy=False)
+        if model.refine:
+            a, residual = refine(system, factor, a, model.tol)
+        else:
+            residual = system.residual(a)
+        if model.loo:
+            loo = a / factor.inverse_diagonal()[:, np.newaxis]
+    if model.refine and residual > model.tol:
+        warn(
+            f"the relative residual stays at {residual:.3g}, and tol is {model.tol:.3g}: raise tol, set a larger "
+            "ridge, or take double precision",
+            ConvergenceWarning,
+        )
+    return Solution(a, residual, loo)
+
+
+def _factor(system: LinearSystem, checkpoint: FactorCheckpoint | None, verbose: bool) -> Factor:
+    """Return the factor of a system, and show the progress."""
+    task = f"factorising {len(system.y):,} rows"
+    with tqdm(total=1, desc=task, bar_format=_BAR, disable=not verbose) as bar:
+        progress = Progress(1, f"{task}:")
+
+        def advance(share: float) -> None:
+            bar.update(share)
+            progress.advance(share)
+
+        return system.factorise(checkpoint, advance)
+
+
+def _checkpoint(system: LinearSystem, path: str | PathLike[str] | None, precision: str) -> FactorCheckpoint | None:
+    if path is None:
+        return None
+    if type(system) is not LinearSystem:
+        raise InputError("checkpoint: a fit on a GPU keeps none: leave it out, or set device to cpu")
+    settings = {
+        "kernel": kernel_digest(system.kernel),
+        "ridge": system.ridge,
+        "precision": precision,
+        "shape": system.X.shape,
+        "tile": [tiles.tile_size(len(system.y)), tiles.BLOCK],
+        "samples": digest(system.X, system.scales, system.rows.index),
+        "versions": [np.__version__, scipy.__version__],
+    }
+    return FactorCheckpoint(Path(path), settings)
