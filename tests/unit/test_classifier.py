@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from nngplab import NNGP, RBF, InputError, KernelClassifier, KernelRegression
+from nngplab import DUALS, NNGP, RBF, InputError, KernelClassifier, KernelRegression
 
 DIGITS = load_digits()
 X, Y = DIGITS.data[:300], DIGITS.target[:300]
@@ -42,6 +42,7 @@ def indefinite_matrix(estimator):
         KernelClassifier("precomputed", ridge=1e-3),
         KernelRegression("rbf", ridge=[0.1]),
         KernelRegression("ntk"),
+        KernelRegression(DUALS["sine"], ridge=0.1),
         KernelRegression("precomputed", ridge=0.1),
     ],
     expected_failed_checks=indefinite_matrix,

@@ -141,6 +141,7 @@ def test_rbf_at_extreme_bandwidths(kernel):
 
 @pytest.mark.parametrize(("name", "kernel"), [("ntk", NTK()), ("rbf", RBF()), ("laplace", Laplace())])
 def test_names(name, kernel):
+    assert as_kernel(kernel) is kernel
     assert as_kernel(name) == kernel
     close(
         KernelRegression(name, 0.1).fit(X, Y).predict(X_TEST), KernelRegression(kernel, 0.1).fit(X, Y).predict(X_TEST)

@@ -278,9 +278,11 @@ def _takes_two(function: Callable[..., Any]) -> bool:
     if isinstance(function, np.ufunc):
         return function.nin == 2
     try:
-        inspect.signature(function).bind(None, None)
-    except ValueError:  # of functions in C, which do not say
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of functions in C, which do not say
         return True
+    try:
+        signature.bind(None, None)
     except TypeError:
         return False
     return True

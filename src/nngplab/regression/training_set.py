@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from nngplab.errors import InputError
-from nngplab.kernels.base import Kernel
+from nngplab.kernels.objects import as_kernel
 from nngplab.kernels.parameters import real_array
 from nngplab.kernels.precomputed import check_gram_matrix
 from nngplab.regression.tensors import as_array
@@ -120,4 +120,7 @@ def check_parameters(estimator: BaseEstimator) -> None:
 def set_input_tags(tags: InputTags, kernel: Any) -> None:
     """Tell scikit-learn what samples a kernel takes: cross-validation slices both axes of a Gram matrix."""
     tags.pairwise = isinstance(kernel, str) and kernel == "precomputed"
-    tags.sparse = kernel.takes_sparse if isinstance(kernel, Kernel) else not (tags.pairwise or callable(kernel))
+    try:
+        tags.sparse = as_kernel(kernel).takes_sparse
+    except InputError:  # which `fit` raises
+        tags.sparse = False
