@@ -255,7 +255,7 @@ class TestBadInput:
         [
             ({"kernel": "rellu"}, "unknown kernel 'rellu': choose one of identity, relu, "),
             ({"precision": "half"}, "'precision' parameter of KernelRegression must be a str .* Got 'half' instead"),
-            ({"ridge": -1.0}, r"'ridge' parameter of .* in the range \[0.0, inf\). Got -1.0"),
+            ({"ridge": -1.0}, r"'ridge' parameter of .* in the range \[0.0, inf\) or an array-like. Got -1.0"),
             ({"ridge": np.nan}, "'ridge' parameter .* Got nan instead"),
             ({"kernel": lambda X, _: X}, r"returns shape \(60, 40\) for 60 against 60 samples"),
         ],
