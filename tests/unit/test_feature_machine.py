@@ -229,7 +229,7 @@ class TestLeadingDirection:
         ({"bandwidth": np.nan}, "the bandwidth is nan"),
         ({"iterations": -1}, "the number of iterations is -1: it must be an integer, 0 or above"),
         ({"iterations": 1.5}, "the number of iterations is 1.5"),
-        ({"ridge": -1.0}, r"'ridge' parameter of KernelRegression must be a float in the range \[0.0, inf\) or an array-like. Got -1.0"),
+        ({"ridge": -1.0}, r"'ridge' parameter of KernelRegression must be a float .* or an array-like. Got -1.0"),
     ],
 )
 def test_bad_parameters(parameters, message):
