@@ -72,12 +72,12 @@ def test_a_dual_of_ones_own_counts_up_to_a_factor(added):
 
 @pytest.mark.parametrize(
     ("code", "place"),
-    [("while True: pass\n", "swish.py"), (FUNCTION.format("swish_(x)"), "activation swish of .*swish.py")],
+    [("while True: time.sleep(1)\n", "swish.py"), (FUNCTION.format("swish_(x)"), "activation swish of .*swish.py")],
 )
 def test_code_that_does_not_end(added, monkeypatch, code, place):
     monkeypatch.setattr(activation_check, "LIMIT", 6)
     with pytest.raises(InputError, match=f"{place} does not end within 6 seconds: correct it"):
-        added("def swish_(x):\n    while True: pass\n\n\n" + code)
+        added("import time\n\n\ndef swish_(x):\n    while True: time.sleep(1)\n\n\n" + code)
 
 
 def test_code_that_prints_and_starts_threads(added, capfd):
