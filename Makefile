@@ -40,6 +40,8 @@ help: ## List the targets
 report: $(INSTALLED) ## Run the pipeline and write results/report.html (ONLY=challenge CONFIG=my.yaml CORES=2: a part of it)
 	@python workflow/make_report.py
 
+install: $(INSTALLED) ## Create the environment in .venv
+
 test: $(TESTS) $(CLUSTER)/.installed $(ENGINES)/.installed lint ## Check the code and run the tests
 	$(PYTEST)
 	cd packages/snakemake-dvc && $(PYTEST)
@@ -71,7 +73,7 @@ cluster: $(CLUSTER)/.installed ## Install the executor plugins of Snakemake for 
 lint: $(TESTS) ## Check format, style and types
 	ruff check
 	ruff format --check
-	snakefmt --check Snakefile workflow/rules
+	snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	mypy
 	cd packages/snakemake-dvc && mypy
 	lint-imports
@@ -80,7 +82,7 @@ lint: $(TESTS) ## Check format, style and types
 format: $(TESTS) ## Format the code
 	ruff check --fix
 	ruff format
-	snakefmt Snakefile workflow/rules
+	snakefmt Snakefile workflow/Snakefile workflow/rules
 
 dvc.yaml: $(INSTALLED) ## Generate dvc.yaml from the Snakemake rules
 	PYTHONPATH=packages/snakemake-dvc/src python -m snakemake_dvc stages
@@ -156,4 +158,4 @@ $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
 
-.PHONY: docs help report test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
+.PHONY: docs help report install test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
