@@ -284,6 +284,13 @@ class TestLaplace:
         np.testing.assert_allclose(K, np.exp(-L * distances), rtol=1e-9, atol=1e-300)
         assert K[0, 0] == 1
 
+    def test_a_close_pair_in_a_later_block_of_rows(self):
+        X, Z = rows(1500, 3), rows(1400, 3, seed=1)
+        X[1499] = Z[7] + 1e-9
+        assert list(row_blocks(1500, 1400))[-1].start > 0
+        expected = np.exp(-1e6 * np.linalg.norm(X[1499] - Z, axis=1))
+        np.testing.assert_allclose(laplace(X, Z, L=1e6)[1499], expected, rtol=1e-6, atol=1e-300)
+
     def test_the_diagonal_is_exact(self):
         X = rows(40, 3) + 1e5
         np.testing.assert_array_equal(np.diagonal(laplace(X)), 1)

@@ -48,6 +48,12 @@ class TestRidgePath:
             np.testing.assert_array_equal(model.predict(X_test), alone.predict(X_test))
             assert model.residual_ == alone.residual_
 
+    def test_a_wrong_parameter_is_refused_as_by_fit(self, many):
+        X, y, _ = many
+        for model, ridge in ((KernelRegression("relu"), -1.0), (KernelRegression("relu", precision="half"), 1.0)):
+            with pytest.raises(InputError, match="parameter of KernelRegression must be"):
+                next(iter(model.ridge_path(X, y, [ridge])))
+
     @pytest.mark.parametrize(("free", "times"), [(10**12, 1), (None, 3)], ids=["kept", "no memory to keep it"])
     def test_the_gram_matrix_is_computed_once_where_it_can_be_kept(self, many, monkeypatch, free, times):
         X, y, _ = many
