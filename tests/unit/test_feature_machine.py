@@ -139,11 +139,6 @@ class TestFit:
         assert model.score(course.X_val, course.y_val) > 0.99
         assert KernelRegression("relu").fit(X, y).score(course.X_val, course.y_val) < 0.7
 
-    def test_it_computes_in_double_precision(self):
-        X, y = samples()
-        model = RecursiveFeatureMachine(2.0, 1, ridge=0.1).fit(X, y)
-        assert model.predict(X.astype(np.float32)).dtype == np.float64
-
     def test_a_target_of_zero_leaves_the_identity(self):
         X, _ = samples()
         model = RecursiveFeatureMachine().fit(X, np.zeros(30))
