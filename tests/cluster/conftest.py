@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.helpers.checkout import copy_checkout, make_small
+from tests.helpers.checkout import make_small
 from tests.helpers.slurm import Slurm, why_not
-from tests.helpers.slurm_runs import change_job, edit_profile
+from tests.helpers.slurm_runs import Run, change_job, edit_profile, submit
 from tests.helpers.small_checkout import STAGES
 
+# Stages with local rules, with single jobs and with groups of jobs.
+ON_SLURM = ["cifar10", "fc_net", "kernel_regression", "width_sweep"]
+ANY_PATH = 'it\'s "a" {x} $HOME `b` co:lon;&(c) é'
+EXCEEDS_ITS_MEMORY = (
+    "import time\n    import numpy as np\n    taken = np.ones(150_000_000)\n    time.sleep(4)\n    del taken"
+)
 # Where `make cluster` installs them.
 PLUGINS = Path(sys.prefix, "cluster")
 
@@ -35,9 +41,10 @@ def environment(slurm) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def small_on_slurm(tmp_path_factory) -> Path:
+def small_on_slurm(template, tmp_path_factory) -> Path:
     """Make a checkout of Problems 11 and 12 only, with one shard in the width sweep."""
-    folder = make_small(copy_checkout(tmp_path_factory.mktemp("cluster") / "small"), STAGES)
+    copy = shutil.copytree(template, tmp_path_factory.mktemp("cluster") / "small", symlinks=True)
+    folder = make_small(copy, STAGES)
     edit_profile(folder)
     config = yaml.safe_load((folder / "config/config.yaml").read_text())
     config["width_sweep"] |= {"widths": [64], "extra_widths": []}
@@ -45,10 +52,46 @@ def small_on_slurm(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def held(small_on_slurm, tmp_path) -> Path:
+def hold(small: Path, folder: Path) -> Path:
     """Copy the small checkout and make the job of the shard wait until the file `hold` is removed."""
-    folder = shutil.copytree(small_on_slurm, tmp_path / "checkout", symlinks=True)
+    shutil.copytree(small, folder, symlinks=True)
     change_job(folder, "import pathlib, time\n    while pathlib.Path('hold').exists():\n        time.sleep(0.1)")
     (folder / "hold").touch()
     return folder
+
+
+def with_a_job_for_the_data(small: Path, folder: Path) -> Path:
+    """Copy the small checkout and let the rule for the data, which is local, be submitted."""
+    shutil.copytree(small, folder, symlinks=True)
+    rules = folder / "workflow/rules/kernel_regression.smk"
+    rules.write_text(rules.read_text().replace("    localrule: True\n", "", 1))
+    return folder
+
+
+@pytest.fixture
+def held(small_on_slurm, tmp_path) -> Path:
+    return hold(small_on_slurm, tmp_path / "checkout")
+
+
+@pytest.fixture(scope="module")
+def together(environment, template, small_on_slurm, tmp_path_factory) -> Iterator[dict[str, Run]]:
+    """Runs that wait for the cluster most of the time: they are started together, and tests wait for their ends."""
+    base, runs = tmp_path_factory.mktemp("together"), {}
+    folder = hold(small_on_slurm, base / "time")
+    runs["time"] = submit(folder, environment, "--set-resources", "width_sweep_fit:runtime=1", "--retries", "0")
+    folder = make_small(shutil.copytree(template, base / "stages", symlinks=True), ON_SLURM)
+    edit_profile(folder)
+    runs["stages"] = submit(folder, environment)
+    folder = hold(small_on_slurm, base / "memory")
+    (folder / "hold").unlink()
+    change_job(folder, EXCEEDS_ITS_MEMORY)
+    runs["memory"] = submit(folder, environment)
+    folder = with_a_job_for_the_data(small_on_slurm, base / ANY_PATH)
+    runs["path"] = submit(folder, environment, "data/sine_target.npz")
+    folder = with_a_job_for_the_data(small_on_slurm, base / "a%j\\b")
+    logs = ["--slurm-logdir", str(base / "logs")]
+    runs["logs"] = submit(folder, environment, *logs, "data/sine_target.npz")
+    yield runs
+    for run in runs.values():
+        run.process.kill()
+        run.process.wait()

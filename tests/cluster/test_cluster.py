@@ -1,152 +1,36 @@
-"""The pipeline on a real Slurm with two nodes on this machine, the faults of a cluster, and the profiles."""
+"""The pipeline on a real Slurm with two nodes on this machine, the faults of a cluster, and the profiles.
+
+The runs that wait most of the time are started together; the classes are in the order in which they end.
+"""
 
 import re
-import shutil
-import signal
-import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.helpers.checkout import ROOT, TINY, copy_checkout, digests, make_small
+from tests.cluster.conftest import ON_SLURM, with_a_job_for_the_data
+from tests.helpers.checkout import ROOT, TINY, digests
 from tests.helpers.slurm import NODES, running
-from tests.helpers.slurm_runs import FIT, change_job, edit_profile, end_of, submit, wait_for
+from tests.helpers.slurm_runs import FIT, change_job, submit, wait_for
 
-# Stages with local rules, with single jobs and with groups of jobs.
-ON_SLURM = ["cifar10", "fc_net", "kernel_regression", "width_sweep"]
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir() if path.name != "default")
 
 
 @pytest.fixture(scope="module")
-def slurm_run(environment, tmp_path_factory) -> tuple[Path, str]:
-    """Run some stages on the cluster in a new checkout; return the checkout and the output."""
-    folder = make_small(copy_checkout(tmp_path_factory.mktemp("slurm_run") / "checkout"), ON_SLURM)
-    edit_profile(folder)
-    return folder, end_of(submit(folder, environment), seconds=1500)
-
-
-class TestRun:
-    def test_its_results_are_byte_for_byte_those_of_a_local_run(self, slurm_run, finished):
-        expected = {path: digest for path, digest in digests(finished).items() if path.split("/")[1] in ON_SLURM}
-        assert digests(slurm_run[0]) == expected
-
-    def test_local_rules_run_here_and_the_others_on_both_nodes(self, slurm_run, slurm):
-        _, output = slurm_run
-        submitted = re.findall(r"Job (?:\d+|[0-9a-f-]+) has been submitted with SLURM jobid (\d+)", output)
-        states = dict(
-            line.split("|", 1)
-            for line in slurm.ask("squeue", "--states=all", "--noheader", "--format=%i|%T|%N").splitlines()
-        )
-        assert {states[number].split("|")[0] for number in submitted} == {"COMPLETED"}
-        assert {states[number].split("|")[1] for number in submitted} == set(NODES)
-        finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)
-        assert len(finished) > 1.3 * len(submitted)
-
-    def test_a_local_run_then_has_nothing_to_do(self, slurm_run, done):
-        assert "Nothing to be done" in done(slurm_run[0], "snakemake", "--dry-run", "--cores", "2")
-
-
-class TestPaths:
-    def copy(self, small: Path, folder: Path) -> Path:
-        shutil.copytree(small, folder, symlinks=True)
-        rules = folder / "workflow/rules/kernel_regression.smk"
-        rules.write_text(rules.read_text().replace("    localrule: True\n", "", 1))
-        return folder
-
-    def test_a_checkout_with_any_path_works(self, small_on_slurm, environment, tmp_path):
-        folder = self.copy(small_on_slurm, tmp_path / 'it\'s "a" {x} $HOME `b` co:lon;&(c) é')
-        output = end_of(submit(folder, environment, "data/sine_target.npz"))
-        assert "has been submitted with SLURM jobid" in output
-        assert (folder / "data/sine_target.npz").exists()
-
-    def test_a_path_to_which_slurm_cannot_write_logs_needs_another_folder(self, small_on_slurm, environment, tmp_path):
-        folder = self.copy(small_on_slurm, tmp_path / "a%j\\b")
-        output = end_of(submit(folder, environment, "data/sine_target.npz"), code=1)
-        assert len(re.findall(r"^error: Slurm cannot write logs to .*: set slurm-logdir", output, re.MULTILINE)) == 1
-        assert "Traceback" not in output
-        logs = ["--slurm-logdir", str(tmp_path / "logs")]
-        end_of(submit(folder, environment, *logs, "data/sine_target.npz"))
-        assert (folder / "data/sine_target.npz").exists()
-
-
-class TestFaults:
-    def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environment, held, done):
-        run = submit(held, environment)
-        process = wait_for(lambda: next(running(FIT, held), None), run, slurm)
-        node = process.environ()["SLURMD_NODENAME"]
-        slurm.kill_node(node)
-        (held / "hold").unlink()
-        output = end_of(run)
-        slurm.start_node(node)
-        assert len(re.findall(r"Finished jobid: \d+ \(Rule: width_sweep_fit\)", output)) == 1
-        # DVC gets the same records as from a local run.
-        assert "recorded in dvc.lock: kernel_regression, width_sweep" in output
-        assert "up to date" in done(held, "dvc", "status")
-        assert "Nothing to be done" in done(held, "snakemake", "--dry-run", "--cores", "2")
-
-    @pytest.mark.parametrize("escapes", [False, True])
-    def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held, escapes):
-        script = held / "workflow/scripts" / FIT
-        text = script.read_text()
-        if escapes:
-            # The process that does the work loses its parent, so Slurm, which has no cgroups here, does not end it.
-            change_job(
-                held,
-                "import os, time\n    if os.fork():\n        time.sleep(600)\n    if os.fork():\n        os._exit(0)",
-            )
-        first = submit(held, environment)
-        wait_for(lambda: len([*running(FIT, held)]) == 1 + escapes, first, slurm)
-        left = [*running(FIT, held)]
-        first.send_signal(signal.SIGKILL)
-        first.wait()
-        script.write_text(text)
-        second = submit(held, environment)
-        wait_for(
-            lambda: {process.pid for process in running(FIT, held)} - {process.pid for process in left}, second, slurm
-        )
-        assert not [process for process in left if process.is_running()]
-        assert len([*running(FIT, held)]) == 1
-        (held / "hold").unlink()
-        output = end_of(second)
-        (cancelled,) = re.findall(r"snakemake-dvc: cancelling Slurm jobs of a killed run: (\d+)", output)
-        state = slurm.ask("squeue", "--states=all", "--noheader", "--format=%T", "--jobs", cancelled)
-        assert state.strip() == "CANCELLED"
-
-    def test_a_job_that_exceeds_its_memory_runs_again_with_more(self, environment, held):
-        (held / "hold").unlink()
-        ask = "import time\n    import numpy as np\n    taken = np.ones(150_000_000)\n    time.sleep(4)\n    del taken"
-        change_job(held, ask)
-        output = end_of(submit(held, environment))
-        assert len(re.findall(r"Error in (?:rule|group) ", output)) >= 1
-        assert re.findall(r"Finished jobid: \d+ \(Rule: (width_sweep_fit)\)", output)
-
-    def test_a_job_that_exceeds_its_time_fails_with_its_log(self, environment, held):
-        options = ["--set-resources", "width_sweep_fit:runtime=1", "--retries", "0"]
-        output = end_of(submit(held, environment, *options), code=1)
-        (log,) = re.findall(r"message: Error in group width_sweep\n +log: (\S+)", output)
-        assert "DUE TO TIME LIMIT" in Path(log).read_text()
-        assert not list((held / "results/width_sweep").rglob("*.csv"))
-        assert "Traceback" not in output
+def output(together) -> str:
+    """What the run of some stages printed."""
+    return together["stages"].end()
 
 
 class TestProfiles:
     @pytest.fixture
-    def planned(self, environment, checkout) -> Callable[..., str]:
-        def plan(*arguments: str) -> str:
-            ended = subprocess.run(
-                ["snakemake", "--dry-run", *TINY, *arguments],
-                cwd=checkout,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert ended.returncode == 0, ended.stderr
-            return ended.stdout + ended.stderr
-
-        return plan
+    def planned(self, environment, together, checkout, done, monkeypatch) -> Callable[..., str]:
+        """Return a function that plans a run on the cluster, on which the other runs have been started."""
+        monkeypatch.setenv("SLURM_CONF", environment["SLURM_CONF"])
+        return partial(done, checkout, "snakemake", "--dry-run", *TINY)
 
     @pytest.mark.parametrize("profile", PROFILES)
     def test_a_dry_run_lists_the_whole_pipeline(self, planned, profile):
@@ -173,7 +57,7 @@ class TestProfiles:
         settings = yaml.safe_load((ROOT / f"profiles/{profile}/profile.yaml").read_text())
         assert all(value.endswith("* attempt") for value in settings["default-resources"].values())
 
-    def test_the_generic_profile_runs_with_a_command_that_starts_the_script(self, held, environment):
+    def test_the_generic_profile_runs_with_a_command_that_starts_the_script(self, held, done):
         (held / "hold").unlink()
         command = held / "submit"
         command.write_text('#!/bin/sh\nnohup sh "$1" >/dev/null 2>&1 &\necho $!\n')
@@ -183,8 +67,101 @@ class TestProfiles:
         text, number = line.subn("./submit", profile.read_text())
         assert number == 1
         profile.write_text(text)
-        run = subprocess.run(
-            ["snakemake", "--profile", "profiles/generic"], cwd=held, env=environment, capture_output=True, text=True
+        output = done(held, "snakemake", "--profile", "profiles/generic")
+        assert "recorded in dvc.lock: kernel_regression, width_sweep" in output
+
+
+class TestPaths:
+    def test_a_checkout_with_any_path_works(self, together):
+        assert "has been submitted with SLURM jobid" in together["path"].end()
+        assert (together["path"].folder / "data/sine_target.npz").exists()
+
+    def test_a_path_to_which_slurm_cannot_write_logs_needs_another_folder(
+        self, together, small_on_slurm, environment, tmp_path
+    ):
+        folder = with_a_job_for_the_data(small_on_slurm, tmp_path / "a%j\\b")
+        output = submit(folder, environment, "data/sine_target.npz").end(code=1)
+        assert len(re.findall(r"^error: Slurm cannot write logs to .*: set slurm-logdir", output, re.MULTILINE)) == 1
+        assert "Traceback" not in output
+        together["logs"].end()
+        assert (together["logs"].folder / "data/sine_target.npz").exists()
+
+
+class TestRun:
+    @pytest.mark.usefixtures("output")
+    def test_its_results_are_byte_for_byte_those_of_a_local_run(self, together, finished):
+        expected = {path: digest for path, digest in digests(finished).items() if path.split("/")[1] in ON_SLURM}
+        assert digests(together["stages"].folder) == expected
+
+    def test_local_rules_run_here_and_the_others_on_both_nodes(self, output, slurm):
+        submitted = re.findall(r"Job (?:\d+|[0-9a-f-]+) has been submitted with SLURM jobid (\d+)", output)
+        states = dict(
+            line.split("|", 1)
+            for line in slurm.ask("squeue", "--states=all", "--noheader", "--format=%i|%T|%N").splitlines()
         )
-        assert run.returncode == 0, run.stderr
-        assert "recorded in dvc.lock: kernel_regression, width_sweep" in run.stderr
+        assert {states[number].split("|")[0] for number in submitted} == {"COMPLETED"}
+        assert {states[number].split("|")[1] for number in submitted} == set(NODES)
+        finished = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)
+        assert len(finished) > 1.3 * len(submitted)
+
+    @pytest.mark.usefixtures("output")
+    def test_a_local_run_then_has_nothing_to_do(self, together, done):
+        assert "Nothing to be done" in done(together["stages"].folder, "snakemake", "--dry-run", "--cores", "2")
+
+
+class TestFaults:
+    @pytest.mark.parametrize("escapes", [False, True])
+    def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held, escapes):
+        script = held / "workflow/scripts" / FIT
+        text = script.read_text()
+        if escapes:
+            # The process that does the work loses its parent, so Slurm, which has no cgroups here, does not end it.
+            change_job(
+                held,
+                "import os, time\n    if os.fork():\n        time.sleep(600)\n    if os.fork():\n        os._exit(0)",
+            )
+        first = submit(held, environment)
+        wait_for(lambda: len([*running(FIT, held)]) == 1 + escapes, first, slurm)
+        left = [*running(FIT, held)]
+        first.process.kill()
+        first.process.wait()
+        script.write_text(text)
+        second = submit(held, environment)
+        wait_for(
+            lambda: {process.pid for process in running(FIT, held)} - {process.pid for process in left}, second, slurm
+        )
+        assert not [process for process in left if process.is_running()]
+        assert len([*running(FIT, held)]) == 1
+        (held / "hold").unlink()
+        output = second.end()
+        (cancelled,) = re.findall(r"snakemake-dvc: cancelling Slurm jobs of a killed run: (\d+)", output)
+        state = slurm.ask("squeue", "--states=all", "--noheader", "--format=%T", "--jobs", cancelled)
+        assert state.strip() == "CANCELLED"
+
+    def test_a_job_that_exceeds_its_memory_runs_again_with_more(self, together):
+        output = together["memory"].end()
+        assert len(re.findall(r"Error in (?:rule|group) ", output)) >= 1
+        assert re.findall(r"Finished jobid: \d+ \(Rule: (width_sweep_fit)\)", output)
+
+    def test_a_job_that_exceeds_its_time_fails_with_its_log(self, together):
+        output = together["time"].end(code=1)
+        (log,) = re.findall(r"message: Error in group width_sweep\n +log: (\S+)", output)
+        assert "DUE TO TIME LIMIT" in Path(log).read_text()
+        assert not list((together["time"].folder / "results/width_sweep").rglob("*.csv"))
+        assert "Traceback" not in output
+
+    def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environment, held, together, done):
+        for other in together.values():
+            other.process.wait(1500)  # it may have jobs on the same node
+        run = submit(held, environment)
+        process = wait_for(lambda: next(running(FIT, held), None), run, slurm)
+        node = process.environ()["SLURMD_NODENAME"]
+        slurm.kill_node(node)
+        (held / "hold").unlink()
+        output = run.end()
+        slurm.start_node(node)
+        assert len(re.findall(r"Finished jobid: \d+ \(Rule: width_sweep_fit\)", output)) == 1
+        # DVC gets the same records as from a local run.
+        assert "recorded in dvc.lock: kernel_regression, width_sweep" in output
+        assert "up to date" in done(held, "dvc", "status")
+        assert "Nothing to be done" in done(held, "snakemake", "--dry-run", "--cores", "2")

@@ -48,7 +48,7 @@ SchedulerParameters=bf_interval=2,sched_interval=2
 ReturnToService=2
 SlurmdTimeout=8
 KillWait=3
-MinJobAge=300
+MinJobAge=3600
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2 RealMemory=8000
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2 RealMemory=8000
 PartitionName=debug Nodes=n[1-2] Default=YES MaxTime=12:00:00 DefMemPerCPU=100 State=UP

@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,31 +33,36 @@ def edit_profile(folder: Path) -> None:
     profile.write_text(text)
 
 
-def submit(folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        ["snakemake", "--profile", "profiles/slurm", *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@dataclass
+class Run:
+    """A run of Snakemake that submits its jobs to the cluster."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def end(self, code: int = 0) -> str:
+        """Return the output at the end of the run, which must have this exit status."""
+        self.process.wait(1500)
+        assert self.process.returncode == code, self.log.read_text()
+        return self.log.read_text()
 
 
-def end_of(run: subprocess.Popen[str], code: int = 0, seconds: float = 600) -> str:
-    output, _ = run.communicate(timeout=seconds)
-    assert run.returncode == code, output
-    return output
+def submit(folder: Path, environment: dict[str, str], *arguments: str) -> Run:
+    with tempfile.NamedTemporaryFile(dir=folder.parent, prefix="run", suffix=".log", delete=False) as log:
+        command = ["snakemake", "--profile", "profiles/slurm", *arguments]
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    return Run(folder, process, Path(log.name))
 
 
-def wait_for(found: Callable[[], Any], run: subprocess.Popen[str], slurm: Slurm, seconds: float = 300) -> Any:
+def wait_for(found: Callable[[], Any], run: Run, slurm: Slurm, seconds: float = 300) -> Any:
     """Return the first true value of a function, called again and again during a run."""
     end = time.monotonic() + seconds
     while not (thing := found()):
-        if run.poll() is not None or time.monotonic() > end:
+        if run.process.poll() is not None or time.monotonic() > end:
             state = slurm.ask("squeue", "--states=all") + slurm.ask("sinfo", "--Node", "--long")
-            run.kill()
-            pytest.fail(f"nothing was found in {seconds} seconds, or the run ended:\n{state}{run.communicate()[0]}")
+            run.process.kill()
+            pytest.fail(f"nothing was found in {seconds} seconds, or the run ended:\n{state}{run.log.read_text()}")
         time.sleep(0.1)
     return thing
 
