@@ -92,6 +92,7 @@ docs/configuration.md: $(INSTALLED) ## Generate docs/configuration.md and the li
 	python workflow/config_page.py
 
 docs: $(DOCS) ## Build the site of the documentation; its first page is docs/_build/docs/index.html
+	rm -rf docs/api  # of names that are no longer public
 	sphinx-build --quiet --fail-on-warning -c docs . docs/_build
 
 sessions: $(TESTS) ## Run the sessions shown in the docs, and update their pages

@@ -7,9 +7,11 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in ("src", "docs")]
 
-from nngplab.report.mathematics import latex
+from reference_pages import write_reference_pages  # noqa: E402
+
+from nngplab.report.mathematics import latex  # noqa: E402
 
 project = "nngp-lab"
 author = project
@@ -18,13 +20,15 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sp
 root_doc = "docs/index"
 include_patterns = [
     "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "*/README.md",
     "data/challenge/README.md",
     "docs/**",
     "packages/*/README.md",
     "packages/*/docs/**",
 ]
-exclude_patterns = ["docs/_build", "results", "tests"]
+exclude_patterns = [".*", "docs/_build", "results", "tests"]
 html_theme = "furo"
 html_title = project
 
@@ -51,7 +55,8 @@ def escape_bars(*arguments: Any) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Add the renderer of formulas."""
+    """Add the renderer of formulas, and write the pages that are made from the code."""
+    write_reference_pages()
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.connect("autodoc-process-docstring", escape_bars, priority=600)  # after napoleon
 

@@ -1,220 +1,172 @@
-"""The pages of the docs that show a session: run as they stand, step by step, in a small checkout of the project.
+"""The commands in the README and the docs run as written, on the configuration of a fresh clone.
 
-A session is a script, docs/NAME.sh: comments, which are the words of the page, and commands. The page, docs/NAME.md,
-shows both, and the output of the commands. `make sessions` runs the sessions and writes the pages.
+Each page is a session of its own: all its commands run in one shell, in a clone as a reader of the page has it. What
+takes minutes there runs as a dry run, or not at all, for the reasons listed here. tests/unit/test_docs.py runs the
+Python code. `make sessions` writes the outputs into the pages.
 """
 
 import os
-import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from nngplab.pipeline.files import atomic_write
-from tests.helpers.checkout import ROOT, copy_checkout, make_small
+from tests.helpers.checkout import IDENTITY, ROOT, project_files
+from tests.helpers.doc_pages import PAGES, Step, missing_lines, run_python, run_steps, shown_after, steps, updated
 
-# Title and stages of each session.
-SESSIONS = {
-    "a_day": ("A day with the project", ["cifar10", "kernel_regression", "width_sweep", "report"]),
-    "dvc": ("Metrics, plots and experiments with DVC", ["kernel_regression", "width_sweep"]),
+WITH_COMMANDS = [page for page in PAGES if steps(page)]
+# The reader of this page has no clone yet. Those of the others have one with the results of Problem 11.
+FIRST = ROOT / "docs/tutorial_student.md"
+# These run jobs for minutes. Here Snakemake does a dry run of them, by a profile in the environment. test_pipeline.py
+# runs the same jobs with small values.
+DRY_RUN = {
+    "make report",
+    "make report ONLY=challenge CONFIG=challenge.yaml",
+    "make report ONLY=challenge",
+    "make report ONLY=challenge CONFIG=my.yaml",
+    "snakemake --cores 2",
+    "snakemake --cores 2 --configfile config/full.yaml",
 }
-NOTE = """<!-- Generated from docs/{name}.sh by `make sessions`. -->
-# {title}
-
-This page is the record of a session in a terminal, which the tests run again. The checkout contains some of the stages
-({stages}) with the values of `config/tiny.yaml`. These values make
-the runs short; the results do not answer the problem set. The environment is active (`source .venv/bin/activate`). Of
-the output of each run, only the lines about jobs and stages are shown.
-"""
-# The lines of a run about its jobs and stages, among many about times, paths and resources.
-OF_A_RUN = re.compile(
-    r"(Job \d+: |Reason: Params |Nothing to be done|snakemake-dvc: |The report is |Running stage |Stage '"
-    r"|Ran experiment|Experiment results |To apply the |\tdvc exp )"
-)
-MARK = "\x1e"
-KERNELS = [
-    "Fit a kernel of Problem 11: laplace, repeats 0 to 5",
-    "Merge the test errors of the kernels of Problem 11",
-    "Compare the kernels of Problem 11",
-    "Draw the test errors of Problem 11",
-]
-SWEEP = [
-    "Train the last layer of networks of Problem 12: relu, k = 128, draws 0 to 4",
-    "Compare the networks of Problem 12 with the NNGP",
-    "Draw test error against width for Problem 12",
-]
+INSTALL = "pip install --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc"
+DOWNLOADS = "it downloads packages"
+NEEDS_SLURM = "it needs Slurm; tests/cluster runs the profile"
+# These do not run here.
+NOT_RUN = {
+    "make check": "the tests are a part of it",
+    "make test": "these tests are a part of it",
+    "make cluster": DOWNLOADS,
+    "pip install .": f"{DOWNLOADS}; `make test-library` runs it",
+    "snakemake --profile profiles/slurm --dry-run": NEEDS_SLURM,
+    "snakemake --profile profiles/slurm": NEEDS_SLURM,
+    "snakemake --profile profiles/slurm --dry-run kernel_regression": NEEDS_SLURM,
+    "snakemake --profile profiles/slurm --configfile config/full.yaml -- width_sweep": NEEDS_SLURM,
+    "mamba env create --file environment.yml": DOWNLOADS,
+    "conda activate nngp-lab": "it needs conda",
+    INSTALL: "it needs conda",
+    "snakemake --cores all": "it needs conda",
+    "pixi init --import environment.yml": "it needs pixi",
+    f"pixi run {INSTALL}": "it needs pixi",
+    "pixi run snakemake --cores all": "it needs pixi",
+}
 
 
-@dataclass
-class Step:
-    """Some words, the commands after them, and the output of each."""
-
-    words: str
-    commands: list[str]
-    outputs: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        each = zip(self.commands, self.outputs, strict=True)
-        console = "\n".join(f"$ {command}\n{text}".strip("\n") for command, text in each)
-        return f"{self.words}\n\n```console\n{console}\n```\n"
-
-
-def steps(name: str) -> list[Step]:
-    """Return the steps of a session: paragraphs of words and of commands, one a line, in turns."""
-    paragraphs = (ROOT / f"docs/{name}.sh").read_text().strip().split("\n\n")
-    words = [re.sub(r"^# ?", "", text, flags=re.MULTILINE) for text in paragraphs[::2]]
-    return [Step(text, commands.splitlines()) for text, commands in zip(words, paragraphs[1::2], strict=True)]
+def make_origin(home: Path) -> None:
+    """Make the repository that readers clone: the project as it is now, on the branch main, and no remote of DVC."""
+    source = home / "source"
+    for name in project_files():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, source / name)
+    for command in (
+        ["git", "init", "--quiet", "--initial-branch=main"],
+        ["git", "add", "--all"],
+        ["git", *IDENTITY, "commit", "--quiet", "--message=The project"],
+        ["git", "clone", "--quiet", "--bare", ".", home / "origin.git"],
+    ):
+        subprocess.run(command, check=True, cwd=source)
 
 
-def prepare(name: str, home: Path) -> Path:
-    """Make a checkout for a session, with results, pushed to a git repository and to a DVC remote beside it."""
-    folder = make_small(copy_checkout(home / "nngp-lab"), SESSIONS[name][1])
-    lend_environment(folder)
-    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", home / "origin.git"], check=True)
-    commands = [
-        "git branch --move main",
-        "git config user.name you && git config user.email you@localhost",
-        f"git remote add origin {home}/origin.git",
-        f"dvc remote add --default lab {home}/remote",
-        "make report",
-        "git add --all && git commit --quiet --message results",
-        "git push --quiet --set-upstream origin main",
-        "dvc push",
-    ]
-    run(folder, commands)
-    return folder
-
-
-def lend_environment(folder: Path) -> None:
-    """Make a .venv of links to the environment of these tests, which `make` takes for installed."""
-    (folder / ".venv").mkdir()
-    for path in Path(sys.prefix).iterdir():
-        (folder / ".venv" / path.name).symlink_to(path)
-    stamp = folder / ".venv/.installed"
-    stamp.unlink(missing_ok=True)
-    stamp.touch()
-
-
-def run(folder: Path, commands: Iterable[str]) -> str:
-    """Run commands in one shell, which stops at the first that fails; return their output."""
-    # `make` in a session is not part of the `make` that runs the tests.
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+def environment(home: Path) -> dict[str, str]:
+    """Return the environment of a session: a git user, an address for the repository, nothing of the outer `make`."""
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", "SNAKEMAKE_PROFILE", "VIRTUAL_ENV")
+    settings = {
+        "user.name": "you",
+        "user.email": "you@localhost",
+        f"url.{home}/origin.git.insteadOf": "https://ADDRESS/nngp-lab.git",
     }
-    ended = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
-        cwd=folder,
-        env={**environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "100"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout
-    return ended.stdout
+    config = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for index, (key, value) in enumerate(settings.items()):
+        config |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    inherited = {name: value for name, value in os.environ.items() if name not in outer}
+    return {**inherited, **config, "PATH": path, "COLUMNS": "100"}
 
 
-def session(name: str, folder: Path) -> list[Step]:
-    """Run a session in a checkout."""
-    found = steps(name)
-    commands = [line for step in found for command in step.commands for line in (f"echo {MARK}", command)]
-    outputs = iter(run(folder, commands).split(f"{MARK}\n")[1:])
-    for step in found:
-        step.outputs = [shown(next(outputs), folder.parent) for _ in step.commands]
-    return found
+class Sessions:
+    """What the sessions share: the repository, a profile for dry runs, and a clone with results of Problem 11.
 
+    The clone is that of the first session, whose reader makes it.
+    """
 
-def shown(text: str, home: Path) -> str:
-    """Return what the page shows of an output: of a run, its jobs; paths without the folder of this machine."""
-    lines = [line.rstrip() for line in text.replace(f"{home}/", "/home/you/").splitlines()]
-    if any("Building DAG of jobs" in line for line in lines):
-        lines = [line for line in lines if OF_A_RUN.match(line)]
-    return "\n".join(lines).strip("\n")
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        make_origin(home)
+        self.profile = home / "dry-run"
+        self.profile.mkdir()
+        (self.profile / "profile.yaml").write_text("dry-run: true\n")
+        (home / FIRST.stem).mkdir()
+        self.first = self.run_steps(FIRST, home / FIRST.stem)
+        self.answered = home / FIRST.stem / "nngp-lab"
+        # Without what the reader has added. On another kind of CPU the last digits, and so dvc.lock, can differ.
+        self.run_in(self.answered, "git restore . && git clean -dfq && snakemake --cores 2 kernel_regression")
+        self.run_in(self.answered, "git diff --quiet || git commit --quiet --all --message Results && git push --quiet")
 
+    def run_in(self, folder: Path, command: str) -> None:
+        """Run a command that no page shows."""
+        shell = ["bash", "-euc", command]
+        ended = subprocess.run(
+            shell, cwd=folder, env=environment(self.home), capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
 
-def page(name: str, done: list[Step]) -> str:
-    """Return the page of a session that was run."""
-    title, stages = SESSIONS[name]
-    note = NOTE.format(name=name, title=title, stages=", ".join(f"`{stage}`" for stage in stages))
-    return "\n".join([note, *map(str, done)])
+    def run_page(self, page: Path, folder: Path) -> list[Step]:
+        """Run the commands of a page in a clone in a folder, and return them with their outputs."""
+        if page == FIRST:
+            return self.first
+        return self.run_steps(page, shutil.copytree(self.answered, folder / "nngp-lab", symlinks=True))
 
+    def run_steps(self, page: Path, folder: Path) -> list[Step]:
+        """Run the commands of a page in a folder.
 
-@pytest.mark.parametrize("name", SESSIONS)
-class TestPages:
-    def test_the_page_shows_the_session(self, name):
-        text = (ROOT / f"docs/{name}.md").read_text()
-        shown = re.findall(r"^\$ (.*)$", text, flags=re.MULTILINE)
-        commands = [command for step in steps(name) for command in step.commands]
-        missing = [step.words for step in steps(name) if step.words not in text]
-        assert (shown, missing) == (commands, []), "run `make sessions`"
-
-    def test_the_page_names_no_machine(self, name):
-        assert tempfile.gettempdir() not in (ROOT / f"docs/{name}.md").read_text()
+        The output of a command that does not run, or as a dry run only, is that on the page.
+        """
+        found = steps(page)
+        dry = dict.fromkeys(DRY_RUN, str(self.profile))
+        home = folder if page == FIRST else folder.parent
+        run_steps([step for step in found if step.name not in NOT_RUN], folder, home, environment(self.home), dry)
+        for step in found:
+            if step.name in DRY_RUN | set(NOT_RUN):
+                step.output = step.shown
+        return found
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory) -> dict[str, list[str]]:
-    """The outputs of each command, one for each time that it was run."""
-    found: dict[str, list[str]] = {}
-    for step in session("a_day", prepare("a_day", tmp_path_factory.mktemp("day"))):
-        for command, text in zip(step.commands, step.outputs, strict=True):
-            found.setdefault(command, []).append(text)
-    return found
+def sessions(tmp_path_factory) -> Sessions:
+    return Sessions(tmp_path_factory.mktemp("sessions"))
 
 
-class TestADay:
-    """What the page says about what runs is so."""
-
-    def test_with_nothing_changed_nothing_runs(self, outputs):
-        morning, _, _, back = outputs["make report"]
-        for text in (morning, back):
-            assert "Nothing to be done" in text
-            assert "Job" not in text
-
-    def test_a_change_runs_what_it_makes_stale(self, outputs):
-        _, changed, wider, _ = outputs["make report"]
-        assert jobs(changed) == [*KERNELS, "Write the report"]
-        assert jobs(changed) == jobs(outputs["snakemake --dry-run"][0])
-        assert jobs(wider) == [*SWEEP, "Write the report"]
-
-    def test_metrics_differ_where_something_was_changed(self, outputs):
-        for command, differ in (("dvc metrics diff --precision 8", "laplace"), ("dvc metrics diff main", "widest")):
-            _, *rows = outputs[command][0].splitlines()
-            assert rows
-            assert all(row.split()[1].startswith(f"{differ}.") for row in rows)
-
-    def test_plots_are_drawn_without_a_warning(self, outputs):
-        assert re.fullmatch(r"file:///home/you/nngp-lab/\S+/index.html", outputs["dvc plots diff"][0])
-
-    def test_dvc_has_the_results_of_main_and_the_clone_has_them(self, outputs):
-        assert outputs["dvc status"][1:] == ["Data and pipelines are up to date."] * 2
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
+def test_the_commands_of_a_page_run_and_print_what_it_shows(page, sessions, tmp_path):
+    for step in sessions.run_page(page, tmp_path):
+        assert missing_lines(step) == [], f"{step.command}\n{step.output}\nrun `make sessions`"
 
 
-def jobs(text: str) -> list[str]:
-    return re.findall(r"^Job \d+: (.*)$", text, flags=re.MULTILINE)
+def test_every_exception_is_on_a_page():
+    names = {step.name for page in WITH_COMMANDS for step in steps(page)}
+    assert (DRY_RUN | set(NOT_RUN)) - names == set()
 
 
-def test_the_session_with_dvc_ends_with_the_experiment_that_was_applied(tmp_path):
-    folder = prepare("dvc", tmp_path)
-    *_, last = session("dvc", folder)
-    outputs = dict(zip(last.commands, last.outputs, strict=True))
-    assert "kernel_regression.repeats  5       20" in outputs["dvc params diff"]
-    assert outputs["dvc status"] == "Data and pipelines are up to date."
-    assert set(pd.read_csv(folder / "results/kernel_regression/summary.csv")["repeats"]) == {20}
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
+def test_a_page_names_no_folder_of_this_machine(page):
+    assert tempfile.gettempdir() not in page.read_text()
 
 
-def main() -> None:
-    """Run each session in a checkout of its own and write its page."""
-    for name in SESSIONS:
-        with tempfile.TemporaryDirectory() as home, atomic_write(ROOT / f"docs/{name}.md") as beside:
-            beside.write_text(page(name, session(name, prepare(name, Path(home)))), encoding="utf-8")
+def main(names: list[str]) -> None:
+    """Run the sessions and the Python code of all pages, or of those named, and write the outputs into them."""
+    pages = [page for page in PAGES if page.stem in (names or [page.stem]) and (steps(page) or shown_after(page))]
+    with tempfile.TemporaryDirectory() as home:
+        sessions = Sessions(Path(home)) if any(steps(page) for page in pages) else None
+        for page in pages:
+            folder = Path(home) / page.stem
+            folder.mkdir()
+            done = sessions.run_page(page, folder) if sessions and steps(page) else []
+            text = updated(page, done, run_python(page))
+            with atomic_write(page) as beside:
+                beside.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
