@@ -140,6 +140,7 @@ def run_steps(
         if step.name in dry:
             command = f"export SNAKEMAKE_PROFILE={shlex.quote(dry[step.name])}\n{command}\nunset SNAKEMAKE_PROFILE"
         lines += [f"lend\necho {MARK}", command]
+    lines.append("true")  # so that the shell does not become the last command: it has started before the others
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
         cwd=folder,
