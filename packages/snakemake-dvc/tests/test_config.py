@@ -240,7 +240,7 @@ def test_a_rules_file_that_was_edited_since_the_start_of_the_process_is_refused(
     file.write_text("")
     with pytest.raises(ValueError, match="Snakefile was edited while Snakemake was reading the workflow: run again"):
         RunSnapshot({}).add_rules_files([str(file)])
-    monkeypatch.setattr("snakemake_dvc.snapshot._process_start", lambda: time.time() + 1)
+    monkeypatch.setattr("snakemake_dvc.snapshot._start", lambda: time.time() + 1)
     snapshot = RunSnapshot({})
     snapshot.add_rules_files([str(file)])
     assert snapshot.edited_rules_files() == []

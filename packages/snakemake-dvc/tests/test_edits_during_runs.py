@@ -1,5 +1,7 @@
 """Edits while a run is active: what is recorded is true, and the next run computes what the edit changed."""
 
+import subprocess
+
 import pytest
 from helpers.checkouts import Checkout
 from helpers.commands import ENGINES, SNAKEMAKE
@@ -95,3 +97,18 @@ def test_git_replaces_an_output_while_its_job_writes_to_it(checkout: Checkout) -
     run.wait()
     assert any(f"git replaced {METRICS} while rule best ran" in line for line in run.messages())
     checkout.computes("snakemake", {"best"})
+
+
+def test_an_edit_by_the_shell_that_becomes_snakemake_is_before_the_run(checkout: Checkout) -> None:
+    """Bash runs the last of its commands in its own process, which is older than the edit."""
+    edit = "sleep 0.2; echo '# edited' >>rules/data.smk; sed -i 's/scale: 2/scale: 3/' config.yaml"
+    ended = subprocess.run(
+        ["bash", "-c", f"{edit}; snakemake --cores 2"],
+        cwd=checkout.folder,
+        env=checkout.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    checkout.is_right()

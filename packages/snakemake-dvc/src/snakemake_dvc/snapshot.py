@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import yaml
+from snakemake_dvc_startup import STARTED
 
 from snakemake_dvc.contents import fingerprint, md5
 
@@ -92,15 +93,21 @@ def raise_if_edited_since_start(path: str) -> None:
     """
     seen = fingerprint(path)
     # A time in the future is ignored: the clock was set back.
-    if seen and _process_start() < seen[2] / 1e9 <= time.time():
+    if seen and _start() < seen[2] / 1e9 <= time.time():
         raise ValueError(f"{path} was edited while Snakemake was reading the workflow: run again")
 
 
+def _start() -> float:
+    """Return the start of this program in seconds since the epoch, plus the resolution of the clock.
+
+    The process can be older, see `STARTED`; it can also be younger, if it was forked.
+    """
+    return max(_process_start(), STARTED or 0) + 0.05
+
+
 def _process_start() -> float:
-    """Return the start of this process in seconds since the epoch, plus the resolution of the clock."""
     try:
         ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[19])
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-        return time.time() - age + 0.05
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, AttributeError):
         return float(psutil.Process().create_time())

@@ -8,6 +8,7 @@ Snakemake.
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from importlib.abc import MetaPathFinder
 from typing import Any
@@ -18,6 +19,10 @@ COMMANDS = ("snakemake", "snakemake-dvc")
 # The classes, by name, of exceptions whose cause lies outside of the program: a file, or a value on the command line.
 # Their text says what is wrong. For all others the traceback is needed.
 EXPECTED = {"OSError", "UnicodeError", "YAMLError", "RecursionError"}
+
+# When Python started, in seconds since the epoch; None if this package was imported later than that. The process can be
+# older: a shell becomes the last of its commands, after it has edited files.
+STARTED = None if "snakemake" in sys.modules else time.time()
 
 _EXCEPTIONS = "snakemake.exceptions"
 
