@@ -154,7 +154,7 @@ WRONG_ARRAYS = [
     X[:0],
     X[:, :0],
     X[None],
-    scipy.sparse.csr_array(X),
+    scipy.sparse.csr_array(X > 0) * 1j,
     [["a", "b"]] * 30,
     [[1, 2], [3]],
     None,
@@ -201,7 +201,7 @@ def test_a_fit_that_fails_leaves_no_model():
 
 
 PARAMETERS = {
-    "ridge": ["0", None, [1], -1.0, np.nan, np.inf, 1j, np.array([1.0, 2.0]), Fraction(1, 2)],
+    "ridge": ["0", None, [], -1.0, np.nan, np.inf, 1j, np.array([1.0, 2.0]), Fraction(1, 2)],
     "precision": ["half", None, 1, ["double"], np.float64],
     "tol": ["1", None, -1, np.nan, [1e-3]],
     "refine": ["yes", None, 2, []],

@@ -118,13 +118,13 @@ class TestMake:
         folder = tmp_path / "checkout" / ALL_AT_ONCE
         shared = tmp_path / "shared"
         (shared / "bin").mkdir(parents=True)
-        (shared / "bin/snakemake").write_text("#!/bin/sh\necho the shared one: $*\n")
-        (shared / "bin/snakemake").chmod(0o755)
+        (shared / "bin/python").write_text("#!/bin/sh\necho the shared one: $*\n")
+        (shared / "bin/python").chmod(0o755)
         make(ALL_AT_ONCE, "help")
         (folder / ".venv").symlink_to(shared)
         (shared / ".installed").touch()
         ended = subprocess.run(["make", "report"], cwd=folder, capture_output=True, text=True, check=False)
-        assert "the shared one: --cores all" in ended.stdout, ended.stderr
+        assert "the shared one: workflow/make_report.py" in ended.stdout, ended.stderr
 
     def test_a_line_break_is_refused_in_one_line(self, make):
         ended = make("new\nline", ".venv/.installed")

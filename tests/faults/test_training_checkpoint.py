@@ -92,7 +92,7 @@ class TestCheckpoint:
         assert torch.equal(net.B, expected.B)
 
     def lines(self, *epochs: int) -> list[str]:
-        return [f"state: epoch {epoch}" for epoch in epochs]
+        return [f"epoch {epoch}" for epoch in epochs]
 
     def anew(self, folder: Path, caplog, why: str) -> None:
         """Run with the file there is; the training must start anew and say why."""

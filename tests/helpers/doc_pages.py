@@ -178,7 +178,12 @@ def missing_lines(step: Step) -> list[str]:
 
 
 def masked(line: str) -> str:
-    """Return a text with 0 for each number and checksum, and without the width of columns."""
+    """Return a text with 0 for each number and checksum, and without the width of columns.
+
+    DVC names the files to add in any order.
+    """
+    if line.startswith("\tgit add "):
+        line = " ".join(sorted(line.split()))
     return re.sub(r"[\s-]+", " ", NUMBERS.sub("0", line))
 
 

@@ -75,9 +75,9 @@ def test_added_changed_and_deleted_files_make_the_data_stale(run, checkout):
     assert "data/challenge" in stages["challenge"]["deps"]
 
 
-def test_a_further_candidate_of_one_model_leaves_the_tests_of_the_others(checkout):
+def test_a_further_candidate_of_one_model_leaves_the_tests_of_the_others(done, checkout):
     """Each test depends on the choice of its model on its data set only."""
-    graph = jobs(checkout)
+    graph = jobs(done, checkout)
     outputs = {path for _, _, outputs in graph for path in outputs if "/network_k64_depth1_decay0.0" in path}
     outputs = {path for path in outputs if "/course/" in path}
     reached = set(outputs)

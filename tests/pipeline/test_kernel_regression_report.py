@@ -117,7 +117,7 @@ class TestWordsOnKernels:
         listing = re.search(r'<dl class="kernels">.*?</dl>', render(folder), flags=re.DOTALL)[0]
         assert len(re.findall(r"<dd>\s*<math", listing)) == len(kernels)
         assert [kernel for kernel in kernels if kernel_label(kernel) not in listing] == []
-        assert listing.count("by quadrature") == 1
+        assert listing.count("is defined in") == 1
 
     def test_the_explanation_is_for_fewer_points_than_dimensions(self, words_for):
         assert "on average over draws of the data, the share 1−n/d=0.500" in words_for(KERNELS)

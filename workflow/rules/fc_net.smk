@@ -217,6 +217,7 @@ rule fc_net:
         results=[
             rules.cifar10_fetch.output.provenance,
             rules.fc_net_learning_rates.input.tables,
+            expand(rules.fc_net_rate.output, loss=FC_NET_LOSSES),
             expand(rules.fc_net_train.output, loss=FC_NET_LOSSES, seed=FC_NET_SEEDS),
             rules.fc_net_learning_rates.output,
             rules.fc_net_summary.output,
