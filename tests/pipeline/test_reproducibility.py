@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,7 @@ from tests.helpers.checkout import TINY, digests
 
 @pytest.fixture(scope="module")
 def by_dvc(template, tmp_path_factory, done) -> Path:
-    """A checkout in which DVC has run the pipeline from nothing on one core, the tiny values in config/config.yaml.
-
-    Each process starts as it does for users: what one imports is not there for another.
-    """
+    """A checkout in which DVC has run the pipeline from nothing on one core, the tiny values in config/config.yaml."""
     folder = shutil.copytree(template, tmp_path_factory.mktemp("by_dvc") / "checkout", symlinks=True)
     config = yaml.safe_load((folder / "config/config.yaml").read_text())
     for stage, section in yaml.safe_load((folder / "config/tiny.yaml").read_text()).items():
@@ -25,8 +21,7 @@ def by_dvc(template, tmp_path_factory, done) -> Path:
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
     # The stages ask for all cores that a process may use: here one, whichever it is.
     core = str(min(os.sched_getaffinity(0)))
-    command = ("taskset", "--cpu-list", core, "dvc", "repro")
-    output = done(folder, *command, timeout=1200, path=Path(sys.executable).parent)
+    output = done(folder, "taskset", "--cpu-list", core, "dvc", "repro", timeout=1200)
     assert set(re.findall(r"^Provided cores: (\d+)", output, flags=re.MULTILINE)) == {"1"}
     return folder
 

@@ -26,6 +26,7 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(os.path.join(here, "socket"))
         request = {"argv": words, "cwd": os.getcwd(), "env": dict(os.environ), "python": os.path.join(here, "python")}
+        request["cores"] = list(os.sched_getaffinity(0))
         socket.send_fds(server, [b"{"], STREAMS)
         server.sendall(json.dumps(request).encode()[1:] + b"\n")
         for number in FORWARDED:

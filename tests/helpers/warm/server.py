@@ -101,6 +101,7 @@ def become(request: Request, streams: list[int], base: list[str]) -> None:
         os.dup2(stream, target)
     os.closerange(3, 256)
     os.chdir(request["cwd"])
+    os.sched_setaffinity(0, request["cores"])
     os.environ.clear()
     os.environ.update(request["env"])
     sys.executable = request["python"]
