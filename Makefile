@@ -121,12 +121,12 @@ $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"nngp-lab needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}: name another with make PYTHON=...")'
 	@[[ $$PWD != *$$'\n'* ]] || { echo 'pip cannot install into a folder with a line break in its path: rename it' >&2; exit 1; }
 	@echo 'Making $(VENV) from requirements.lock (once; a few minutes, about 6 GB)'
-	mkdir -p "$$ENVIRONMENT"
-	[ $(VENV) -ef "$$ENVIRONMENT" ] || ln -sfn "$$ENVIRONMENT" $(VENV)
-	$(PYTHON) -m venv --clear "$$ENVIRONMENT"
-	python -m pip install --quiet --require-hashes --requirement requirements.lock
-	python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc
-	touch $@
+	@mkdir -p "$$ENVIRONMENT"
+	@[ $(VENV) -ef "$$ENVIRONMENT" ] || ln -sfn "$$ENVIRONMENT" $(VENV)
+	@$(PYTHON) -m venv --clear "$$ENVIRONMENT"
+	@python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc
+	@touch $@
 
 # After visdom, which its own tests need and some of whose packages are among these.
 $(TESTS): $(VISDOM) requirements-test.lock

@@ -10,7 +10,6 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 
-from nngplab.datasets.cifar10 import FOLDER
 from nngplab.problems.attractors import load_network
 from nngplab.problems.attractors_limits import ARRIVAL_SHARE
 from nngplab.report.figures.attractors import plot_limit_images, plot_limits
@@ -20,7 +19,6 @@ from tests.helpers.attractors import (
     RELU_NETWORKS,
     draw,
     find_limits,
-    make_results,
     summarise,
     train,
 )
@@ -32,30 +30,19 @@ KINDS = {"training": 2, "noisy": 2, "test": 10, "unseen": 10, "noise": 10}
 KEY = {"activation": "relu", "n_images": 2, "target": 1e-2}
 
 
-@pytest.fixture(scope="module")
-def home(make_once) -> Path:
-    return make_once("attractors", make_results)
-
-
-@pytest.fixture(scope="module")
-def data(home) -> list[object]:
-    """The options that name the images."""
-    return ["--folder", home / "data" / FOLDER, "--files", home / "data/files.csv"]
-
-
-def copy_network(home: Path, folder: Path, network: str) -> None:
+def copy_network(trained: Path, folder: Path, network: str) -> None:
     for name in (f"network_{network}.pt", f"attempts_{network}.csv"):
-        (folder / name).write_bytes((home / name).read_bytes())
+        (folder / name).write_bytes((trained / name).read_bytes())
 
 
 class TestScript:
     @pytest.mark.parametrize("network", ["1", "2_tanh"])
-    def test_training_further_is_training_on(self, home, data, tmp_path, network):
+    def test_training_further_is_training_on(self, trained, image_options, tmp_path, network):
         """A network that is trained to the smaller error at once takes as many steps, and ends at the same error."""
-        train(data, tmp_path, network, target=1e-3)
+        train(image_options, tmp_path, network, target=1e-3)
         (at_once,) = pd.read_csv(tmp_path / f"attempts_{network}.csv").itertuples()
-        first, further = pd.read_csv(home / f"limit_errors_{network}.csv").itertuples()
-        (begun,) = pd.read_csv(home / f"attempts_{network}.csv").query("purpose == 'fit'").itertuples()
+        first, further = pd.read_csv(trained / f"limit_errors_{network}.csv").itertuples()
+        (begun,) = pd.read_csv(trained / f"attempts_{network}.csv").query("purpose == 'fit'").itertuples()
         assert (first.target, first.outcome, first.steps, first.mse) == (
             0.01,
             "converged",
@@ -66,9 +53,9 @@ class TestScript:
         assert (further.steps, further.mse) == (at_once.steps, at_once.final_mse)
         assert further.mse <= 1e-3 < first.mse <= 0.01
 
-    def test_it_ends_with_the_first_target_that_is_not_reached(self, home, data, tmp_path):
-        copy_network(home, tmp_path, "1")
-        find_limits(data, tmp_path, "1", "--targets", 1e-9, 1e-12, 1e-3, 0.5, "--max-steps", 100)
+    def test_it_ends_with_the_first_target_that_is_not_reached(self, trained, image_options, tmp_path):
+        copy_network(trained, tmp_path, "1")
+        find_limits(image_options, tmp_path, "1", "--targets", 1e-9, 1e-12, 1e-3, 0.5, "--max-steps", 100)
         errors = pd.read_csv(tmp_path / "limit_errors_1.csv")
         assert errors["target"].tolist() == [1e-2, 1e-3, 1e-9], "from larger to smaller errors, and none that is larger"
         assert errors["outcome"].tolist() == ["converged", "converged", "out of steps"]
@@ -77,25 +64,25 @@ class TestScript:
         inputs, limits = (pd.read_csv(tmp_path / f"{name}_1.csv") for name in ("limit_inputs", "limits"))
         assert inputs["target"].unique().tolist() == limits["target"].unique().tolist() == errors["target"].tolist()
 
-    def test_without_targets_the_network_is_taken_as_it_is(self, home, data, tmp_path):
-        copy_network(home, tmp_path, "1")
-        find_limits(data, tmp_path, "1", "--targets")
+    def test_without_targets_the_network_is_taken_as_it_is(self, trained, image_options, tmp_path):
+        copy_network(trained, tmp_path, "1")
+        find_limits(image_options, tmp_path, "1", "--targets")
         (row,) = pd.read_csv(tmp_path / "limit_errors_1.csv").itertuples()
         assert row.target == 1e-2
 
-    def test_the_same_seed_gives_the_same_bytes(self, home, data, tmp_path):
-        copy_network(home, tmp_path, "2")
-        find_limits(data, tmp_path, "2")
+    def test_the_same_seed_gives_the_same_bytes(self, trained, image_options, tmp_path):
+        copy_network(trained, tmp_path, "2")
+        find_limits(image_options, tmp_path, "2")
         for name in ("limit_inputs_2.csv", "limits_2.csv", "limit_errors_2.csv", "limit_points_2.npz"):
-            assert (tmp_path / name).read_bytes() == (home / name).read_bytes()
+            assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 
     @pytest.mark.parametrize("network", ["2", "2_tanh"])
-    def test_the_tables_fit_each_other(self, home, network):
+    def test_the_tables_fit_each_other(self, trained, network):
         inputs, limits, errors = (
-            pd.read_csv(home / f"{name}_{network}.csv") for name in ("limit_inputs", "limits", "limit_errors")
+            pd.read_csv(trained / f"{name}_{network}.csv") for name in ("limit_inputs", "limits", "limit_errors")
         )
         assert set(inputs["activation"]) == {network.partition("_")[2] or "relu"}
-        with np.load(home / f"limit_points_{network}.npz") as points:
+        with np.load(trained / f"limit_points_{network}.npz") as points:
             assert list(points) == ["0.01", "0.001"]
             for error in errors.itertuples():
                 of_error, reached = (table[table["target"] == error.target] for table in (limits, inputs))
@@ -109,23 +96,23 @@ class TestScript:
                     ].value_counts().to_dict()
                 assert of_error["residual"].max() < 1e-8
 
-    def test_the_points_are_limits_of_the_network(self, home):
-        net, _ = load_network(home / "network_2.pt")
-        with np.load(home / "limit_points_2.npz") as points, torch.no_grad():
+    def test_the_points_are_limits_of_the_network(self, trained):
+        net, _ = load_network(trained / "network_2.pt")
+        with np.load(trained / "limit_points_2.npz") as points, torch.no_grad():
             found = torch.from_numpy(points["0.01"])
             torch.testing.assert_close(torch.nn.functional.normalize(net(found)), found, atol=1e-6, rtol=0)
 
-    def test_the_arrival_angle_is_a_tenth_of_that_between_the_images(self, home):
-        cosine = pd.read_csv(home / "results/attractors/images.csv").query("n_images == 2")["closest_cosine"].iloc[0]
-        angles = pd.read_csv(home / "limit_errors_2.csv")["arrival_degrees"]
+    def test_the_arrival_angle_is_a_tenth_of_that_between_the_images(self, trained):
+        cosine = pd.read_csv(trained / "results/attractors/images.csv").query("n_images == 2")["closest_cosine"].iloc[0]
+        angles = pd.read_csv(trained / "limit_errors_2.csv")["arrival_degrees"]
         np.testing.assert_allclose(angles, ARRIVAL_SHARE * np.degrees(np.arccos(cosine)))
 
-    def test_a_dead_network_has_tables_and_a_summary(self, home, data, tmp_path):
+    def test_a_dead_network_has_tables_and_a_summary(self, trained, image_options, tmp_path):
         """All training images reach zero at once; the summary takes tables without limits, also if all are so."""
         for network in RELU_NETWORKS:
-            train(data, tmp_path, network, step_size=1e-2 if network == "1" else 3e-3)
+            train(image_options, tmp_path, network, step_size=1e-2 if network == "1" else 3e-3)
             assert set(pd.read_csv(tmp_path / f"attempts_{network}.csv")["outcome"]) == {"dead"}
-            find_limits(data, tmp_path, network, "--test-images", 1)
+            find_limits(image_options, tmp_path, network, "--test-images", 1)
             inputs = pd.read_csv(tmp_path / f"limit_inputs_{network}.csv")
             assert set(inputs.query("input == 'training'")["limit"]) == {0}
             (row,) = pd.read_csv(tmp_path / f"limit_errors_{network}.csv").itertuples()
@@ -133,7 +120,7 @@ class TestScript:
         results = tmp_path / "results/attractors"
         for table in ("attractors/outcomes.csv", "cifar10/provenance.json"):
             (tmp_path / "results" / table).parent.mkdir(parents=True)
-            (tmp_path / "results" / table).write_bytes((home / "results" / table).read_bytes())
+            (tmp_path / "results" / table).write_bytes((trained / "results" / table).read_bytes())
         summarise(results, tmp_path, RELU_NETWORKS)
         shares, errors = pd.read_csv(results / "limit_shares.csv"), pd.read_csv(results / "limit_errors.csv")
         assert set(shares.query("input == 'training'")["outcome"]) == {"zero"}
@@ -219,12 +206,12 @@ class TestSummary:
         shares = SUMMARY["limit_shares"](inputs.assign(limit=-1), limits)
         assert shares[["outcome", "nearest", "share"]].to_numpy().tolist() == [["moving", 0, 1]] * 4
 
-    def test_the_tables_of_all_networks(self, home):
-        folder = home / "results/attractors"
+    def test_the_tables_of_all_networks(self, trained):
+        folder = trained / "results/attractors"
         for name in ("limits", "limit_errors"):
             found, parts = (
                 pd.read_csv(folder / f"{name}.csv"),
-                [pd.read_csv(home / f"{name}_{n}.csv") for n in NETWORKS],
+                [pd.read_csv(trained / f"{name}_{n}.csv") for n in NETWORKS],
             )
             expected = pd.concat(parts, ignore_index=True)
             pd.testing.assert_frame_equal(found[expected.columns], expected)
@@ -278,18 +265,21 @@ class TestFigures:
         assert figure.get_suptitle() == "title"
 
     def test_the_pictures_depend_neither_on_other_activations_but_for_their_own_nor_on_visdom(
-        self, home, data, tmp_path
+        self, trained, image_options, tmp_path
     ):
         """Nothing listens at the address of visdom: that costs a warning."""
         (tmp_path / "cifar10").mkdir()
-        (tmp_path / "cifar10/provenance.json").write_bytes((home / "results/cifar10/provenance.json").read_bytes())
+        (tmp_path / "cifar10/provenance.json").write_bytes((trained / "results/cifar10/provenance.json").read_bytes())
         folder = tmp_path / "attractors"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        (line,) = draw(data, folder, home, "--visdom", "http://127.0.0.1", port, networks=RELU_NETWORKS).splitlines()
+        (line,) = draw(
+            image_options, folder, trained, "--visdom", "http://127.0.0.1", port, networks=RELU_NETWORKS
+        ).splitlines()
         assert line.startswith("no images are shown in visdom")
         same = {
-            name: (folder / name).read_bytes() == (home / "results/attractors" / name).read_bytes() for name in PICTURES
+            name: (folder / name).read_bytes() == (trained / "results/attractors" / name).read_bytes()
+            for name in PICTURES
         }
         assert same == {name: name != "activations.png" for name in PICTURES}

@@ -10,31 +10,20 @@ import pandas as pd
 import pytest
 import torch
 
-from nngplab.datasets.cifar10 import FILES, FOLDER
+from nngplab.datasets.cifar10 import FILES
 from nngplab.pipeline.metrics import round_numbers
 from nngplab.problems.attractors import load_network, shuffled_indices
 from nngplab.problems.attractors_limits import OUTPUT_CLASSES, iterate
 from nngplab.report.figures.attractors import plot_basins
 from nngplab.report.figures.images import plot_image_rows, to_images
-from tests.helpers.attractors import PICTURES, RELU_NETWORKS, make_results, render, train, write_tables
+from tests.helpers.attractors import PICTURES, RELU_NETWORKS, render, train, write_tables
 from tests.helpers.cifar10_images import write_provenance
 from tests.helpers.report_page import sentences
 
 
-@pytest.fixture(scope="module")
-def home(make_once) -> Path:
-    return make_once("attractors", make_results)
-
-
-@pytest.fixture(scope="module")
-def data(home) -> list[object]:
-    """The options that name the images."""
-    return ["--folder", home / "data" / FOLDER, "--files", home / "data/files.csv"]
-
-
 class TestScripts:
-    def test_the_attempts(self, home):
-        table = pd.read_csv(home / "results/attractors/attempts.csv")
+    def test_the_attempts(self, trained):
+        table = pd.read_csv(trained / "results/attractors/attempts.csv")
         assert list(table.columns[:7]) == [
             *["n_images", "on_sheet", "purpose", "step_size", "outcome", "steps", "final_mse"]
         ]
@@ -52,16 +41,16 @@ class TestScripts:
         assert np.isfinite(table["final_mse"]).all()
         assert trials["final_mse"].iloc[0] == pytest.approx(trials["zero_mse"].iloc[0])
 
-    def test_the_outcomes_follow_from_the_networks(self, home, data):
-        table = pd.read_csv(home / "results/attractors/outcomes.csv")
+    def test_the_outcomes_follow_from_the_networks(self, trained, image_options):
+        table = pd.read_csv(trained / "results/attractors/outcomes.csv")
         assert {"n_images", "input", "iterations", "nearest", "cosine"} <= set(table.columns)
         counts = table.groupby(["n_images", "input", "iterations"]).size()
         assert counts.loc[1, "test"].to_dict() == dict.fromkeys([0, 1, 2, 20, 100], 10)
         assert counts.loc[2, "training"].to_dict() == dict.fromkeys([0, 1, 2, 20, 100], 2)
         assert counts.loc[2, "noise"].sum() == 50
         assert counts.loc[2, "zeros"].sum() == 5
-        net, numbers = load_network(home / "network_2.pt")
-        batches = [pickle.loads((Path(str(data[1])) / name).read_bytes())["data"] for name in FILES[:6]]
+        net, numbers = load_network(trained / "network_2.pt")
+        batches = [pickle.loads((Path(str(image_options[1])) / name).read_bytes())["data"] for name in FILES[:6]]
         train_images, test_images = np.concatenate(batches[:5]) / 255, batches[5] / 255
         assert numbers == shuffled_indices(88, "training", 60)[:2].tolist()
         row = table.query("n_images == 2 and input == 'test' and iterations == 20").iloc[3]
@@ -72,8 +61,8 @@ class TestScripts:
         assert row["cosine"] == pytest.approx(max(cosines), abs=1e-5)
         assert row["index"] == shuffled_indices(88, "test", 12)[3]
 
-    def test_the_shares_are_those_of_the_outcomes(self, home):
-        folder = home / "results/attractors"
+    def test_the_shares_are_those_of_the_outcomes(self, trained):
+        folder = trained / "results/attractors"
         outcomes, summary, basins = (pd.read_csv(folder / f"{name}.csv") for name in ("outcomes", "summary", "basins"))
         for row in summary.itertuples():
             mine = outcomes.query(f"n_images == {row.n_images} and input == '{row.input}'")
@@ -93,8 +82,8 @@ class TestScripts:
                 parts = [getattr(basin, f"{name}_share") for name in OUTPUT_CLASSES[:-1]]
                 assert sum(parts) == pytest.approx(basin.share)
 
-    def test_the_metrics_show_where_test_images_end(self, home):
-        folder = home / "results/attractors"
+    def test_the_metrics_show_where_test_images_end(self, trained):
+        folder = trained / "results/attractors"
         metrics = json.loads((folder / "metrics.json").read_text())
         assert metrics["images"] == "STAND-IN IMAGES, NOT CIFAR-10"
         networks = metrics["trained"]["n_images"]
@@ -109,8 +98,8 @@ class TestScripts:
             for outcome in OUTPUT_CLASSES:
                 assert found[f"{outcome}_share"] == round_numbers((ends["outcome"] == outcome).mean(), 2)
 
-    def test_the_images_the_jacobians_and_the_noise(self, home):
-        folder = home / "results/attractors"
+    def test_the_images_the_jacobians_and_the_noise(self, trained):
+        folder = trained / "results/attractors"
         images, jacobian, noisy = (pd.read_csv(folder / f"{name}.csv") for name in ("images", "jacobian", "noisy"))
         assert images[["n_images", "image"]].to_numpy().tolist() == [[1, 1], [2, 1], [2, 2]]
         assert (images["homogeneity_error"] < 1e-12).all()
@@ -127,12 +116,12 @@ class TestScripts:
         ten = noisy[noisy["iterations"] == 10]
         assert (ten["noise_left"].to_numpy() < start["noise_left"].to_numpy()).all()
 
-    def test_networks_that_died_or_diverged_are_followed_and_named(self, home, data, tmp_path):
+    def test_networks_that_died_or_diverged_are_followed_and_named(self, trained, image_options, tmp_path):
         write_provenance(tmp_path / "results")
-        train(data, tmp_path, "1", step_size=1e-3)
-        train(data, tmp_path, "2", step_size=1.0)
+        train(image_options, tmp_path, "1", step_size=1e-3)
+        train(image_options, tmp_path, "2", step_size=1.0)
         folder = tmp_path / "results/attractors"
-        write_tables(data, folder, tmp_path, RELU_NETWORKS)
+        write_tables(image_options, folder, tmp_path, RELU_NETWORKS)
         tables = [pd.read_csv(path) for path in folder.glob("*.csv")]
         assert len(tables) == 10
         # These are missing where they mean nothing: on a single image, without iterations, or for a rate of 0 or 1.
@@ -143,18 +132,18 @@ class TestScripts:
         assert outcomes["outcome"].tolist() == ["image", *["zero"] * 4]
         for name in PICTURES:
             (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copy(home / "results/attractors" / name, folder / name)
+            shutil.copy(trained / "results/attractors" / name, folder / name)
         words = sentences(render(tmp_path / "results"), "attractors")
         assert "On 1 image: dead after" in words
         assert "On 2 images: diverged after" in words
         assert "The results below are those of networks that did not fit their images." in words
         assert "No training image is an attractor after the training of (a)" in words
 
-    def test_stand_in_figures_carry_the_mark(self, home):
-        assert "STAND-IN IMAGES, NOT CIFAR-10" in (home / "results/attractors/basins.svg").read_text()
+    def test_stand_in_figures_carry_the_mark(self, trained):
+        assert "STAND-IN IMAGES, NOT CIFAR-10" in (trained / "results/attractors/basins.svg").read_text()
 
-    def test_more_images_than_there_are(self, data, tmp_path):
-        assert train(data, tmp_path, "60", status=1).splitlines() == [
+    def test_more_images_than_there_are(self, image_options, tmp_path):
+        assert train(image_options, tmp_path, "60", status=1).splitlines() == [
             "error: a network on 60 images needs more than the 60 training images: lower attractors.n_images"
         ]
 
@@ -182,8 +171,8 @@ class TestFigures:
         assert [axes.get_ylabel() for axes in figure.axes] == ["x", "", "", "f(x)", "", ""]
         assert [int(axes.images[0].get_array().max()) for axes in figure.axes] == [10] * 3 + [200] * 3
 
-    def test_bars_are_the_shares_in_the_colour_of_their_image(self, home):
-        basins = pd.read_csv(home / "results/attractors/basins.csv")
+    def test_bars_are_the_shares_in_the_colour_of_their_image(self, trained):
+        basins = pd.read_csv(trained / "results/attractors/basins.csv")
         figure = plot_basins(basins)
         on_two = figure.axes[1]
         assert [axes.get_title() for axes in figure.axes[:2]] == ["trained on 1 image", "trained on 2 images"]

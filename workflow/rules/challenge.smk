@@ -181,7 +181,8 @@ rule challenge_kernels:
             f"challenge/{wc.dataset}_{wc.regression}", wc.dataset in CHALLENGE_LARGE
         ),
     message:
-        "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.regression} (about {resources.seconds} s)"
+        "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.regression}"
+        " (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
         " --kernel {params.kernel} --choice {params.choice:q} --ridges {params.ridges}"
@@ -208,7 +209,7 @@ rule challenge_rfm:
         candidates=json.dumps(CHALLENGE_RFM),
         along=json.dumps(CHALLENGE_DIRECTION),
     message:
-        "Fit recursive feature machines of Problem 13 on {wildcards.dataset}" " (about {resources.seconds} s)"
+        "Fit recursive feature machines of Problem 13 on {wildcards.dataset} (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
         " --candidates {params.candidates:q} --along {params.along:q} --output {output.table:q}"
@@ -302,8 +303,8 @@ rule challenge_test:
     shell:
         "python {input.script:q} --selection {input.selection:q} --test {input.test:q} --selected {input.selected:q}"
         " --dataset {wildcards.dataset} --model {wildcards.model} --device {params.device} --seed {params.seed}"
-        " --seeds {params.seeds} --threads {threads} {params.checkpoint} --table {output.table:q} --outputs {output.outputs:q}"
-        " --cost {output.cost:q} --log {log:q}"
+        " --seeds {params.seeds} --threads {threads} {params.checkpoint} --table {output.table:q}"
+        " --outputs {output.outputs:q} --cost {output.cost:q} --log {log:q}"
 
 
 rule challenge_summary:

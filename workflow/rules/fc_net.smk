@@ -140,8 +140,8 @@ rule fc_net_train:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --loss {wildcards.loss}"
         " --seed {wildcards.seed} --root-seed {params.root_seed} --device {params.device} --width {params.width}"
         " --optimiser {params.optimiser} --schedule {params.schedule}"
-        " --learning-rates {input.learning_rates:q} --epochs {params.epochs} --batch-size {params.batch_size} --standardise {params.standardise}"
-        " --mirror {params.mirror} {params.n_train} --checkpoint {params.checkpoint:q} --metrics {output.metrics:q}"
+        " --learning-rates {input.learning_rates:q} --epochs {params.epochs} --batch-size {params.batch_size}"
+        " --standardise {params.standardise} --mirror {params.mirror} {params.n_train} --checkpoint {params.checkpoint:q} --metrics {output.metrics:q}"
         " --outputs {output.outputs:q} --model {output.model:q} --log {log:q}"
 
 

@@ -72,8 +72,8 @@ rule kernel_regression_fit:
     message:
         "Fit a kernel of Problem 11: {wildcards.kernel}, repeats {wildcards.first} to {wildcards.last}"
     shell:
-        "python {input.script:q} --data {input.data:q} --kernel {wildcards.kernel} {params.activation:q} {params.laplace_L}"
-        " --first-repeat {wildcards.first} --last-repeat {wildcards.last} --output {output.shard:q} --log {log:q}"
+        "python {input.script:q} --data {input.data:q} --kernel {wildcards.kernel} {params.activation:q}"
+        " {params.laplace_L} --first-repeat {wildcards.first} --last-repeat {wildcards.last} --output {output.shard:q} --log {log:q}"
 
 
 rule kernel_regression_merge:

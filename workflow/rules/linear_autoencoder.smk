@@ -73,8 +73,8 @@ rule linear_autoencoder_summary:
         "Compare the trainings of Problem 3 with the exact map"
     shell:
         "python {input.script:q} --runs {input.runs:q} --losses {input.losses:q} --all-runs {output.runs:q}"
-        " --all-losses {output.losses:q} --zero {output.zero:q} --summary {output.summary:q} --behaviours {output.behaviours:q}"
-        " --metrics {output.metrics:q} --log {log:q}"
+        " --all-losses {output.losses:q} --zero {output.zero:q} --summary {output.summary:q}"
+        " --behaviours {output.behaviours:q} --metrics {output.metrics:q} --log {log:q}"
 
 
 rule linear_autoencoder_probability:

@@ -48,8 +48,8 @@ rule width_sweep_fit:
         " draws {wildcards.first} to {wildcards.last}"
     shell:
         "python {input.script:q} --data {input.data:q} --seed {params.seed} --activation {wildcards.activation}"
-        " {params.activation:q} --width {wildcards.k} --first-draw {wildcards.first} --last-draw {wildcards.last} --output {output.shard:q}"
-        " --log {log:q}"
+        " {params.activation:q} --width {wildcards.k} --first-draw {wildcards.first} --last-draw {wildcards.last}"
+        " --output {output.shard:q} --log {log:q}"
 
 
 rule width_sweep_summary:
@@ -77,7 +77,8 @@ rule width_sweep_summary:
         "Compare the networks of Problem 12 with the NNGP"
     shell:
         "python {input.script:q} --shards {input.shards:q} --widths {params.widths} --data {input.data:q}"
-        " --activation-files {input.activations:q} --test-mse {output.test_mse:q} --output {output.summary:q} --metrics {output.metrics:q} --log {log:q}"
+        " --activation-files {input.activations:q} --test-mse {output.test_mse:q} --output {output.summary:q}"
+        " --metrics {output.metrics:q} --log {log:q}"
 
 
 rule width_sweep_figure:
