@@ -13,9 +13,9 @@ COLUMNS += ["n", "d", "n_test", "labels_before_normalising", "test_mse_labels_be
 
 
 def main(arguments: argparse.Namespace) -> None:
-    # Read so that each number is written as it was.
-    table = pd.concat([pd.read_csv(path, float_precision="round_trip") for path in arguments.shards])
-    table = table.assign(laplace_L=arguments.laplace_L).sort_values("repeat", kind="stable")
+    # As texts, so that each number is written as it was.
+    table = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False) for path in arguments.shards])
+    table = table.assign(laplace_L=arguments.laplace_L).sort_values("repeat", kind="stable", key=pd.to_numeric)
     write_csv(table[COLUMNS], arguments.output)
 
 
