@@ -43,7 +43,7 @@ def command(*options: str) -> list[str]:
     """The program that runs the tests, with further options of pytest."""
     ignored = [f"--ignore-glob=*/test_{name}.py" for name in LEFT_OUT]
     folders = [str(ROOT / "tests" / name) for name in ("unit", "scripts")]
-    return [sys.executable, "-m", "pytest", *options, *ignored, *folders]
+    return [sys.executable, "-m", "pytest", "--hypothesis-profile=again", *options, *ignored, *folders]
 
 
 if __name__ == "__main__":
