@@ -84,14 +84,15 @@ def together(environment, quick_environment, template, small_on_slurm, tmp_path_
     """Runs that wait for the cluster most of the time: they are started together, and tests wait for their ends."""
     base, runs = tmp_path_factory.mktemp("together"), {}
     folder = hold(small_on_slurm, base / "time")
-    runs["time"] = submit(folder, environment, "--set-resources", "width_sweep_fit:runtime=1", "--retries", "0")
+    runtime = ["--set-resources", "width_sweep_fit:runtime=1", "--retries", "0"]
+    runs["time"] = submit(folder, environment, *runtime, "--", "width_sweep")
     folder = make_small(shutil.copytree(template, base / "stages", symlinks=True), ON_SLURM)
     edit_profile(folder)
     runs["stages"] = submit(folder, quick_environment)
     folder = hold(small_on_slurm, base / "memory")
     (folder / "hold").unlink()
     change_job(folder, EXCEEDS_ITS_MEMORY)
-    runs["memory"] = submit(folder, environment)
+    runs["memory"] = submit(folder, environment, "width_sweep")
     folder = with_a_job_for_the_data(small_on_slurm, base / ANY_PATH)
     runs["path"] = submit(folder, quick_environment, "data/sine_target.npz")
     folder = with_a_job_for_the_data(small_on_slurm, base / "a%j\\b")
