@@ -222,10 +222,9 @@ def run_python(page: Path) -> list[tuple[Block, str]]:
 
 def shown_after(page: Path) -> dict[int, str]:
     """Return the text that a page shows as the output of a Python block, by the line of the block."""
-    found = blocks(page)
     return {
         block.line: following.text
-        for block, following in zip(found, [*found[1:], Block("", "", 0)], strict=True)
+        for block, following in pairwise([*blocks(page), Block("", "", 0)])
         if block.language == "python" and following.language == "text"
     }
 
