@@ -153,7 +153,7 @@ class TestFaults:
     def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environment, held, together, done):
         for other in together.values():
             other.process.wait(1500)  # it may have jobs on the same node
-        run = submit(held, environment, "width_sweep")
+        run = submit(held, environment)
         process = wait_for(lambda: next(running(FIT, held), None), run, slurm)
         node = process.environ()["SLURMD_NODENAME"]
         slurm.kill_node(node)
@@ -162,6 +162,6 @@ class TestFaults:
         slurm.start_node(node)
         assert len(re.findall(r"Finished jobid: \d+ \(Rule: width_sweep_fit\)", output)) == 1
         # DVC gets the same records as from a local run.
-        assert "recorded in dvc.lock: width_sweep" in output
-        assert "up to date" in done(held, "dvc", "status", "width_sweep")
-        assert "Nothing to be done" in done(held, "snakemake", "--dry-run", "--cores", "2", "width_sweep")
+        assert "recorded in dvc.lock: kernel_regression, width_sweep" in output
+        assert "up to date" in done(held, "dvc", "status")
+        assert "Nothing to be done" in done(held, "snakemake", "--dry-run", "--cores", "2")
