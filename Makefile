@@ -120,7 +120,7 @@ lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs 
 clean: ## Remove results and logs, but not data
 	git clean -dfqx results logs .snakemake
 
-# Made once, and again only when a pin changes. Python compiles what it imports; compiling all would take a third longer.
+# Made once, and again only when a pin changes.
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"nngp-lab needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}: name another with make PYTHON=...")'
 	@[[ $$PWD != *$$'\n'* ]] || { echo 'pip cannot install into a folder with a line break in its path: rename it' >&2; exit 1; }
@@ -128,13 +128,13 @@ $(INSTALLED): requirements.lock
 	@mkdir -p "$$ENVIRONMENT"
 	@[ $(VENV) -ef "$$ENVIRONMENT" ] || ln -sfn "$$ENVIRONMENT" $(VENV)
 	@$(PYTHON) -m venv --clear "$$ENVIRONMENT"
-	@python -m pip install --quiet --no-compile --require-hashes --requirement requirements.lock
+	@python -m pip install --quiet --require-hashes --requirement requirements.lock
 	@python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc
 	@touch $@
 
 # After visdom, which its own tests need and some of whose packages are among these.
 $(TESTS): $(VISDOM) requirements-test.lock
-	python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements-test.lock
+	python -m pip install --quiet --no-deps --require-hashes --requirement requirements-test.lock
 	touch $@
 
 # Beside the rest, so that it is never in their way: visdom comes as source, which only setuptools before 81 can build.
@@ -142,25 +142,25 @@ $(TESTS): $(VISDOM) requirements-test.lock
 $(VISDOM): $(INSTALLED) requirements-visdom.lock
 	echo 'setuptools<81' >$(VENV)/visdom-build.txt
 	PIP_CONSTRAINT="$$ENVIRONMENT/visdom-build.txt" PIP_BUILD_CONSTRAINT="$$ENVIRONMENT/visdom-build.txt" \
-	    python -m pip install --quiet --no-compile --use-pep517 --no-deps --require-hashes --requirement requirements-visdom.lock
+	    python -m pip install --quiet --use-pep517 --no-deps --require-hashes --requirement requirements-visdom.lock
 	touch $@
 
 $(DOCS): $(INSTALLED) requirements-docs.lock
-	python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements-docs.lock
+	python -m pip install --quiet --no-deps --require-hashes --requirement requirements-docs.lock
 	touch $@
 
 # Apart from the rest: each start of Snakemake loads every executor that it finds, and that of Slurm asks the cluster.
 # snakemake-dvc lets Snakemake find this folder if a command or its profile asks for one of these executors.
 $(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
 	rm -rf $(CLUSTER)
-	python -m pip install --quiet --no-compile --no-deps --require-hashes --target $(CLUSTER) --requirement requirements-cluster.lock
+	python -m pip install --quiet --no-deps --require-hashes --target $(CLUSTER) --requirement requirements-cluster.lock
 	touch $@
 
 # Snakemake and DVC of the version before: snakemake-dvc is tested with both.
 # In the folder of the other environment, which is cleared first.
 $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	$(PYTHON) -m venv --clear "$$ENVIRONMENT/engines"
-	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --no-compile --require-hashes --requirement requirements-engines.lock
+	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
 
 .PHONY: docs help report install test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
