@@ -15,13 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ["LICENSE", "README.md", "pyproject.toml", "src", "tests"]
 VERSIONS = ["oldest", "newest"]
-LOCKS_OF_ALL_TESTS = ["requirements.lock", "requirements-test.lock"]
 EXAMPLES = "tests/unit/test_library.py"
 # What the locks install, and the modules that need more or are the pipeline's.
 INSTALLED = {"hypothesis", "mpmath", "numpy", "pytest", "scipy", "sklearn", "threadpoolctl", "tqdm"}
@@ -93,9 +93,11 @@ def check(versions: str) -> str:
 
 
 def _are_those_of_all_tests(frozen: list[str]) -> bool:
-    """Return whether the packages of an environment are in the locks from which `make test` installs its own."""
-    locks = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in LOCKS_OF_ALL_TESTS)
-    return all(f"\n{line} " in locks for line in frozen)
+    """Return whether what the library needs has the versions with which `make test` runs all tests."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split("[<>=~ ]", requirement)[0] for requirement in project["dependencies"]}
+    pins = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    return all(f"\n{line} " in pins for line in frozen if line.partition("==")[0] in names)
 
 
 def _copy_project(folder: Path) -> None:
