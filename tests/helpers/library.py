@@ -87,12 +87,12 @@ def check(versions: str) -> str:
         if [re.split("[ =@]", line)[0] for line in added] != ["nngp-lab"]:
             raise RuntimeError(f"the lines of the README install {added}, and not nngp-lab alone")
         run("pip", "check")
-        tests = [EXAMPLES] if _are_those_of_all_tests(before) else tests_of_the_library()
+        tests = [EXAMPLES] if are_those_of_all_tests(before) else tests_of_the_library()
         # Without src in the path of pytest.
         return run("pytest", "-q", "--hypothesis-profile=again", "-p", "no:cacheprovider", "-o", "pythonpath=.", *tests)
 
 
-def _are_those_of_all_tests(frozen: list[str]) -> bool:
+def are_those_of_all_tests(frozen: list[str]) -> bool:
     """Return whether what the library needs has the versions with which `make test` runs all tests."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split("[<>=~ ]", requirement)[0] for requirement in project["dependencies"]}
