@@ -4,6 +4,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
+# Many containers set it. Then each of the hundreds of processes of a run would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 CORES ?= all
 # As they were given: `$` in the name of a file is not a variable of make.

@@ -5,6 +5,8 @@ import contextlib
 import gc
 import importlib
 import json
+import logging
+import multiprocessing.util
 import os
 import random
 import runpy
@@ -14,6 +16,7 @@ import site
 import socket
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,9 +43,26 @@ def preload() -> None:
     for name in MODULES.split():
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    from snakemake.cli import get_argument_parser
+
+    get_argument_parser()  # it looks for plugins in all folders of packages
     own = {name.partition(".")[0] for name in sys.modules} & {"nngplab", "snakemake_dvc", "tests"}
     assert not own, own
     gc.freeze()  # the forked processes share this memory as long as they do not write to it
+    _leave_nothing_for_the_end()
+
+
+def _leave_nothing_for_the_end() -> None:
+    """Let programs do at their end what they ask for themselves.
+
+    What PyTorch's compiler and others have asked for when they were imported would take most of the time of a short
+    program.
+    """
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
+    atexit._clear()
+    for function in (weakref.finalize._exitfunc, multiprocessing.util._exit_function, logging.shutdown):  # type: ignore[attr-defined]
+        atexit.register(function)
 
 
 def serve(listener: socket.socket) -> tuple[Request, list[int]] | None:
@@ -101,6 +121,7 @@ def become(request: Request, streams: list[int], base: list[str]) -> None:
         os.dup2(stream, target)
     os.closerange(3, 256)
     os.chdir(request["cwd"])
+    as_imported = threads_at_import()
     os.sched_setaffinity(0, request["cores"])
     os.environ.clear()
     os.environ.update(request["env"])
@@ -118,13 +139,18 @@ def become(request: Request, streams: list[int], base: list[str]) -> None:
     random.seed()
     np.random.seed()
     torch.seed()
-    threads = int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0))))
-    threadpool_limits(threads)
-    torch.set_num_threads(threads)
+    if (threads := threads_at_import()) != as_imported:
+        threadpool_limits(threads)
+        torch.set_num_threads(threads)
     Workflow._rundir = request["cwd"]  # set when the module was imported
     for folder in site.getsitepackages():
         if (startup := Path(folder) / "snakemake_dvc.pth").exists():
             exec(startup.read_text())  # noqa: S102 - as Python does at each start
+
+
+def threads_at_import() -> int:
+    """Return the number of threads that NumPy and PyTorch take when they are imported."""
+    return int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0))))
 
 
 def run(words: list[str]) -> None:

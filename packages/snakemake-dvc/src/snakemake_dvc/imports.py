@@ -3,6 +3,7 @@
 import ast
 import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from snakemake_dvc.contents import Ledger
@@ -22,6 +23,9 @@ class Imports:
         self.python_path = tuple(python_path)
         self.ledger = ledger
         self._direct: dict[tuple[str, str], set[str]] = {}
+        # Each script imports the same packages: their names are looked for thousands of times.
+        self._is_file = cache(os.path.isfile)
+        self._is_folder = cache(os.path.isdir)
 
     def of(self, script: str) -> set[str]:
         """Return the files of the project that a script imports, directly or indirectly.
@@ -47,7 +51,7 @@ class Imports:
                 file
                 for name in names
                 for found in (name, *self._offered(name, roots))
-                for file in _files_of(found, Path(path), roots)
+                for file in self._files_of(found, Path(path), roots)
             }
         return self._direct[path, folder]
 
@@ -56,10 +60,37 @@ class Imports:
         package, _, last = name.rpartition(".")
         for root in roots:
             stub = "/".join([root, *package.split("."), "__init__.pyi"])
-            if _is_file(stub):
+            if self._is_file(stub):
                 imported = self.ledger.derived("imported names", stub, _imported_names)
                 relative = [found for found in imported if found.startswith(".") and not found.startswith("..")]
                 yield from (package + found for found in relative if last in (found.rpartition(".")[2], "*", _ALL))
+
+    def _files_of(self, name: str, importer: Path, roots: Iterable[str]) -> Iterator[str]:
+        """Yield the files that an import of a name loads: the module and the packages that contain it."""
+        level = len(name) - len(name.lstrip("."))
+        parts = [part for part in name.lstrip(".").split(".") if part]
+        if level > len(importer.parents):
+            return  # the name lies outside of the project
+        if level:
+            folder = importer.parents[level - 1]
+            yield from filter(self._is_file, [f"{folder.as_posix()}/__init__.py"])
+            roots = [str(folder)]
+        for root in roots:
+            folder_name = root
+            for part in parts:
+                if part == "*":  # __all__ of the package can name any of its modules
+                    yield from map(str, sorted(Path(folder_name).glob("*.py")))
+                    yield from map(str, sorted(Path(folder_name).glob("*/__init__.py")))
+                    break
+                package, module = f"{folder_name}/{part}/__init__.py", f"{folder_name}/{part}.py"
+                folder_name = f"{folder_name}/{part}"
+                if self._is_file(package):
+                    yield _plain(package)
+                elif self._is_file(module):
+                    yield _plain(module)
+                    break
+                elif not self._is_folder(folder_name):
+                    break
 
 
 def _imported_names(source: bytes) -> list[str]:
@@ -88,38 +119,6 @@ def _imported_names(source: bytes) -> list[str]:
 def _is_import_call(function: ast.expr) -> bool:
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     return name in ("import_module", "__import__")
-
-
-def _files_of(name: str, importer: Path, roots: Iterable[str]) -> Iterator[str]:
-    """Yield the files that an import of a name loads: the module and the packages that contain it."""
-    level = len(name) - len(name.lstrip("."))
-    parts = [part for part in name.lstrip(".").split(".") if part]
-    if level > len(importer.parents):
-        return  # the name lies outside of the project
-    if level:
-        folder = importer.parents[level - 1]
-        yield from filter(_is_file, [f"{folder.as_posix()}/__init__.py"])
-        roots = [str(folder)]
-    for root in roots:
-        folder_name = root
-        for part in parts:
-            if part == "*":  # __all__ of the package can name any of its modules
-                yield from map(str, sorted(Path(folder_name).glob("*.py")))
-                yield from map(str, sorted(Path(folder_name).glob("*/__init__.py")))
-                break
-            package, module = f"{folder_name}/{part}/__init__.py", f"{folder_name}/{part}.py"
-            folder_name = f"{folder_name}/{part}"
-            if _is_file(package):
-                yield _plain(package)
-            elif _is_file(module):
-                yield _plain(module)
-                break
-            elif not os.path.isdir(folder_name):  # noqa: PTH112 - this is called thousands of times
-                break
-
-
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113 - this is called thousands of times
 
 
 def _plain(path: str) -> str:
