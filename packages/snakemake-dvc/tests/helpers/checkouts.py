@@ -1,6 +1,7 @@
 """Checkouts of a workflow, with git, DVC and a remote, in which commands run."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -31,12 +32,12 @@ class Checkout:
 
     # Commands.
 
-    def start(self, *argv: str, execute: bool = False) -> Run:
-        """Start a command."""
+    def start(self, *argv: str, execute: bool = False, env: dict[str, str] | None = None) -> Run:
+        """Start a command, with the environment variables of this checkout or with others."""
         number = len(list(self.beside.glob("*.out")))
         output = self.beside / f"{number}.out"
         output.touch()
-        return Run(self.server, argv, self.folder, self.env, output, execute)
+        return Run(self.server, argv, self.folder, env or self.env, output, execute)
 
     def run(self, *argv: str, rc: int | None = 0, execute: bool = False) -> Run:
         """Run a command to its end, and check that it prints no traceback.
@@ -46,7 +47,9 @@ class Checkout:
             rc: 0 if the command must succeed, 1 if it must fail, None if either is right.
             execute: whether the program is executed, so that other processes can read its command line.
         """
-        run = self.start(*argv, execute=execute).wait()
+        # Nobody kills it: what it starts can be programs that start quickly.
+        quick = {**self.env, "PATH": f"{self.server.quick}{os.pathsep}{self.env['PATH']}"}
+        run = self.start(*argv, execute=execute, env=self.env if execute else quick).wait()
         assert "Traceback" not in run.text, run
         assert rc is None or bool(run.rc) == bool(rc), run
         return run

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from helpers.environment import environment
+from helpers.warm import connect
 
 # Seconds. A busy machine can be slow; a command that hangs is reported in any case.
 TIMEOUT = 300
@@ -27,10 +28,17 @@ class Server:
 
     Args:
         home: the home folder of all commands.
+
+    Attributes:
+        env: the environment variables of commands.
+        quick: the folder of programs that start quickly; a program ends as usual if it is not killed.
     """
 
     def __init__(self, home: Path) -> None:
         self.env = environment(home)
+        self.quick = home / "quick"
+        self.quick.mkdir(exist_ok=True)
+        self._connection = connect(self.quick, environment=self.env)
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("server.py"))],
             stdin=subprocess.PIPE,
@@ -52,6 +60,7 @@ class Server:
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait()
+        self._connection.close()
 
 
 class Run:

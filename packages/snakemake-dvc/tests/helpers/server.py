@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -23,19 +24,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# What the commands import. A module that a version lacks is left to the command.
-MODULES = """
-snakemake.cli snakemake.executors.local snakemake.ioutils snakemake.persistence snakemake.report
-snakemake.report.html_reporter snakemake.scheduling.job_scheduler snakemake.script snakemake.storage smart_open
-dvc.cachemgr dvc.cli dvc.cli.parser dvc.commands.checkout dvc.commands.data_sync dvc.commands.gc dvc.commands.repro
-dvc.commands.status dvc.daemon dvc.data_cloud dvc.dependency.param dvc.fs dvc.lock dvc.repo.artifacts dvc.repo.brancher
-dvc.repo.commit dvc.repo.datasets dvc.repo.experiments dvc.repo.index dvc.repo.metrics dvc.repo.open_repo
-dvc.repo.params dvc.repo.plots dvc.repo.reproduce dvc.repo.stage dvc.repo.status dvc.repo.worktree dvc.rwlock dvc.scm
-dvc.stage.cache dvc.stage.run dvc.types dvc.utils.strictyaml dvc_data.hashfile.db.local dvc_data.hashfile.state
-dvc_data.hashfile.status dvc_data.index.checkout dvc_data.index.fetch dvc_data.index.push dvc_objects.fs.local
-dvc_render dulwich.ignore dulwich.worktree fsspec.implementations.memory scmrepo.git
-configobj graphlib networkx pathspec ruamel.yaml snakemake_dvc.__main__ sqlite3 yaml
-"""
+from warm import ENGINE_MODULES
+
+MODULES = f"{ENGINE_MODULES} snakemake_dvc.__main__"
+
+# Of the programs, as long as `sys.executable` is that of this process.
+BIN = Path(sys.executable).parent
 
 
 def preload() -> None:
@@ -92,12 +86,13 @@ def run(request: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored if the tests run under nohup
     random.seed()
+    sys.executable = shutil.which("python") or sys.executable  # with which Snakemake starts jobs
     program, *arguments = request["argv"]
     if program == "python":
         code, sys.argv = arguments[0], ["-c", *arguments[1:]]
         exec(compile(code, "<test>", "exec"), {"__name__": "__main__"})  # noqa: S102
         return
-    folder = Path(sys.executable).parent
+    folder = BIN
     sys.argv = [str(folder / program), *arguments]
     sys.path[0] = str(folder)
     if request["execute"]:

@@ -20,28 +20,12 @@ import weakref
 from pathlib import Path
 from typing import Any, NoReturn
 
-# Packages of others only. A module that a version lacks is left to the program.
-MODULES = """
-snakemake.cli snakemake.executors.local snakemake.ioutils snakemake.persistence snakemake.report
-snakemake.report.html_reporter snakemake.scheduling.job_scheduler snakemake.script snakemake.storage smart_open
-dvc.cachemgr dvc.cli dvc.cli.parser dvc.commands.checkout dvc.commands.data_sync dvc.commands.repro dvc.commands.status
-dvc.data_cloud dvc.dependency.param dvc.fs dvc.lock dvc.repo.artifacts dvc.repo.brancher dvc.repo.commit
-dvc.repo.datasets dvc.repo.experiments dvc.repo.index dvc.repo.metrics dvc.repo.open_repo dvc.repo.params dvc.repo.plots
-dvc.repo.reproduce dvc.repo.stage dvc.repo.status dvc.repo.worktree dvc.rwlock dvc.scm dvc.stage.cache dvc.stage.run
-dvc.types dvc.utils.strictyaml dvc_data.hashfile.db.local dvc_data.hashfile.state dvc_data.hashfile.status
-dvc_data.index.checkout dvc_data.index.fetch dvc_data.index.push dvc_objects.fs.local dvc_render dulwich.ignore
-dulwich.worktree fsspec.implementations.memory scmrepo.git configobj graphlib networkx pathspec ruamel.yaml sqlite3 yaml
-jinja2.ext jsonschema latex2mathml.converter markupsafe matplotlib.backends.backend_agg matplotlib.backends.backend_svg
-matplotlib.figure matplotlib.ticker mpmath multiprocessing numpy.typing pandas psutil requests scipy.fft scipy.integrate
-scipy.linalg scipy.optimize scipy.sparse scipy.special scipy.stats seaborn sklearn.base sklearn.metrics
-sklearn.model_selection sklearn.utils.validation sympy threadpoolctl torch torch.nn.functional torchvision tqdm
-"""
 Request = dict[str, Any]
 
 
-def preload() -> None:
-    for name in MODULES.split():
-        with contextlib.suppress(ImportError):
+def preload(modules: list[str]) -> None:
+    for name in modules:
+        with contextlib.suppress(ImportError):  # a module that a version lacks is left to the program
             importlib.import_module(name)
     from snakemake.cli import get_argument_parser
 
@@ -130,22 +114,32 @@ def become(request: Request, streams: list[int], base: list[str]) -> None:
     sys.orig_argv = [sys.executable, *sys.argv]
     paths = [str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path = [*paths, *base]
-    # The seeds of other processes, and the threads for which NumPy and PyTorch look when they are imported.
-    import numpy as np
-    import torch
-    from snakemake.workflow import Workflow
-    from threadpoolctl import threadpool_limits
-
     random.seed()
-    np.random.seed()
-    torch.seed()
-    if (threads := threads_at_import()) != as_imported:
-        threadpool_limits(threads)
-        torch.set_num_threads(threads)
+    if "torch" in sys.modules:
+        _set_up_torch(as_imported)
+    from snakemake.workflow import Workflow
+
     Workflow._rundir = request["cwd"]  # set when the module was imported
+    # As Python does at each start.
     for folder in site.getsitepackages():
         if (startup := Path(folder) / "snakemake_dvc.pth").exists():
-            exec(startup.read_text())  # noqa: S102 - as Python does at each start
+            exec(startup.read_text())  # noqa: S102
+    sys.modules.pop("sitecustomize", None)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("sitecustomize")
+
+
+def _set_up_torch(threads_of_server: int) -> None:
+    """Let NumPy and PyTorch have their own seeds, and the threads for which they look when they are imported."""
+    import numpy as np
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    np.random.seed()
+    torch.seed()
+    if (threads := threads_at_import()) != threads_of_server:
+        threadpool_limits(threads)
+        torch.set_num_threads(threads)
 
 
 def threads_at_import() -> int:
@@ -181,9 +175,10 @@ def end(code: Any) -> NoReturn:
 def main() -> None:
     """Serve, and run the programs in forked processes."""
     base = sys.path[1:]  # PYTHONPATH is that of each client
-    preload()
+    folder = Path(sys.argv[1])
+    preload((folder / "modules").read_text().split())
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(Path(sys.argv[1]) / "socket"))
+    listener.bind(str(folder / "socket"))
     listener.listen(64)
     if (asked := serve(listener)) is None:
         return

@@ -13,9 +13,23 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# What the engines import: packages of others only.
+ENGINE_MODULES = """
+snakemake.cli snakemake.executors.local snakemake.ioutils snakemake.persistence snakemake.report
+snakemake.report.html_reporter snakemake.scheduling.job_scheduler snakemake.script snakemake.storage smart_open
+dvc.cachemgr dvc.cli dvc.cli.parser dvc.commands.checkout dvc.commands.data_sync dvc.commands.gc dvc.commands.repro
+dvc.commands.status dvc.daemon dvc.data_cloud dvc.dependency.param dvc.fs dvc.lock dvc.repo.artifacts dvc.repo.brancher
+dvc.repo.commit dvc.repo.datasets dvc.repo.experiments dvc.repo.index dvc.repo.metrics dvc.repo.open_repo
+dvc.repo.params dvc.repo.plots dvc.repo.reproduce dvc.repo.stage dvc.repo.status dvc.repo.worktree dvc.rwlock dvc.scm
+dvc.stage.cache dvc.stage.run dvc.types dvc.utils.strictyaml dvc_data.hashfile.db.local dvc_data.hashfile.state
+dvc_data.hashfile.status dvc_data.index.checkout dvc_data.index.fetch dvc_data.index.push dvc_objects.fs.local
+dvc_render dulwich.ignore dulwich.worktree fsspec.implementations.memory scmrepo.git
+configobj graphlib networkx pathspec ruamel.yaml sqlite3 yaml
+"""
 PROGRAMS = ("python", "snakemake", "dvc")
 # NumPy and PyTorch read these variables when they are imported: with other values, programs start as usual.
 READ_AT_IMPORT = (
@@ -24,20 +38,26 @@ READ_AT_IMPORT = (
 )
 
 
-def connect(folder: Path) -> socket.socket:
+def connect(folder: Path, more_modules: str = "", environment: Mapping[str, str] = os.environ) -> socket.socket:
     """Start the server if none runs in a folder; return a connection, which keeps the server running while it is open.
 
     The clients are in the same folder.
+
+    Args:
+        folder: the folder.
+        more_modules: what the server imports beside `ENGINE_MODULES`, divided by spaces.
+        environment: the environment variables of the server.
     """
     address = folder / "socket"
     if (connection := _connection(address)) is None:
         address.unlink(missing_ok=True)
-        _write_clients(folder)
+        _write_clients(folder, environment)
+        (folder / "modules").write_text(ENGINE_MODULES + more_modules)
         with (folder / "server.log").open("wb") as log:
             server = subprocess.Popen(
                 [sys.executable, HERE / "server.py", folder],
                 cwd="/",
-                env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+                env={name: value for name, value in environment.items() if name != "PYTHONPATH"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -60,8 +80,8 @@ def _connection(address: Path) -> socket.socket | None:
     return connection
 
 
-def _write_clients(folder: Path) -> None:
-    values = {name: os.environ.get(name) for name in READ_AT_IMPORT}
+def _write_clients(folder: Path, environment: Mapping[str, str]) -> None:
+    values = {name: environment.get(name) for name in READ_AT_IMPORT}
     (folder / "read_at_import.json").write_text(json.dumps(values))
     # Isolated and without site-packages: the client imports little.
     text = f"#!{sys.executable} -IS\n" + (HERE / "client.py").read_text()
