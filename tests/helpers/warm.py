@@ -9,7 +9,7 @@ __all__ = ["PROGRAMS", "READ_AT_IMPORT", "connect"]
 
 MODULES = """
 jinja2.ext jsonschema latex2mathml.converter markupsafe matplotlib.backends.backend_agg matplotlib.backends.backend_svg
-matplotlib.figure matplotlib.ticker mpmath multiprocessing numpy.typing pandas psutil requests scipy.fft scipy.integrate
+matplotlib.figure matplotlib.ticker mpmath multiprocessing numpy.typing psutil requests scipy.fft scipy.integrate
 scipy.linalg scipy.optimize scipy.sparse scipy.special scipy.stats seaborn sklearn.base sklearn.metrics
 sklearn.model_selection sklearn.utils.validation sympy threadpoolctl torch torch.nn.functional torchvision tqdm
 """

@@ -28,7 +28,7 @@ dvc.repo.params dvc.repo.plots dvc.repo.reproduce dvc.repo.stage dvc.repo.status
 dvc.stage.cache dvc.stage.run dvc.types dvc.utils.strictyaml dvc_data.hashfile.db.local dvc_data.hashfile.state
 dvc_data.hashfile.status dvc_data.index.checkout dvc_data.index.fetch dvc_data.index.push dvc_objects.fs.local
 dvc_render dulwich.ignore dulwich.worktree fsspec.implementations.memory scmrepo.git
-configobj graphlib networkx pathspec ruamel.yaml sqlite3 yaml
+configobj graphlib networkx pandas pathspec ruamel.yaml sqlite3 yaml
 """
 PROGRAMS = ("python", "snakemake", "dvc")
 # NumPy and PyTorch read these variables when they are imported: with other values, programs start as usual.
