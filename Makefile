@@ -56,7 +56,8 @@ test: ## Check the code and run the tests
 	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py tests/test_executors.py
 	@$(SIDE_BY_SIDE) test-slow-cpu test-library
 
-check: lint ## Check the code and run the unit tests (two minutes)
+check: ## Check the code and run the unit tests (two minutes)
+	@$(SIDE_BY_SIDE) lint
 	$(PYTEST) tests/unit
 
 fuzz: $(TESTS) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)
@@ -77,12 +78,16 @@ visdom: $(VISDOM) ## Install visdom, which shows the images of Problem 4 in a br
 cluster: $(CLUSTER)/.installed ## Install the executor plugins of Snakemake for clusters
 	@echo 'The profiles for clusters can be used: snakemake --profile profiles/slurm (see docs/cluster.md)'
 
-lint: $(TESTS) ## Check format, style and types
+lint: types style ## Check format, style and types
+
+types: $(TESTS)
+	mypy
+	cd packages/snakemake-dvc && mypy
+
+style: $(TESTS)
 	ruff check
 	ruff format --check
 	snakefmt --check Snakefile workflow/Snakefile workflow/rules
-	mypy
-	cd packages/snakemake-dvc && mypy
 	lint-imports
 	snakemake --lint
 
@@ -131,7 +136,9 @@ $(INSTALLED): requirements.lock
 	@mkdir -p "$$ENVIRONMENT"
 	@[ $(VENV) -ef "$$ENVIRONMENT" ] || ln -sfn "$$ENVIRONMENT" $(VENV)
 	@$(PYTHON) -m venv --clear "$$ENVIRONMENT"
-	@python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@# pip would compile the packages on one core. Some of them have files for other versions of Python.
+	@python -m pip install --quiet --no-compile --require-hashes --requirement requirements.lock
+	@python -m compileall -q -j 0 "$$ENVIRONMENT/lib" >/dev/null || true
 	@python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc
 	@touch $@
 
@@ -166,4 +173,4 @@ $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
 
-.PHONY: docs help report install test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint format dvc.yaml docs/configuration.md sessions lock clean
+.PHONY: docs help report install test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint types style format dvc.yaml docs/configuration.md sessions lock clean
