@@ -180,7 +180,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         names = [tag for tag, _ in self.stack]
-        if "style" in names:
+        if {"style", "script"} & set(names):
             return
         self.text.append(data)
         if "data" in names:

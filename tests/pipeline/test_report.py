@@ -1,5 +1,6 @@
 """The report: every number traced to its file, nothing from outside, and one line for each fault."""
 
+import base64
 import hashlib
 import itertools
 import re
@@ -77,17 +78,29 @@ class TestPage:
     def test_nothing_comes_from_outside(self, folder):
         page = render(folder)
         for tag, attributes in Reader(page).tags:
-            assert tag not in {"script", "link", "iframe", "object", "embed", "base", "form"}
+            assert tag not in {"link", "iframe", "object", "embed", "base", "form"}
             for name in ("src", "srcset", "data", "poster", "background"):
                 assert attributes.get(name, "data:").startswith("data:")
         assert re.findall(r"url\(|@import", page) == []
 
-    def test_links_lead_to_sections(self, folder):
+    def test_only_its_own_style_sheets_and_scripts_are_allowed(self, folder):
+        page = render(folder)
+        policy = next(attributes["content"] for tag, attributes in Reader(page).tags if "http-equiv" in attributes)
+        assert policy.startswith("default-src 'none'; img-src data:; ")
+        for element in ("style", "script"):
+            texts = re.findall(f"<{element}>(.*?)</{element}>", page, flags=re.DOTALL)
+            digests = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts}
+            (directive,) = re.findall(f"{element}-src ([^;]*)", policy)
+            assert set(directive.split()) == {f"'sha256-{digest}'" for digest in digests}
+        assert page.index("Content-Security-Policy") < page.index("<style>")
+
+    def test_links_lead_to_an_element_of_the_page(self, folder):
         tags = Reader(render(folder)).tags
         identifiers = [attributes["id"] for _, attributes in tags if "id" in attributes]
         assert len(set(identifiers)) == len(identifiers)
         targets = {attributes["href"] for tag, attributes in tags if tag == "a"}
-        assert targets == {f"#{name}" for name in (*SECTIONS, "provenance")}
+        assert targets <= {f"#{identifier}" for identifier in identifiers}
+        assert targets >= {f"#{name}" for name in (*SECTIONS, "images", "provenance")}
 
     def test_the_same_results_give_the_same_bytes(self, folder):
         assert render(folder) == render(folder)
@@ -117,7 +130,7 @@ class TestPage:
 
     def test_mathematics_is_mathml(self, folder):
         page = render(folder)
-        assert "$" not in re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL)
+        assert "$" not in re.sub(r"<(pre|script)>.*?</\1>", "", page, flags=re.DOTALL)
         assert page.count("<math ") > 20
         assert "<merror" not in page
 

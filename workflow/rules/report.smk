@@ -1,7 +1,7 @@
 # The page with every answer.
 SECTIONS = [stage for stage in STAGES if stage != "report"]
 IMAGES = str(rules.cifar10_fetch.output.provenance)
-TEMPLATES = sorted(str(path) for path in Path("workflow/report").glob("*.j2")) + ["workflow/report/style.css"]
+TEMPLATES = sorted(str(path) for suffix in ("css", "j2", "js") for path in Path("workflow/report").glob(f"*.{suffix}"))
 
 
 rule report:

@@ -1,15 +1,20 @@
 """The HTML report: templates (Jinja2) filled with numbers that are read from files of results."""
 
-from collections.abc import Iterable
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
 from nngplab.report.filters import as_yaml, digits, fixed, interval, join_and, magnitude, percent, plain
 from nngplab.report.labels import activation_label, kernel_label
+from nngplab.report.links import add_links
 from nngplab.report.mathematics import MathematicsExtension, latex, markdown, markdown_line
 from nngplab.report.results import Results
 
@@ -20,7 +25,9 @@ class HTMLReport:
     """A report in HTML, made from a folder of templates and a folder of results.
 
     `page.html.j2` is the page without its sections. Each section is a template `<name>.html.j2`. Templates read tables
-    with `results.table` and JSON files with `results.record`. LaTeX between dollar signs becomes MathML.
+    with `results.table` and JSON files with `results.record`. LaTeX between dollar signs becomes MathML. The functions
+    `style` and `script` of the templates put a file into the page, as it is. The page loads nothing: its content
+    security policy allows these style sheets and scripts alone, and images that are in the page.
     """
 
     def __init__(self, templates: Path, results: Results, with_images: bool = True, **context: Any):
@@ -32,8 +39,9 @@ class HTMLReport:
             with_images: whether a section depends on the images of CIFAR-10, so that the page names their source.
             context: further variables.
         """
+        self._loader = jinja2.FileSystemLoader(templates)
         self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(templates),
+            loader=self._loader,
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -43,17 +51,46 @@ class HTMLReport:
         self._environment.filters.update({function.__name__: function for function in _FILTERS})
         self._environment.globals.update(results=results, interval=interval, magnitude=magnitude)
         self._environment.globals.update(with_images=with_images, **context)
+        self._environment.globals.update(style=self._inlined("style"), script=self._inlined("script"))
         self._environment.globals.update(duals=DUALS, activation_label=activation_label, kernel_label=kernel_label)
 
     def render(self, sections: Iterable[str]) -> str:
         """Return the page with these sections.
 
         Raises:
-            InputError: if a template, a file of results, a row or a column is missing.
+            InputError: if a template, a file of results, a row or a column is missing, or if the text refers to an
+                equation, a figure, a table or a problem that there is not.
         """
         try:
             # A section is a module: it prints as its text, and the names that it sets, like its title, are attributes.
             modules = {name: self._environment.get_template(f"{name}.html.j2").make_module() for name in sections}
-            return self._environment.get_template("page.html.j2").render(sections=modules)
+            page = self._environment.get_template("page.html.j2").render(sections=modules)
         except jinja2.TemplateNotFound as error:
             raise InputError(f"there is no template {error.name}; write it or remove the section") from error
+        return secured(add_links(page))
+
+    def _inlined(self, element: str) -> Callable[[str], Markup]:
+        """Return a function that puts a file of the folder of templates into an element of the page."""
+
+        def inline(name: str) -> Markup:
+            text = self._loader.get_source(self._environment, name)[0]
+            return Markup("<{0}>\n{1}</{0}>").format(element, Markup(text))  # noqa: S704
+
+        return inline
+
+
+def secured(page: str) -> str:
+    """Return a page with a content security policy in place of `<meta name="policy">`.
+
+    It allows the style sheets and the scripts that are in the page, each by its SHA-256, and images in the page. It
+    allows nothing else, and nothing from outside. Data in a script element (JSON) are not run, and need no permission.
+    """
+
+    def hashes(element: str) -> str:
+        texts = re.findall(rf"<{element}>(.*?)</{element}>", page, flags=re.DOTALL)
+        digests = sorted({base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts})
+        return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+
+    allowed = f"img-src data:; style-src {hashes('style')}; script-src {hashes('script')}"
+    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    return page.replace('<meta name="policy">', f'<meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
