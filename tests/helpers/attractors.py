@@ -103,6 +103,17 @@ def draw(data, results: Path, folder: Path, *more: object, networks: Sequence[st
     )
 
 
+def write_frames(data, results: Path, folder: Path) -> str:
+    """Run the script of the iterates at many numbers of iterations."""
+    network = RELU_NETWORKS[-1]
+    return run_script(
+        "attractors_frames",
+        *[*data, "--network", folder / f"network_{network}.pt", "--errors", folder / f"limit_errors_{network}.csv"],
+        *["--iterations", 1, 2, 20, "--noise", 1e-3, "--seed", 88, "--sprite", results / "frames.png"],
+        *["--output", results / "frames.json", "--figure", results / "frames.svg"],
+    )
+
+
 def make_results(home: Path) -> Path:
     """Make a folder with images, networks and the results of all scripts."""
     data = ["--folder", write_batches(home / "data", smooth), "--files", home / "data/files.csv"]
@@ -112,6 +123,7 @@ def make_results(home: Path) -> Path:
         train(data, home, network, *trials)
     write_tables(data, home / "results/attractors", home)
     draw(data, home / "results/attractors", home)
+    write_frames(data, home / "results/attractors", home)
     return home
 
 

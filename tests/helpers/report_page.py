@@ -140,6 +140,19 @@ def write_results(folder: Path) -> Path:
     return folder
 
 
+def write_explorer(folder: Path) -> None:
+    """The numbers of the explorer of dual activations: two activations with few points."""
+    curves = {"nngp": [[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]], "estimates": [0.1, 0.9], "errors": [0.01, 0.02]}
+    activations = [
+        {"name": "sine", "label": "sine", "activation": [-1.2, 0.0, 1.2], **curves},
+        {"name": "relu", "label": "ReLU", "activation": [0.0, 0.0, 1.4], **curves},
+    ]
+    record = {"first": "relu", "pairs": 1000, "depths": [1, 2], "x": [-1.0, 0.0, 1.0], "xi": [-1.0, 0.0, 1.0]}
+    record |= {"sampled_xi": [0.0, 1.0], "activations": activations}
+    (folder / "explorer.json").write_text(json.dumps(record))
+    (folder / "explorer.svg").write_text(PICTURE)
+
+
 def render(folder: Path, student: str | None = None) -> str:
     facts = {"code": {"git commit": "0123"}}
     config = {"seed": 88, "report": {"name": student}}

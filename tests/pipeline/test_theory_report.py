@@ -17,7 +17,15 @@ from nngplab.theory.identity import CheckSettings
 from nngplab.theory.misprints import MISPRINTS
 from nngplab.theory.pages import PAGES
 from tests.helpers.checkout import ROOT
-from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
+from tests.helpers.report_page import (
+    PICTURE,
+    TEMPLATES,
+    Reader,
+    check_traces,
+    sentences,
+    write_cifar10,
+    write_explorer,
+)
 
 PAGE = """
 See [the other](two.md) and [elsewhere](https://example.org/x.md).
@@ -77,6 +85,7 @@ def write_theory(folder: Path, **changes: object) -> None:
     (folder / "derivations.json").write_text(json.dumps({"pages": pages}))
     for name in ("duals", "spectra"):
         (folder / f"{name}.svg").write_text(PICTURE)
+    write_explorer(folder)
     (folder / "duals.csv").write_text("activation,xi,dual,derivative\ncosine,-0.5,0.7,-0.2\nsine,-0.5,-0.4,0.8\n")
 
 

@@ -26,7 +26,7 @@ from nngplab.theory.identity import CheckResult, Identity
 from nngplab.theory.misprints import MISPRINTS
 from nngplab.theory.pages import DerivationPage
 from tests.helpers.checkout import SCRIPTS
-from tests.helpers.report_page import PICTURE, TEMPLATES, check_traces, sentences, write_cifar10
+from tests.helpers.report_page import PICTURE, TEMPLATES, check_traces, sentences, write_cifar10, write_explorer
 
 CHECKS, SUMMARY, DUALS_SCRIPT = (
     runpy.run_path(str(SCRIPTS / f"theory_{name}.py")) for name in ("checks", "summary", "duals")
@@ -78,6 +78,7 @@ def write(folder: Path, digits: int, results: list[CheckResult]) -> None:
     (theory / "derivations.json").write_text(json.dumps({"pages": [derivation(page) for page in pages]}))
     for name in ("duals", "spectra"):
         (theory / f"{name}.svg").write_text(PICTURE)
+    write_explorer(theory)
     write_csv(pd.DataFrame({"activation": ["sine"], "xi": -0.5, "dual": -0.4, "derivative": 0.8}), theory / "duals.csv")
 
 

@@ -244,6 +244,38 @@ rule attractors_pictures:
         " --activations {output.activations:q} --limits {output.limits:q} --log {log:q}"
 
 
+rule attractors_frames:
+    input:
+        script="workflow/scripts/attractors_frames.py",
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+        network=expand(rules.attractors_train.output.network, network=max(config["attractors"]["n_images"])),
+        errors=expand(rules.attractors_limits.output.errors, network=max(config["attractors"]["n_images"])),
+    output:
+        sprite="results/attractors/frames.png",
+        frames="results/attractors/frames.json",
+        figure=report("results/attractors/frames.svg", category="Problem 4: attractors"),
+    log:
+        "logs/attractors_frames.log",
+    group:
+        "attractors"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=scale_with_attempt(3000),
+    params:
+        folder=lambda wc, input: Path(input.batches[0]).parent,
+        seed=lookup(dpath="seed", within=config),
+        iterations=lookup(dpath="attractors/iterations", within=config),
+        noise=lookup(dpath="attractors/noise", within=config),
+    message:
+        "Show many iterates of an autoencoder of Problem 4"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --network {input.network:q}"
+        " --errors {input.errors:q} --iterations {params.iterations} --noise {params.noise} --seed {params.seed}"
+        " --sprite {output.sprite:q} --output {output.frames:q} --figure {output.figure:q} --log {log:q}"
+
+
 rule attractors:
     input:
         intermediate=expand(
@@ -254,6 +286,7 @@ rule attractors:
             rules.attractors_outcomes.output,
             rules.attractors_summary.output,
             rules.attractors_pictures.output,
+            rules.attractors_frames.output,
         ],
     message:
         "Problem 4 is answered in results/attractors"

@@ -71,12 +71,32 @@ rule theory_duals:
         " --spectra {output.spectra:q} --spectra-figure {output.spectra_figure:q} --log {log:q}"
 
 
+rule theory_explorer:
+    input:
+        script="workflow/scripts/theory_explorer.py",
+    output:
+        explorer="results/theory/explorer.json",
+        figure=report("results/theory/explorer.svg", category="Problems 1 and 5 to 10: theory"),
+    log:
+        "logs/theory_explorer.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        seed=lookup(dpath="seed", within=config),
+    message:
+        "Tabulate dual activations and the NNGP at several depths"
+    shell:
+        "python {input.script:q} --seed {params.seed} --output {output.explorer:q} --figure {output.figure:q} --log {log:q}"
+
+
 rule theory:
     input:
         results=[
             rules.theory_checks.output,
             rules.theory_summary.output,
             rules.theory_duals.output,
+            rules.theory_explorer.output,
         ],
     message:
         "Problems 1 and 5 to 10 are answered in results/theory"

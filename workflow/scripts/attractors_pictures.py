@@ -11,10 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
 from nngplab.problems.attractors import gaussian_noise, load_network, shuffled_indices
+from nngplab.problems.attractors_images import LabelledImages
 from nngplab.problems.attractors_limits import iterate
 from nngplab.report.figures.attractors import plot_limit_images
 from nngplab.report.figures.images import plot_image_rows, to_images
@@ -34,22 +35,6 @@ class Picture(NamedTuple):
     title: str
     rows: dict[str, npt.NDArray[np.uint8]]
     columns: list[str]
-
-
-class LabelledImages:
-    """The images of a data set and the names of their classes."""
-
-    def __init__(self, dataset: VerifiedCIFAR10):
-        self.images, self.labels = to_tensors(dataset)
-        self.classes = dataset.classes
-
-    def pixels(self, indices: list[int]) -> Tensor:
-        """Return images as rows (n, 3072), channels first, in [0, 1]."""
-        return self.images[indices].double() / 255
-
-    def names(self, indices: list[int]) -> list[str]:
-        """Return the names of the classes of images."""
-        return [self.classes[label] for label in self.labels[indices]]
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -114,6 +114,17 @@ class Results:
             kind, data, plain_alt, self._path(name)
         )
 
+    def json_block(self, name: str) -> Markup:
+        """Return a JSON file as an element <script> that holds its data, for the script of an interactive picture."""
+        self.record(name)
+        text = json.dumps(json.loads(self._text(name)), separators=(",", ":"), ensure_ascii=False)
+        # The only text that could end the element.
+        escaped = text.replace("<", "\\u003c")
+        return Markup('<script type="application/json" data-file="{}">{}</script>').format(
+            self._path(name),
+            Markup(escaped),  # noqa: S704
+        )
+
     def files_read(self) -> list[dict[str, Any]]:
         """Return path, bytes and SHA-256 of each file read so far, sorted by path."""
         return [
