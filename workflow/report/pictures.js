@@ -100,7 +100,7 @@
       const canvas = add(cell, "canvas", {width: size, height: size, role: "img"});
       const angles = add(cell, "p", {class: "angles"});
       const graph = chart(cell, {
-        width: 150, height: 96, left: 32, x: linear(0, last), y, xTicks: marks,
+        width: 120, height: 100, left: 33, x: linear(0, last), y, xTicks: marks,
         yTicks: decades.map((degrees) => [degrees, `${degrees}°`]),
       });
       shown.degrees.forEach((line, i) => graph.path(indices, line, `line series-${(i % 6) + 1}`));
