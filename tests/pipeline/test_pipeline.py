@@ -63,6 +63,7 @@ def test_every_result_is_on_the_page(finished):
 NO_RESULTS = [
     *[
         r"Problems? \d+( and \d+)?",
+        r"(Figure|Table) \d+",
         "CIFAR-10",
         "95%",
         "5% quantile",
@@ -78,7 +79,7 @@ NO_RESULTS = [
 def test_no_number_on_the_page_is_typed(finished):
     """Every number of the answers, captions and notes names its origin; the proofs are mathematics."""
     page = Reader((finished / "results/report.html").read_text())
-    sections = {name for name, _ in page.prose} - {"theory", "provenance"}
+    sections = {name for name, _ in page.prose} - {"theory", "images", "provenance"}
     assert sections == {*ALL_STAGES} - {"theory", "report"}
     text = " ".join("".join(text for name, text in page.prose if name in sections).split())
     typed = re.sub("|".join(NO_RESULTS), "", text)
@@ -176,6 +177,7 @@ def test_real_images_from_an_archive(run, checkout):
     page = (checkout / "results/report.html").read_text()
     assert "CIFAR-10, real subset" in page
     assert "STAND-IN IMAGES" not in page
+    assert 'class="badge"' not in page
 
 
 class TestDvc:

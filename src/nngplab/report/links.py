@@ -10,6 +10,8 @@ from nngplab.errors import InputError
 
 # The problem set has 13 problems. A page can leave out some of them, and still refer to them.
 _PROBLEMS = range(1, 14)
+# Tables with more columns get the class `wide`, and are printed on a page that is wider than high.
+_COLUMNS_UPRIGHT = 11
 _TOKEN = re.compile(
     r"""<!--.*?--> | <(script|style|title)\b.*?</\1> | <(?:[^<>"']|"[^"]*"|'[^']*')*> | [^<]+""",
     flags=re.DOTALL | re.VERBOSE,
@@ -42,7 +44,8 @@ def add_links(page: str) -> str:
     """Return a page with numbered figures and tables, permalinks, and links for the references of its text.
 
     - A heading gets an id and a permalink. A heading in a summary, which opens it, gets an id alone.
-    - A figure and a table get an id, and their caption the number, which is a permalink.
+    - A figure and a table get an id, and their caption the number, which is a permalink. A table with many columns gets
+      the class `wide`.
     - "(6.8)", "Problem 6" and "Figure 3" become links, and so do the numbers in "Problems 5 to 7". Code, links,
       headings, mathematics and elements with translate="no" stay as they are.
     - An empty link to a figure or a table gets its name, like "Figure 3", as its text.
@@ -103,7 +106,11 @@ class _Places:
         self._last = given[1] if given else self._new_id(kind)
         self.names[self._last] = name = f"{kind} {number}"
         self.targets[name] = self._last
-        return found[0] if given else f'<{found["element"]} id="{self._last}"{found["rest"]}>'
+        element = found["element"]
+        if kind == "Table" and _columns(found.string[found.end() :].split("</table>")[0]) > _COLUMNS_UPRIGHT:
+            element = 'div class="table wide"'
+        attribute = "" if given else f' id="{self._last}"'
+        return f"<{element}{attribute}{found['rest']}>"
 
     def _new_id(self, text: str) -> str:
         slug = "-".join([self._section, *re.findall(r"[a-z0-9]+", text.lower())[:8]])
@@ -112,6 +119,10 @@ class _Places:
             number += 1
         self._used.add(identifier)
         return identifier
+
+
+def _columns(table: str) -> int:
+    return max(len(re.findall(r"<t[hd]\b", row)) for row in table.split("</tr>"))
 
 
 def _plain(html: str) -> str:
