@@ -32,7 +32,7 @@ class TestFrame:
 
     def test_the_first_screen_shows_the_title_the_notice_and_four_answers(self, view):
         window = view(1280, 720)
-        places = ["h1", ".answers tbody tr:nth-of-type(4)"]
+        places = ["h1", "table.answers tbody tr:nth-of-type(4)"]
         places += [".notice"] if window.locator(".notice").count() else []
         for place in places:
             box = window.locator(place).first.bounding_box()

@@ -79,8 +79,9 @@ class _Places:
         if found["element"]:
             return self._numbered(found)
         if found["caption"]:
-            name = self.names.get(self._last)
-            return f'{found[0]}<a class="number-of" href="#{self._last}">{name}</a> ' if name else found[0]
+            identifier, self._last = self._last, ""
+            name = self.names.get(identifier)
+            return f'{found[0]}<a class="number-of" href="#{identifier}">{name}</a> ' if name else found[0]
         self.targets["({})".format(found["equation"].removeprefix("equation-"))] = found["equation"]
         return found[0]
 
@@ -94,7 +95,7 @@ class _Places:
             self.targets.setdefault(f"Problem {number}", identifier)
             self.targets.setdefault("Problem {}".format(number.rstrip("abcdefgh")), identifier)
         in_summary = re.search(r"<summary[^>]*>\s*$", found.string[: found.start()])
-        permalink = f' <a class="permalink" href="#{identifier}" aria-label="Link to this heading">#</a>'
+        permalink = f' <a class="permalink" href="#{identifier}" aria-label="Link to this heading"></a>'
         level, heading = found["level"], found["heading"]
         opening = f"<h{level}{found['attributes']}{attribute}>"
         return f"{opening}{heading}{'' if in_summary else permalink}</h{level}>"
