@@ -202,7 +202,7 @@ class Reader(HTMLParser):
         elif not {"math", "code", "pre"} & set(names):
             self.prose += [(inner["id"], data) for outer, inner in self.stack if outer == "section"]
             for tag, attributes in self.stack:
-                if attributes.get("class") in ("answer", "question") or tag == "tbody":
+                if attributes.get("class") in ("answer", "findings", "question") or tag == "tbody":
                     section = next(inner["id"] for outer, inner in self.stack if outer == "section")
                     self.untraced.append((section, data))
 

@@ -109,7 +109,7 @@ class TestPage:
         tags = Reader(render(folder)).tags
         assert all(len(attributes["alt"]) > 30 for tag, attributes in tags if tag == "img")
         assert dict(tags)["html"] == {"lang": "en-GB"}
-        assert [tag for tag, _ in tags].count("table") == [tag for tag, _ in tags].count("caption") == 7
+        assert [tag for tag, _ in tags].count("table") == [tag for tag, _ in tags].count("caption") == 8
         assert all("scope" in attributes for tag, attributes in tags if tag == "th")
         levels = [int(tag[1]) for tag, _ in tags if re.fullmatch(r"h[1-6]", tag)]
         assert levels.count(1) == 1

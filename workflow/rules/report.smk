@@ -1,5 +1,6 @@
 # The page with every answer.
-SECTIONS = [stage for stage in STAGES if stage != "report"]
+LISTED = yaml.safe_load(Path("workflow/stages.yaml").read_text(encoding="utf-8"))
+SECTIONS = {stage: LISTED[stage].get("sections", [stage]) for stage in STAGES if stage != "report"}
 IMAGES = str(rules.cifar10_fetch.output.provenance)
 TEMPLATES = sorted(str(path) for suffix in ("css", "j2", "js") for path in Path("workflow/report").glob(f"*.{suffix}"))
 
@@ -9,7 +10,7 @@ rule report:
         script="workflow/scripts/report.py",
         stages="workflow/stages.yaml",
         templates=TEMPLATES,
-        results=[getattr(rules, section).input.results for section in SECTIONS],
+        results=[getattr(rules, stage).input.results for stage in SECTIONS],
     output:
         page=report("results/report.html", category="The report"),
     log:
@@ -18,7 +19,7 @@ rule report:
     conda:
         "../../environment.yml"
     params:
-        sections=SECTIONS,
+        sections=[section for sections in SECTIONS.values() for section in sections],
         config=literal(json.dumps(config)),
     message:
         "Write the report"
@@ -28,28 +29,29 @@ rule report:
         " --log {log:q}"
 
 
-# A page with one section, for those who need no other: `make report ONLY=challenge`.
+# A page with the sections of one stage, for those who need no other: `make report ONLY=challenge`.
 rule report_section:
     input:
         script="workflow/scripts/report.py",
         stages="workflow/stages.yaml",
         templates=TEMPLATES,
-        results=lambda wc: getattr(rules, wc.section).input.results,
+        results=lambda wc: getattr(rules, wc.stage).input.results,
     output:
-        page="results/{section}.html",
+        page="results/{stage}.html",
     log:
-        "logs/report_{section}.log",
+        "logs/report_{stage}.log",
     wildcard_constraints:
-        section="|".join(SECTIONS),
+        stage="|".join(SECTIONS),
     localrule: True
     conda:
         "../../environment.yml"
     params:
+        sections=lambda wc: SECTIONS[wc.stage],
         images=lambda wc, input: [] if IMAGES in input.results else ["--without-images"],
         config=literal(json.dumps(config)),
     message:
-        "Write the page of {wildcards.section}"
+        "Write the page of {wildcards.stage}"
     shell:
         "python {input.script:q} --results-folder results --templates workflow/report"
-        " --sections {wildcards.section} {params.images} --config-json {params.config:q} --output {output.page:q}"
+        " --sections {params.sections} {params.images} --config-json {params.config:q} --output {output.page:q}"
         " --log {log:q}"

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from nngplab.report.labels import activation_label, kernel_label
 from nngplab.report.links import add_links
 from nngplab.report.mathematics import MathematicsExtension, latex, markdown, markdown_line
 from nngplab.report.results import Results
+from nngplab.report.sparklines import sparkbars, sparkline
 
 _FILTERS = (as_yaml, digits, fixed, join_and, latex, markdown, markdown_line, percent, plain)
 
@@ -24,10 +25,11 @@ _FILTERS = (as_yaml, digits, fixed, join_and, latex, markdown, markdown_line, pe
 class HTMLReport:
     """A report in HTML, made from a folder of templates and a folder of results.
 
-    `page.html.j2` is the page without its sections. Each section is a template `<name>.html.j2`. Templates read tables
-    with `results.table` and JSON files with `results.record`. LaTeX between dollar signs becomes MathML. The functions
-    `style` and `script` of the templates put a file into the page, as it is. The page loads nothing: its content
-    security policy allows these style sheets and scripts alone, and images that are in the page.
+    `page.html.j2` is the page without its sections. Each section is a template `<name>.html.j2`, which sets `problem`,
+    `title` and `answer`. Templates read tables with `results.table` and JSON files with `results.record`. LaTeX between
+    dollar signs becomes MathML. The functions `style` and `script` of the templates put a file into the page, as it is.
+    The page loads nothing: its content security policy allows these style sheets and scripts alone, and images that are
+    in the page.
     """
 
     def __init__(self, templates: Path, results: Results, with_images: bool = True, **context: Any):
@@ -50,21 +52,29 @@ class HTMLReport:
         )
         self._environment.filters.update({function.__name__: function for function in _FILTERS})
         self._environment.globals.update(results=results, interval=interval, magnitude=magnitude)
-        self._environment.globals.update(with_images=with_images, **context)
+        self._environment.globals.update(sparkline=sparkline, sparkbars=sparkbars, with_images=with_images, **context)
         self._environment.globals.update(style=self._inlined("style"), script=self._inlined("script"))
         self._environment.globals.update(duals=DUALS, activation_label=activation_label, kernel_label=kernel_label)
 
     def render(self, sections: Iterable[str]) -> str:
-        """Return the page with these sections.
+        """Return the page with these sections, in the order of the problem set.
+
+        Args:
+            sections: names of templates. A section can read the results of another one if it is listed.
 
         Raises:
             InputError: if a template, a file of results, a row or a column is missing, or if the text refers to an
                 equation, a figure, a table or a problem that there is not.
         """
+        listed = list(sections)
         try:
             # A section is a module: it prints as its text, and the names that it sets, like its title, are attributes.
-            modules = {name: self._environment.get_template(f"{name}.html.j2").make_module() for name in sections}
-            page = self._environment.get_template("page.html.j2").render(sections=modules)
+            modules: dict[str, Any] = {
+                name: self._environment.get_template(f"{name}.html.j2").make_module({"listed": listed})
+                for name in listed
+            }
+            modules = dict(sorted(modules.items(), key=lambda item: _place(item[1].problem)))
+            page = self._environment.get_template("page.html.j2").render(sections=modules, answers=_answers(modules))
         except jinja2.TemplateNotFound as error:
             raise InputError(f"there is no template {error.name}; write it or remove the section") from error
         return secured(add_links(page))
@@ -94,3 +104,19 @@ def secured(page: str) -> str:
     allowed = f"img-src data:; style-src {hashes('style')}; script-src {hashes('script')}"
     policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
     return page.replace('<meta name="policy">', f'<meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
+
+
+def _answers(sections: Mapping[str, Any]) -> dict[int, list[tuple[str, Any]]]:
+    """Return the sections of each problem with their names, by the number of the problem."""
+    answers: dict[int, list[tuple[str, Any]]] = {}
+    for name, section in sections.items():
+        without_number, number, _ = _place(section.problem)
+        if not without_number:
+            answers.setdefault(number, []).append((name, section))
+    return answers
+
+
+def _place(problem: str) -> tuple[bool, int, str]:
+    """Return what "Problem 2b" is sorted by; what has no number comes last."""
+    found = re.search(r"(\d+)(\w*)", problem)
+    return (False, int(found[1]), found[2]) if found else (True, 0, problem)
