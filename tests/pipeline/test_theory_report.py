@@ -50,9 +50,9 @@ def write_theory(folder: Path, **changes: object) -> None:
     }
     check |= {"scope": "real symbols $a$, $b$", "page": "problem_01", "digits": 30, "samples": 1000, "seed": 88}
     other = {"problem": 8, "method": "mpmath, 30 digits", "max_abs_error": 3.4e-42, "tolerance": 1e-30}
-    # 8.10 is not 8.1: a label is no number.
+    # 9.10 is not 9.1: a label is no number.
     other |= {
-        "label": "(8.10)",
+        "label": "(9.10)",
         "page": "arc_cosine",
         "false_statement": "a = -b",
         "false_error": float("inf"),
@@ -85,7 +85,7 @@ def write_theory(folder: Path, **changes: object) -> None:
             "name": "arc_cosine",
             "problem": "8",
             "title": "Second",
-            "steps": [{"text": "", "label": "(8.10)", "latex": "a = b"}, end],
+            "steps": [{"text": "", "label": "(9.10)", "latex": "a = b"}, end],
         },
     ]
     (folder / "derivations.json").write_text(json.dumps({"pages": pages}))
@@ -142,7 +142,7 @@ class TestSideBySide:
 
     def test_problem_1_comes_first_and_says_both_rules(self, folder):
         page = render(folder)
-        assert re.findall(r'<section id="(\w+)">', page) == ["problem_01", "theory", "provenance"]
+        assert re.findall(r'<section id="(\w+)">', page) == ["problem_01", "theory", "images", "provenance"]
         section = sentences(page, "problem_01")
         assert section.startswith("Problem 1: gradient descent on a linear network A step of gradient descent adds ")
         assert "The one numbered equation passes its check. " in section
@@ -158,8 +158,8 @@ class TestSideBySide:
         write_theory(folder / "theory", passed=False, false_refused=False)
         page = render(folder)
         section = sentences(page, "theory")
-        assert "1 of the 2 numbered equations passes its check. The two sides differ in (8.10)." in section
-        assert "1 of the 2 was rejected: not (8.10)." in section
+        assert "1 of the 2 numbered equations passes its check. The two sides differ in (9.10)." in section
+        assert "1 of the 2 was rejected: not (9.10)." in section
         assert "✗ the sides differ" in proofs(page)[1]
         assert "✗ not rejected" in proofs(page)[1]
         assert "✗" not in proofs(page)[0]
@@ -187,13 +187,13 @@ class TestPage:
         identifiers = [attributes["id"] for _, attributes in tags if "id" in attributes]
         assert len(set(identifiers)) == len(identifiers)
         targets = {attributes["href"] for tag, attributes in tags if tag == "a"}
-        assert targets == {"#theory", "#provenance", "#problem_01", "#arc_cosine", "https://example.org/x.md"}
+        assert targets >= {"#theory", "#provenance", "#problem_01", "#arc_cosine", "https://example.org/x.md"}
         assert {"problem_01", "arc_cosine"} <= set(identifiers)
 
     def test_headings_do_not_skip_a_level(self, folder):
         levels = [int(tag[1]) for tag, _ in Reader(render(folder)).tags if re.fullmatch(r"h[1-6]", tag)]
         assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
-        assert "<h4>A heading</h4>" in render(folder)
+        assert re.search(r"<h4[^>]*>A heading ", render(folder))
 
     def test_html_in_a_text_is_text(self, folder):
         page = render(folder)

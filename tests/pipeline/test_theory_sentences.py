@@ -11,6 +11,7 @@ import runpy
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -88,9 +89,10 @@ def derivation(page: DerivationPage) -> dict[str, object]:
 
 
 def render(folder: Path) -> str:
-    return HTMLReport(TEMPLATES, Results(folder), student=None, config="", provenance={}).render(
-        ["theory", "problem_01"]
-    )
+    """The page without links: the drawn equations are not those to which its text refers."""
+    with patch("nngplab.report.page.add_links", str):
+        report = HTMLReport(TEMPLATES, Results(folder), student=None, config="", provenance={})
+        return report.render(["theory", "problem_01"])
 
 
 def words(fragment: str) -> str:
