@@ -29,7 +29,7 @@
     if (section) observer.observe(section);
   }
 
-  const wide = [...document.querySelectorAll("main :is(.table, .equation, math[display=block], p, li, dd, pre)")];
+  const wide = [...document.querySelectorAll("main :is(.table, .drawing, .equation, math[display=block], p, li, dd, pre)")];
 
   function makeScrollable() {
     const scroll = wide.map((element) => element.scrollWidth > element.clientWidth + 1);
