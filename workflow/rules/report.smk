@@ -12,7 +12,7 @@ rule report:
         templates=TEMPLATES,
         results=[getattr(rules, stage).input.results for stage in SECTIONS],
     output:
-        page=report("results/report.html", category="The report"),
+        page="results/report.html",
     log:
         "logs/report.log",
     localrule: True
