@@ -85,21 +85,21 @@ def summarise(results: Path, folder: Path, networks: Sequence[str] = NETWORKS) -
 
 # The pictures of `draw`.
 PICTURES = (
-    *(f"by_n_images/outputs_{network}.png" for network in RELU_NETWORKS),
-    *("iterates.png", "noisy.png", "activations.png", "limits.png"),
+    *(f"by_n_images/outputs_{network}.svg" for network in RELU_NETWORKS),
+    *("iterates.svg", "noisy.svg", "activations.svg", "limit_images.svg"),
 )
 
 
 def draw(data, results: Path, folder: Path, *more: object, networks: Sequence[str] = NETWORKS) -> str:
-    outputs = [results / f"by_n_images/outputs_{network}.png" for network in RELU_NETWORKS]
+    outputs = [results / f"by_n_images/outputs_{network}.svg" for network in RELU_NETWORKS]
     return run_script(
         "attractors_pictures",
         *[*data, "--provenance", results.parent / "cifar10/provenance.json", "--iterated", 2, *ITERATED],
         *["--networks", *(folder / f"network_{network}.pt" for network in networks)],
         *["--limit-table", folder / f"limits_{RELU_NETWORKS[-1]}.csv"],
         *["--points", folder / f"limit_points_{RELU_NETWORKS[-1]}.npz"],
-        *["--outputs", *outputs, "--iterates", results / "iterates.png", "--noisy", results / "noisy.png"],
-        *["--activations", results / "activations.png", "--limits", results / "limits.png", *more],
+        *["--outputs", *outputs, "--iterates", results / "iterates.svg", "--noisy", results / "noisy.svg"],
+        *["--activations", results / "activations.svg", "--limits", results / "limit_images.svg", *more],
     )
 
 

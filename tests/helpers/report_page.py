@@ -43,7 +43,7 @@ def write_cifar10(folder: Path, train: int = 50_000, test: int = 10_000, **chang
     checks.to_csv(folder / "checks.csv", index=False)
     pd.DataFrame(counts, columns=["split", "class", "label", "count"]).to_csv(folder / "counts.csv", index=False)
     for split in ("train", "test"):
-        (folder / f"samples_{split}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        (folder / f"samples_{split}.svg").write_text(PICTURE)
 
 
 def write_kernels(folder: Path, levels: dict[str, float], spread: float = 0.001, **columns: object) -> None:

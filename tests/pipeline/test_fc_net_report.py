@@ -79,7 +79,7 @@ def write_fc_net(folder: Path, accuracy: dict[str, tuple[float, float]], **chang
     (folder / "by_loss").mkdir(exist_ok=True)
     for loss in accuracy:
         for name in ("first_layer", "predictions"):
-            (folder / f"by_loss/{name}_{loss}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+            (folder / f"by_loss/{name}_{loss}.svg").write_text(PICTURE)
 
 
 APART = {"mse": (0.515, 0.525), "cross_entropy": (0.53, 0.55)}

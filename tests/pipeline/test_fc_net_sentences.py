@@ -131,7 +131,7 @@ def write(raw: Raw, folder: Path) -> None:
     (folder / "by_loss").mkdir()
     for loss in raw.skills:
         for name in ("first_layer", "predictions"):
-            (folder / f"by_loss/{name}_{loss}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+            (folder / f"by_loss/{name}_{loss}.svg").write_text(PICTURE)
 
 
 def learning_rates(raw: Raw) -> pd.DataFrame:

@@ -37,7 +37,7 @@ class Page:
         for name in ("cifar10", "linear_autoencoder"):
             (self.results / name).mkdir(parents=True)
         write_cifar10(self.results / "cifar10")
-        for name in ("losses.svg", "convergence.svg", "outputs.png"):
+        for name in ("losses.svg", "convergence.svg", "outputs.svg"):
             (self.folder / name).write_text(PICTURE)
 
     def html(self, runs: pd.DataFrame, chances: pd.DataFrame, constants: pd.DataFrame) -> str:

@@ -282,4 +282,4 @@ class TestFigures:
             name: (folder / name).read_bytes() == (trained / "results/attractors" / name).read_bytes()
             for name in PICTURES
         }
-        assert same == {name: name != "activations.png" for name in PICTURES}
+        assert same == {name: name != "activations.svg" for name in PICTURES}

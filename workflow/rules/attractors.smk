@@ -225,7 +225,7 @@ rule attractors_pictures:
     output:
         outputs=[
             report(
-                f"results/attractors/by_n_images/outputs_{n}.png",
+                f"results/attractors/by_n_images/outputs_{n}.svg",
                 caption="../report/captions/attractors_pictures.rst",
                 category="Problem 04: attractors",
                 labels={"result": f"Figure: outputs, trained on {n} image{'s' if n > 1 else ''}"},
@@ -233,25 +233,25 @@ rule attractors_pictures:
             for n in ATTRACTORS
         ],
         iterates=report(
-            "results/attractors/iterates.png",
+            "results/attractors/iterates.svg",
             caption="../report/captions/attractors_pictures.rst",
             category="Problem 04: attractors",
             labels={"result": "Figure: iterates of test images"},
         ),
         noisy=report(
-            "results/attractors/noisy.png",
+            "results/attractors/noisy.svg",
             caption="../report/captions/attractors_pictures.rst",
             category="Problem 04: attractors",
             labels={"result": "Figure: iterates of training images with noise"},
         ),
         activations=report(
-            "results/attractors/activations.png",
+            "results/attractors/activations.svg",
             caption="../report/captions/attractors_pictures.rst",
             category="Problem 04: attractors",
             labels={"result": "Figure: other activations"},
         ),
         limits=report(
-            "results/attractors/limits.png",
+            "results/attractors/limit_images.svg",
             caption="../report/captions/attractors_pictures.rst",
             category="Problem 04: attractors",
             labels={"result": "Figure: the limits as images"},

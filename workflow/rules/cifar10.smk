@@ -110,7 +110,7 @@ rule cifar10_samples:
         provenance=rules.cifar10_fetch.output.provenance,
     output:
         figure=report(
-            "results/cifar10/samples_{split}.png",
+            "results/cifar10/samples_{split}.svg",
             caption="../report/captions/cifar10_samples.rst",
             category="Problem 02a: CIFAR-10",
             labels={"result": "Figure: sample images, {split}"},

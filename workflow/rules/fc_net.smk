@@ -206,7 +206,7 @@ rule fc_net_figures:
         ),
         first_layers=[
             report(
-                f"results/fc_net/by_loss/first_layer_{loss}.png",
+                f"results/fc_net/by_loss/first_layer_{loss}.svg",
                 caption="../report/captions/fc_net_figures.rst",
                 category="Problem 02b: a fully connected network",
                 labels={"result": f"Figure: first-layer weights, {loss.replace('_', ' ')}"},
@@ -215,7 +215,7 @@ rule fc_net_figures:
         ],
         predictions=[
             report(
-                f"results/fc_net/by_loss/predictions_{loss}.png",
+                f"results/fc_net/by_loss/predictions_{loss}.svg",
                 caption="../report/captions/fc_net_figures.rst",
                 category="Problem 02b: a fully connected network",
                 labels={"result": f"Figure: predictions for test images, {loss.replace('_', ' ')}"},

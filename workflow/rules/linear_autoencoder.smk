@@ -151,7 +151,7 @@ rule linear_autoencoder_image:
         constants="results/linear_autoencoder/constants.csv",
         record="results/linear_autoencoder/image.json",
         figure=report(
-            "results/linear_autoencoder/outputs.png",
+            "results/linear_autoencoder/outputs.svg",
             caption="../report/captions/linear_autoencoder_image.rst",
             category="Problem 03: linear autoencoders",
             labels={"result": "Figure: outputs of the network trained on an image"},

@@ -77,10 +77,10 @@ def main(arguments: argparse.Namespace) -> None:
     pictures[arguments.activations] = Picture(f"Activations, each trained on {count}", rows, columns)
 
     for path, picture in pictures.items():
-        figure = plot_image_rows(picture.rows, picture.columns, f"{picture.title}\n{provenance['label']}")
+        figure = plot_image_rows(picture.rows, picture.columns, picture.title)
         save(figure, path, mark=provenance["label"] if provenance["stand_in"] else None)
     limits = limit_rows(Z, labels, arguments.limit_table, arguments.points)
-    figure = plot_limit_images(limits, f"Limits of the iterates, trained on {count}\n{provenance['label']}")
+    figure = plot_limit_images(limits, f"Limits of the iterates, trained on {count}")
     save(figure, arguments.limits, mark=provenance["label"] if provenance["stand_in"] else None)
     if arguments.visdom:
         server, port = arguments.visdom
@@ -180,9 +180,9 @@ if __name__ == "__main__":
         metavar=("SERVER", "PORT"),
         help="also show the pictures on this visdom server, such as http://localhost 8097",
     )
-    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="the outputs of each network, PNG")
-    parser.add_argument("--iterates", type=Path, required=True, help="the iterates, PNG")
-    parser.add_argument("--noisy", type=Path, required=True, help="the iterates of noisy training images, PNG")
-    parser.add_argument("--activations", type=Path, required=True, help="outputs for each activation, PNG")
-    parser.add_argument("--limits", type=Path, required=True, help="the limits, PNG")
+    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="the outputs of each network, SVG")
+    parser.add_argument("--iterates", type=Path, required=True, help="the iterates, SVG")
+    parser.add_argument("--noisy", type=Path, required=True, help="the iterates of noisy training images, SVG")
+    parser.add_argument("--activations", type=Path, required=True, help="outputs for each activation, SVG")
+    parser.add_argument("--limits", type=Path, required=True, help="the limits, SVG")
     run(parser, main)

@@ -74,6 +74,6 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, required=True, help="root seed of the random choice of images")
     parser.add_argument("--learning-curves", type=Path, required=True, help="SVG")
     parser.add_argument("--confusion-matrix", type=Path, required=True, help="SVG")
-    parser.add_argument("--first-layers", type=Path, nargs="+", required=True, help="PNG, one for each network")
-    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="PNG, one for each network")
+    parser.add_argument("--first-layers", type=Path, nargs="+", required=True, help="SVG, one for each network")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="SVG, one for each network")
     run(parser, main)

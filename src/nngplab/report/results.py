@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from nngplab.errors import InputError
+from nngplab.report.inline_svg import inline_svg
 from nngplab.report.tracing import Number, Origin, Text
 
 _NUMBER = re.compile(r"[-+]?(\d+)(\.\d+)?(e[-+]?\d+)?|[-+]?inf")
@@ -106,12 +107,13 @@ class Results:
         return fields
 
     def image(self, name: str, alt: str) -> Markup:
-        """Return an image (.svg or .png) as an element <img> that contains its bytes."""
-        kind = {".svg": "image/svg+xml", ".png": "image/png"}[Path(name).suffix]
-        data = base64.b64encode(self._bytes(name)).decode()
+        """Return an image: an .svg as an element <svg>, a .png as an element <img> that contains its bytes."""
         plain_alt = alt.striptags() if isinstance(alt, Markup) else alt
-        return Markup('<img src="data:{};base64,{}" alt="{}" data-file="{}">').format(
-            kind, data, plain_alt, self._path(name)
+        if name.endswith(".svg"):
+            return inline_svg(self._text(name), self._path(name), plain_alt)
+        data = base64.b64encode(self._bytes(name)).decode()
+        return Markup('<img src="data:image/png;base64,{}" alt="{}" data-file="{}">').format(
+            data, plain_alt, self._path(name)
         )
 
     def json_block(self, name: str) -> Markup:

@@ -1,0 +1,103 @@
+"""The SVG that matplotlib writes, made smaller and independent of the page that includes it."""
+
+import base64
+import io
+import re
+from xml.etree import ElementTree as ET
+
+from PIL import Image
+
+_SVG = "http://www.w3.org/2000/svg"
+_HREF = "{http://www.w3.org/1999/xlink}href"
+# The largest number of colours of an image in a figure.
+_PALETTE = 128
+_COORDINATES = ("d", "x", "y", "width", "height")
+
+
+def tidy(text: str) -> str:
+    """Return an SVG of matplotlib without metadata, styles and needless digits.
+
+    Declarations of a style become attributes, which a content security policy does not forbid. Lengths are in CSS
+    pixels, coordinates have two decimals, identifiers are numbered, and images have a palette.
+    """
+    ET.register_namespace("", _SVG)
+    root = ET.fromstring(text)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
+                parent.remove(child)
+    # These stand in the style that is removed.
+    root.attrib.update({"stroke-linejoin": "round", "stroke-linecap": "butt"})
+    root.attrib.pop("version", None)
+    for name in ("width", "height"):
+        root.set(name, f"{float(root.attrib[name].removesuffix('pt')) * 96 / 72:g}")
+    used = _references(root)
+    numbers: dict[str, str] = {}
+    for element in root.iter():
+        _tidy_element(element, used, numbers)
+    _unwrap(root)
+    for element in root.iter():
+        element.text = element.tail = None
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _references(root: ET.Element) -> set[str]:
+    texts = [value for element in root.iter() for value in element.attrib.values()]
+    return {name for text in texts for name in re.findall(r"^#(.+)$|url\(#([^)]+)\)", text) for name in name if name}
+
+
+def _tidy_element(element: ET.Element, used: set[str], numbers: dict[str, str]) -> None:
+    def number(name: str) -> str:
+        return numbers.setdefault(name, f"i{len(numbers)}")
+
+    attributes = element.attrib
+    for declaration in filter(str.strip, attributes.pop("style", "").split(";")):
+        name, value = declaration.split(":", 1)
+        attributes[name.strip()] = value.strip()
+    if "id" in attributes:
+        name = attributes.pop("id")
+        if name in used:
+            attributes["id"] = number(name)
+    if _HREF in attributes:
+        target = attributes.pop(_HREF)
+        attributes["href"] = f"#{number(target[1:])}" if target.startswith("#") else _compress_link(target)
+    for name, value in attributes.items():
+        attributes[name] = re.sub(r"url\(#([^)]+)\)", lambda found: f"url(#{number(found[1])})", value)
+    for name in _COORDINATES:
+        if name in attributes and not (name == "d" and "scale(0.015625)" in attributes.get("transform", "")):
+            attributes[name] = _round(attributes[name])
+    if "d" in attributes:
+        attributes["d"] = re.sub(r"\s*([A-Za-z])\s*", r"\1", attributes["d"]).replace("\n", " ").strip()
+    if "transform" in attributes:
+        attributes["transform"] = re.sub(r"translate\([^)]*\)", lambda found: _round(found[0]), attributes["transform"])
+
+
+def _round(text: str) -> str:
+    """Round the numbers in a text to two decimals."""
+    return re.sub(r"-?\d+\.\d+(e-?\d+)?", lambda found: f"{round(float(found[0]), 2) + 0:g}", text)
+
+
+def _unwrap(parent: ET.Element) -> None:
+    """Replace the groups without attributes by their children."""
+    children: list[ET.Element] = []
+    for child in parent:
+        _unwrap(child)
+        children += list(child) if child.tag == f"{{{_SVG}}}g" and not child.attrib else [child]
+    parent[:] = [child for child in children if child.tag != f"{{{_SVG}}}defs" or len(child)]
+
+
+def _compress_link(link: str) -> str:
+    """Return the data URL of a PNG with a palette."""
+    start, data = link.split(",", 1)
+    return f"{start},{base64.b64encode(compress_png(base64.b64decode(data))).decode()}"
+
+
+def compress_png(data: bytes) -> bytes:
+    """Return a PNG with a palette of at most 128 colours; the same image gives the same bytes."""
+    with Image.open(io.BytesIO(data)) as image:
+        opaque = image.mode != "RGBA" or image.getextrema()[3] == (255, 255)
+        method = Image.Quantize.MEDIANCUT if opaque else Image.Quantize.FASTOCTREE
+        few = image.convert("RGB" if opaque else "RGBA").quantize(_PALETTE, method, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    few.save(buffer, "png", optimize=True)
+    return buffer.getvalue()
