@@ -19,7 +19,9 @@ from nngplab.problems.attractors_images import LabelledImages
 from nngplab.problems.attractors_limits import iterate
 from nngplab.report.figures.attractors import plot_limit_images
 from nngplab.report.figures.images import plot_image_rows, to_images
-from nngplab.report.figures.style import save
+from nngplab.report.figures.style import power_of_ten, save
+from nngplab.report.labels import activation_label
+from nngplab.report.tracing import significant
 from nngplab.report.visdom import show
 
 # Test images in the pictures of outputs, and in that of iterates.
@@ -100,16 +102,22 @@ def power_label(r: int) -> str:
     return "$f(x)$" if r == 1 else f"$f^{{{r}}}(x)$"
 
 
+def at_full_contrast(r: int) -> str:
+    return f"{power_label(r)} at full\ncontrast"
+
+
 def output_rows(network: OneHiddenLayer, X: Tensor) -> dict[str, npt.NDArray[np.uint8]]:
     """Return inputs, outputs, and outputs at full contrast, where scaled inputs and their outputs look the same."""
     Y = iterate(network, X, 1).detach().numpy()
-    return {"$x$": to_images(X.numpy()), "$f(x)$": to_images(Y), "$f(x)$ at full\ncontrast": to_images(Y, True)}
+    return {"$x$": to_images(X.numpy()), "$f(x)$": to_images(Y), at_full_contrast(1): to_images(Y, True)}
 
 
 def iterate_rows(network: OneHiddenLayer, X: Tensor, iterations: list[int]) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return inputs, and one row for each number of iterations."""
-    iterates = {power_label(r): to_images(iterate(network, X, r).detach().numpy()) for r in iterations}
-    return {"$x$": to_images(X.numpy()), **iterates}
+    """Return inputs, a row for each number of iterations, and the last of these at full contrast."""
+    iterates = {r: iterate(network, X, r).detach().numpy() for r in iterations}
+    rows = {power_label(r): to_images(values) for r, values in iterates.items()}
+    last = iterations[-1]
+    return {"$x$": to_images(X.numpy()), **rows, at_full_contrast(last): to_images(iterates[last], True)}
 
 
 def activation_rows(networks: list[OneHiddenLayer], X: Tensor, times: int) -> dict[str, npt.NDArray[np.uint8]]:
@@ -118,7 +126,7 @@ def activation_rows(networks: list[OneHiddenLayer], X: Tensor, times: int) -> di
     for network in networks:
         for r in (1, times):
             outputs = iterate(network, X, r).numpy()
-            rows[f"{power_label(r)},\n{network.activation}"] = to_images(outputs, True)
+            rows[f"{power_label(r)},\n{activation_label(network.activation)}"] = to_images(outputs, True)
     return rows
 
 
@@ -131,11 +139,11 @@ def limit_rows(
         for target, of_target in pd.read_csv(table).groupby("target", sort=False):
             limits = by_target[f"{target:g}"]
             titles = [
-                f"{row.degrees:.2g}° from $z_{{{row.nearest}}}$,\n{row.test} test images"
+                f"{significant(row.degrees, 2)}° from $z_{{{row.nearest}}}$,\n{row.test} test image{'s'[: row.test != 1]}"
                 for row in of_target.head(len(limits)).itertuples()
             ]
             if titles:
-                rows[f"limits at\nerror {target:g}"] = (to_images(limits, True), titles)
+                rows[f"limits at\nerror {power_of_ten(target)}"] = (to_images(limits, True), titles)
     return rows
 
 

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from nngplab.report.figures.images import Line, plot_lines
-from nngplab.report.figures.style import BLACK, COLOURS, GREY, PIXEL, WIDTH, add_legend, figure_style
+from nngplab.report.figures.style import BLACK, COLOURS, GREY, PIXEL, WIDTH, add_legend, figure_style, power_of_ten
 
 # A class of outputs or limits: its opacity, and its label.
 _CLASSES = {
@@ -47,12 +47,13 @@ def plot_limits(shares: pd.DataFrame) -> Figure:
             "unseen" or "noise"), outcome (the class of the limit), nearest (the nearest image) and share.
     """
     targets = sorted(shares["target"].unique(), reverse=True)
-    return _plot_panels(shares, "target", targets, [f"{target:g}" for target in targets], "error")
+    return _plot_panels(shares, "target", targets, [power_of_ten(target) for target in targets], "error")
 
 
 def _plot_panels(parts: pd.DataFrame, column: str, values: list[float], labels: list[str], name: str) -> Figure:
     networks = sorted(parts["n_images"].unique())
-    height = 20 * len(values) * len(_INPUTS) + 150
+    # The label of a row of panels needs the height of four bars.
+    height = 20 * max(4, len(values)) * len(_INPUTS) + 160
     with figure_style("white"):
         figure = Figure(figsize=(WIDTH, height * PIXEL), layout="constrained")
         panels = figure.subplots(len(_INPUTS), len(networks), sharex=True, sharey=True, squeeze=False)
@@ -80,9 +81,10 @@ def _plot_bars(axes: Axes, parts: pd.DataFrame, column: str, values: list[float]
         for image in sorted(of_value["nearest"].unique()):
             for outcome, (opacity, _) in _CLASSES.items():
                 width = of_value.loc[(of_value["nearest"] == image) & (of_value["outcome"] == outcome), "share"].sum()
-                axes.barh(place, width, left=left, color=(_image_colour(image), opacity), lw=0)
+                if width > 0:
+                    axes.barh(place, width, left=left, color=(_image_colour(image), opacity), lw=0)
                 left += width
-        if len(of_value):
+        if len(of_value) and left < 1 - 1e-9:
             # What is left is at zero or still moves.
             axes.barh(place, 1 - left, left=left, color="none", edgecolor=GREY, hatch="////", lw=0)
 

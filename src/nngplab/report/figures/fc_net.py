@@ -60,6 +60,7 @@ def plot_confusion(confusion: pd.DataFrame) -> Figure:
             cells: dict[str, Any] = {"cmap": shade_colours(), "linecolor": WHITE, "linewidths": 0.5}
             seaborn.heatmap(100 * shares, ax=axes, vmin=0, vmax=100, cbar=False, square=True, **cells, **texts)
             axes.set_title(f"trained with {_LOSS_LABELS[loss]}")
+            axes.tick_params(axis="y", rotation=0)
             axes.set_xlabel("predicted class")
             axes.set_ylabel("class")
     return figure

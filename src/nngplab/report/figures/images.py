@@ -14,7 +14,7 @@ from nngplab.report.figures.style import GREY, PIXEL, WIDTH, figure_style
 # The side of an image in CSS pixels: a multiple of 32, so that each pixel is a square of the same size.
 _SIDE = 64
 # The smallest distances in CSS pixels: between images across and down, and between a text and an image.
-_ACROSS, _DOWN, _NEAR = 10, 8, 4
+_ACROSS, _DOWN, _NEAR = 8, 8, 4
 
 
 class Line(NamedTuple):
@@ -96,7 +96,7 @@ def plot_lines(lines: Sequence[Line], title: str) -> Figure:
     with figure_style("white"):
         figure = Figure(figsize=(width * PIXEL, height * PIXEL))
         if title:
-            figure.suptitle(title, x=0, y=1, ha="left", va="top")
+            figure.suptitle(title, x=0, y=1 - 2 * PIXEL / figure.get_figheight(), ha="left", va="top")
         for line, top in zip(lines, tops, strict=True):
             _draw_line(figure, line, left, top, pitch)
     return figure
@@ -132,7 +132,7 @@ def _draw_line(figure: Figure, line: Line, left: float, top: float, pitch: float
 
 def _count_that_fit(labels: Sequence[str], titles: Sequence[str]) -> int:
     """Return the number of images that fit beside the labels in the width of a figure."""
-    return max(1, int((WIDTH / PIXEL - _text_size(labels)[0] - 2 * _NEAR) // _pitch(titles)))
+    return max(1, int((WIDTH / PIXEL + _ACROSS - math.ceil(_text_size(labels)[0]) - 3 * _NEAR) // _pitch(titles)))
 
 
 def _pitch(titles: Sequence[str]) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 
 import matplotlib
 import seaborn
-from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -59,12 +58,16 @@ def shade_colours(colour: str = COLOURS[0], strongest: float = 0.8) -> ListedCol
 
 def add_legend(figure: Figure, handles: list[Any], place: str = "outside upper center", **options: Any) -> None:
     """Add a legend in the margin of a figure, where it covers nothing."""
-    figure.legend(handles=handles, loc=place, **{"ncols": len(handles), "columnspacing": 1.6, **options})
+    # The anchor is the figure without the strip for a mark.
+    anchor: dict[str, Any] = {"bbox_to_anchor": (0, 0, 1, 1), "bbox_transform": figure.transFigure}
+    figure.legend(handles=handles, loc=place, **anchor, **{"ncols": len(handles), "columnspacing": 1.6, **options})
 
 
-def outline(axes: Axes) -> None:
-    """Draw the spines and the ticks of axes in dark grey; they are the frame of a plane without grid lines."""
-    axes.spines[:].set_color(DARK_GREY)
+def power_of_ten(value: float) -> str:
+    """Return a positive number for a label, as mathematics: 10⁻⁵, or 2 × 10⁻⁵."""
+    mantissa, exponent = f"{value:.2e}".split("e")
+    factor = "" if float(mantissa) == 1 else rf"{float(mantissa):g} \times "
+    return f"${factor}10^{{{int(exponent)}}}$"
 
 
 def save(figure: Figure, path: str | os.PathLike[str], mark: str | None = None) -> None:

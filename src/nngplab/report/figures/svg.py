@@ -36,6 +36,7 @@ def tidy(text: str) -> str:
     for element in root.iter():
         _tidy_element(element, used, numbers)
     _unwrap(root)
+    _share_attributes(root)
     for element in root.iter():
         element.text = element.tail = None
     return ET.tostring(root, encoding="unicode") + "\n"
@@ -84,6 +85,19 @@ def _unwrap(parent: ET.Element) -> None:
         _unwrap(child)
         children += list(child) if child.tag == f"{{{_SVG}}}g" and not child.attrib else [child]
     parent[:] = [child for child in children if child.tag != f"{{{_SVG}}}defs" or len(child)]
+
+
+def _share_attributes(parent: ET.Element) -> None:
+    """Move the inherited properties that all children of a group have in common to the group."""
+    for child in parent:
+        _share_attributes(child)
+    if parent.tag == f"{{{_SVG}}}g" and len(parent) > 1:
+        common = set.intersection(*(set(child.items()) for child in parent))
+        for name, value in sorted(common):
+            if name.split("-")[0] in ("fill", "stroke") and name not in parent.attrib:
+                parent.set(name, value)
+                for child in parent:
+                    del child.attrib[name]
 
 
 def _compress_link(link: str) -> str:
