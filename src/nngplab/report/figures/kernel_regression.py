@@ -37,7 +37,7 @@ def plot_test_mse(test_mse: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             others, headline = of_kernel[of_kernel["repeat"] > 0], of_kernel[of_kernel["repeat"] == 0]
             heights = row + _jitter(len(others))
             for axes, column in ((left, "test_mse"), (right, "ratio")):
-                axes.plot(others[column], heights, "o", ms=3, mew=0, alpha=0.45, color=colour)
+                axes.plot(others[column], heights, "o", ms=3, mew=0, alpha=0.6, color=colour, rasterized=True)
                 axes.plot(headline[column], [row] * len(headline), "*", ms=11, mec=WHITE, mew=0.8, color=colour)
             bar = [[mean["mean_test_mse"] - mean["mean_low"]], [mean["mean_high"] - mean["mean_test_mse"]]]
             # One repeat alone has no finite interval.

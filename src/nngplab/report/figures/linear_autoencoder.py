@@ -144,9 +144,9 @@ def _draw_edges(axes: Axes) -> None:
 def _scatter_outcomes(axes: Axes, runs: pd.DataFrame) -> None:
     for outcome, (marker, colour) in _OUTCOMES.items():
         chosen = runs[runs["outcome"] == outcome]
-        fill = colour if marker == "x" else [colour if asked else WHITE for asked in chosen["on_sheet"]]
+        fill = colour if marker == "x" else [colour if asked else "none" for asked in chosen["on_sheet"]]
         edge: dict[str, Any] = {} if marker == "x" else {"edgecolors": colour}
-        axes.scatter(chosen["rho"], chosen["relative_step"], s=18, marker=marker, c=fill, linewidths=1.2, **edge)
+        axes.scatter(chosen["rho"], chosen["relative_step"], s=18, marker=marker, c=fill, linewidths=1.2, rasterized=True, **edge)
 
 
 def _add_legend(figure: Figure, axes: Axes, outcomes: set[str]) -> None:

@@ -58,9 +58,7 @@ def shade_colours(colour: str = COLOURS[0], strongest: float = 0.8) -> ListedCol
 
 def add_legend(figure: Figure, handles: list[Any], place: str = "outside upper center", **options: Any) -> None:
     """Add a legend in the margin of a figure, where it covers nothing."""
-    # The anchor is the figure without the strip for a mark.
-    anchor: dict[str, Any] = {"bbox_to_anchor": (0, 0, 1, 1), "bbox_transform": figure.transFigure}
-    figure.legend(handles=handles, loc=place, **anchor, **{"ncols": len(handles), "columnspacing": 1.6, **options})
+    figure.legend(handles=handles, loc=place, **{"ncols": len(handles), "columnspacing": 1.6, **options})
 
 
 def power_of_ten(value: float) -> str:
@@ -103,6 +101,11 @@ def _add_mark(figure: Figure, mark: str) -> float:
     """Write a mark below the figure, and return the height of its lines in inches."""
     strip = _MARK_HEIGHT * len(mark.splitlines())
     middle = -strip / 2 / figure.get_size_inches()[1]
+    figure.draw_without_rendering()
+    for legend in figure.legends:
+        # A legend stays where the layout put it, in the figure without the strip.
+        legend.set_bbox_to_anchor((0, 0, 1, 1), figure.transFigure)
+    figure.set_layout_engine("none")
     style: dict[str, Any] = {"color": DARK_GREY, "size": TEXT_SIZE, "parse_math": False}
     figure.text(0.5, middle, mark, ha="center", va="center", **style)
     return strip

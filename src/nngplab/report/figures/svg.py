@@ -10,14 +10,15 @@ from PIL import Image
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 # The largest number of colours of an image in a figure.
-_PALETTE = 128
-_COORDINATES = ("d", "x", "y", "width", "height")
+_PALETTE = 64
+# A glyph is a path in 1/64 of a unit, of which there are 100 in the size of the text.
+_GLYPH = "scale(0.015625)"
 
 
 def tidy(text: str) -> str:
     """Return an SVG of matplotlib without metadata, styles and needless digits.
 
-    Declarations of a style become attributes, which a content security policy does not forbid. Lengths are in CSS
+    Declarations of a style become attributes, which a content security policy does not forbid. The size is in CSS
     pixels, coordinates have two decimals, identifiers are numbered, and images have a palette.
     """
     ET.register_namespace("", _SVG)
@@ -64,18 +65,38 @@ def _tidy_element(element: ET.Element, used: set[str], numbers: dict[str, str]) 
         attributes["href"] = f"#{number(target[1:])}" if target.startswith("#") else _compress_link(target)
     for name, value in attributes.items():
         attributes[name] = re.sub(r"url\(#([^)]+)\)", lambda found: f"url(#{number(found[1])})", value)
-    for name in _COORDINATES:
-        if name in attributes and not (name == "d" and "scale(0.015625)" in attributes.get("transform", "")):
-            attributes[name] = _round(attributes[name])
     if "d" in attributes:
-        attributes["d"] = re.sub(r"\s*([A-Za-z])\s*", r"\1", attributes["d"]).replace("\n", " ").strip()
-    if "transform" in attributes:
-        attributes["transform"] = re.sub(r"translate\([^)]*\)", lambda found: _round(found[0]), attributes["transform"])
+        is_glyph = attributes.get("transform") == _GLYPH
+        attributes["d"] = _relative_path(attributes["d"], step=16 if is_glyph else 0.01, unit=1 if is_glyph else 0.01)
+        if is_glyph:
+            attributes["transform"] = "scale(0.25)"
+    for name in ("x", "y", "transform"):
+        if name in attributes:
+            attributes[name] = re.sub(r"-?\d+\.\d{3,}", lambda found: _number(float(found[0])), attributes[name])
 
 
-def _round(text: str) -> str:
-    """Round the numbers in a text to two decimals."""
-    return re.sub(r"-?\d+\.\d+(e-?\d+)?", lambda found: f"{round(float(found[0]), 2) + 0:g}", text)
+def _relative_path(path: str, step: float, unit: float) -> str:
+    """Return a path of matplotlib (M, L, Q, C and z, absolute) in relative coordinates, rounded to multiples of a step.
+
+    The multiples are written times `unit`.
+    """
+    here = start = (0, 0)
+    parts = []
+    for command, numbers in re.findall(r"([MLQCz])([^MLQCz]*)", path):
+        values = [round(float(number) / step) for number in numbers.split()]
+        points = list(zip(values[::2], values[1::2], strict=True))
+        deltas = [_number(unit * (value - origin)) for point in points for value, origin in zip(point, here, strict=True)]
+        parts.append(command.lower() + " ".join(deltas).replace(" -", "-"))
+        here = points[-1] if points else start
+        if command == "M":
+            start = here
+    return "".join(parts)
+
+
+def _number(value: float) -> str:
+    """Write a number with at most two decimals."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
 def _unwrap(parent: ET.Element) -> None:

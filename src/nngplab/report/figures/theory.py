@@ -76,7 +76,7 @@ def plot_spectra(spectra: pd.DataFrame) -> Figure:
         left.set_title("coefficients of the power series, %")
         for row, activation in enumerate(activations):
             values = eigenvalues.loc[eigenvalues["activation"] == activation, "value"]
-            right.plot(values, [row + 0.5] * len(values), "|", ms=9, mew=0.8, color=COLOURS[0])
+            right.plot(values, [row + 0.5] * len(values), "|", ms=9, mew=0.8, color=COLOURS[0], rasterized=True)
         right.set_xscale("log")
         right.grid(visible=True, axis="x", color=LIGHT_GREY)
         right.set_xlabel("eigenvalue")
