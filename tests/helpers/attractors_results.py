@@ -229,7 +229,13 @@ def write(raw: Raw, folder: Path) -> list[Training]:
     write_frames(folder)
     for name in ("basins", "limits", "frames"):
         (folder / f"{name}.svg").write_text(PICTURE)
-    for name in ("iterates", "noisy", "activations", "limit_images", *(f"by_n_images/outputs_{n}" for _, n in raw.networks)):
+    for name in (
+        "iterates",
+        "noisy",
+        "activations",
+        "limit_images",
+        *(f"by_n_images/outputs_{n}" for _, n in raw.networks),
+    ):
         (folder / f"{name}.svg").write_text(PICTURE)
     (folder / "frames.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     return trainings

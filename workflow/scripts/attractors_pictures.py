@@ -98,6 +98,10 @@ def count_images(n: int) -> str:
     return "1 image" if n == 1 else f"{n} images"
 
 
+def count_test_images(n: int) -> str:
+    return "1 test image" if n == 1 else f"{n} test images"
+
+
 def power_label(r: int) -> str:
     return "$f(x)$" if r == 1 else f"$f^{{{r}}}(x)$"
 
@@ -136,11 +140,13 @@ def limit_rows(
     """Return the training images of a network, and for each training error the limits that most inputs reach."""
     rows = {"trained on": (to_images(Z.numpy(), True), labels)}
     with np.load(points) as by_target:
-        for target, of_target in pd.read_csv(table).groupby("target", sort=False):
+        all_limits = pd.read_csv(table)
+        for target in all_limits["target"].unique():
             limits = by_target[f"{target:g}"]
+            shown = all_limits[all_limits["target"] == target].head(len(limits))
             titles = [
-                f"{significant(row.degrees, 2)}° from $z_{{{row.nearest}}}$,\n{row.test} test image{'s'[: row.test != 1]}"
-                for row in of_target.head(len(limits)).itertuples()
+                f"{significant(degrees, 2)}° from $z_{{{nearest}}}$,\n{count_test_images(count)}"
+                for degrees, nearest, count in zip(shown["degrees"], shown["nearest"], shown["test"], strict=True)
             ]
             if titles:
                 rows[f"limits at\nerror {power_of_ten(target)}"] = (to_images(limits, True), titles)

@@ -50,7 +50,8 @@ def predictions(path: Path, images: npt.NDArray[np.uint8], classes: list[str], s
         labels, predicted, loss = file["labels"], file["outputs"].argmax(axis=1), str(file["loss"])
     rng = generator(seed, "fc_net_figures", loss)
     lines = []
-    for kind, group in (("correct", np.flatnonzero(labels == predicted)), ("wrong", np.flatnonzero(labels != predicted))):
+    for kind, of_kind in (("correct", labels == predicted), ("wrong", labels != predicted)):
+        group = np.flatnonzero(of_kind)
         chosen = rng.choice(group, min(SHOWN, len(group)), replace=False)
         titles = [
             without_mathematics(classes[label] if label == guess else f"{classes[label]}\n→ {classes[guess]}")

@@ -23,4 +23,4 @@ def inline_svg(text: str, file: str, alt: str) -> Markup:
     for colour, variable in _VARIABLES.items():
         text = text.replace(f'"{colour}"', f'"var({variable})"')
     attributes = Markup('<svg role="img" aria-label="{}" data-file="{}"').format(alt, file)
-    return Markup(text.replace("<svg", attributes, 1))
+    return Markup(text.replace("<svg", attributes, 1))  # noqa: S704 - it is markup of matplotlib

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from nngplab.report.figures.style import COLOURS, figure_style
+from nngplab.report.figures.style import COLOURS, PIXEL, WIDTH, add_legend, figure_style
 
 _TITLES = {"test": "test image: {}", "noisy": "$z_{{{number}}}$ + noise: {}", "noise": "noise"}
 _COLUMNS = 3
@@ -26,7 +26,7 @@ def plot_angles(
     rows = -(-len(inputs) // _COLUMNS)
     noisy = 0
     with figure_style():
-        figure = Figure(figsize=(9.2, 1.9 * rows + 0.6), layout="constrained")
+        figure = Figure(figsize=(WIDTH, (140 * rows + 80) * PIXEL), layout="constrained")
         panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False)
         for axes in panels.flat[len(inputs) :]:
             axes.set_axis_off()
@@ -38,14 +38,14 @@ def plot_angles(
         panels[0, 0].set_xlim(0, iterations[-1])
         if np.nanmax(degrees, initial=0) > 0:
             panels[0, 0].set_yscale("log")
-        figure.supxlabel("iterations", fontsize=11)
-        figure.supylabel("angle, degrees", fontsize=11)
+        figure.supxlabel("iterations")
+        figure.supylabel("angle, degrees")
         handles = [line for (line,) in lines]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(6, len(handles)), frameon=False)
+        add_legend(figure, handles, ncols=min(6, len(handles)), title="angle to the training image")
     return figure
 
 
 def _style(image: int) -> dict[str, str]:
     """Return the style of the line of a training image, by its index from 0."""
-    label = f"to $z_{{{image + 1}}}$"
+    label = f"$z_{{{image + 1}}}$"
     return {"color": COLOURS[image % len(COLOURS)], "ls": "--" if image else "-", "label": label}

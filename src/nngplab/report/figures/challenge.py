@@ -30,8 +30,8 @@ def plot_benchmark(benchmark: pd.DataFrame, tested: pd.DataFrame, scores: dict[s
         "test": {"marker": "o", "ms": 5, "color": COLOURS[0], "label": "test"},
     }
     with figure_style():
-        rows = benchmark.groupby("dataset")["model"].nunique().max()
-        figure = Figure(figsize=(WIDTH, (24 * rows + 90) * PIXEL), layout="constrained")
+        most = benchmark.groupby("dataset")["model"].nunique().max()
+        figure = Figure(figsize=(WIDTH, (24 * most + 90) * PIXEL), layout="constrained")
         panels = figure.subplots(1, len(scores), squeeze=False)[0]
         for axes, (dataset, score) in zip(panels, scores.items(), strict=True):
             of_dataset = benchmark[benchmark["dataset"] == dataset]

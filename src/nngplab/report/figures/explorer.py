@@ -7,7 +7,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from nngplab.report.figures.style import COLOURS, figure_style
+from nngplab.report.figures.contrast import legible
+from nngplab.report.figures.style import COLOURS, PIXEL, WIDTH, add_legend, figure_style
 
 
 def plot_explorer(record: Mapping[str, Any]) -> Figure:
@@ -17,9 +18,9 @@ def plot_explorer(record: Mapping[str, Any]) -> Figure:
         record: the numbers of the explorer of dual activations, as results/theory/explorer.json has them.
     """
     (shown,) = (entry for entry in record["activations"] if entry["name"] == record["first"])
-    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(record["depths"])))
+    shades = [legible(shade) for shade in matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(record["depths"])))]
     with figure_style():
-        figure = Figure(figsize=(9.2, 3.6), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 290 * PIXEL), layout="constrained")
         left, right = figure.subplots(1, 2)
         left.plot(record["x"], shown["activation"], color=COLOURS[0], lw=2)
         left.set(xlabel="$x$", title=f"{shown['label']}, scaled to mean square 1")
@@ -28,5 +29,5 @@ def plot_explorer(record: Mapping[str, Any]) -> Figure:
         points = record["sampled_xi"], shown["estimates"], shown["errors"]
         right.errorbar(*points, fmt="o", ms=4, color=COLOURS[3], label="Monte Carlo")
         right.set(xlabel="correlation $\\xi$", title="its dual (depth 1) and the NNGP")
-        figure.legend(*right.get_legend_handles_labels(), loc="outside right center", frameon=False)
+        add_legend(figure, right.get_legend_handles_labels()[0], "outside right center", ncols=1)
     return figure

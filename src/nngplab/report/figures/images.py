@@ -60,7 +60,9 @@ def plot_image_grid(images: npt.NDArray[np.uint8], titles: Sequence[str], column
     titles = [without_mathematics(words) for words in titles]
     count = min(columns, _count_that_fit([""], titles))
     starts = range(0, len(images), count)
-    return plot_lines([Line("", images[i : i + count], titles[i : i + count]) for i in starts], without_mathematics(title))
+    return plot_lines(
+        [Line("", images[i : i + count], titles[i : i + count]) for i in starts], without_mathematics(title)
+    )
 
 
 def plot_image_rows(rows: dict[str, npt.NDArray[np.uint8]], columns: Sequence[str], title: str) -> Figure:

@@ -146,7 +146,9 @@ def _scatter_outcomes(axes: Axes, runs: pd.DataFrame) -> None:
         chosen = runs[runs["outcome"] == outcome]
         fill = colour if marker == "x" else [colour if asked else "none" for asked in chosen["on_sheet"]]
         edge: dict[str, Any] = {} if marker == "x" else {"edgecolors": colour}
-        axes.scatter(chosen["rho"], chosen["relative_step"], s=18, marker=marker, c=fill, linewidths=1.2, rasterized=True, **edge)
+        axes.scatter(
+            chosen["rho"], chosen["relative_step"], s=18, marker=marker, c=fill, linewidths=1.2, rasterized=True, **edge
+        )
 
 
 def _add_legend(figure: Figure, axes: Axes, outcomes: set[str]) -> None:

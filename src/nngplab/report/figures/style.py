@@ -33,11 +33,30 @@ GREY = "#777777"
 COLOURS: list[str] = [legible(colour) for colour in seaborn.color_palette("colorblind")]
 # The height of the strip for a mark, in inches.
 _MARK_HEIGHT = 18 * PIXEL
-_TEXTS = ("font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize")
-_TEXTS += ("legend.fontsize", "legend.title_fontsize", "figure.titlesize", "figure.labelsize")
-_COLOURS = {"text.color": BLACK, "axes.labelcolor": BLACK, "xtick.color": DARK_GREY, "ytick.color": DARK_GREY}
-_COLOURS |= {"axes.edgecolor": LIGHT_GREY, "grid.color": LIGHT_GREY, "xtick.labelcolor": BLACK}
-_COLOURS |= {"ytick.labelcolor": BLACK, "axes.facecolor": WHITE, "figure.facecolor": WHITE, "hatch.color": GREY}
+_TEXTS = (
+    "font.size",
+    "axes.titlesize",
+    "axes.labelsize",
+    "xtick.labelsize",
+    "ytick.labelsize",
+    "legend.fontsize",
+    "legend.title_fontsize",
+    "figure.titlesize",
+    "figure.labelsize",
+)
+_COLOURS = {
+    "text.color": BLACK,
+    "axes.labelcolor": BLACK,
+    "xtick.labelcolor": BLACK,
+    "ytick.labelcolor": BLACK,
+    "xtick.color": DARK_GREY,
+    "ytick.color": DARK_GREY,
+    "axes.edgecolor": LIGHT_GREY,
+    "grid.color": LIGHT_GREY,
+    "axes.facecolor": WHITE,
+    "figure.facecolor": WHITE,
+    "hatch.color": GREY,
+}
 # Texts are paths: DejaVu Sans is not on every machine, and with another font the labels would have other widths.
 # A screen reader reads the alternative text.
 _SETTINGS: dict[str, Any] = {"font.family": "DejaVu Sans", "svg.fonttype": "path", "legend.frameon": False}
@@ -56,7 +75,7 @@ def shade_colours(colour: str = COLOURS[0], strongest: float = 0.8) -> ListedCol
     return ListedColormap([(*to_rgb(colour), strongest * step / 255) for step in range(256)])
 
 
-def add_legend(figure: Figure, handles: list[Any], place: str = "outside upper center", **options: Any) -> None:
+def add_legend(figure: Figure, handles: list[Any], place: Any = "outside upper center", **options: Any) -> None:
     """Add a legend in the margin of a figure, where it covers nothing."""
     figure.legend(handles=handles, loc=place, **{"ncols": len(handles), "columnspacing": 1.6, **options})
 

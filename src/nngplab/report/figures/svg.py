@@ -22,7 +22,7 @@ def tidy(text: str) -> str:
     pixels, coordinates have two decimals, identifiers are numbered, and images have a palette.
     """
     ET.register_namespace("", _SVG)
-    root = ET.fromstring(text)
+    root = ET.fromstring(text)  # noqa: S314 - matplotlib wrote it
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
@@ -84,8 +84,10 @@ def _relative_path(path: str, step: float, unit: float) -> str:
     parts = []
     for command, numbers in re.findall(r"([MLQCz])([^MLQCz]*)", path):
         values = [round(float(number) / step) for number in numbers.split()]
-        points = list(zip(values[::2], values[1::2], strict=True))
-        deltas = [_number(unit * (value - origin)) for point in points for value, origin in zip(point, here, strict=True)]
+        points: list[tuple[int, int]] = list(zip(values[::2], values[1::2], strict=True))
+        deltas = [
+            _number(unit * (value - origin)) for point in points for value, origin in zip(point, here, strict=True)
+        ]
         parts.append(command.lower() + " ".join(deltas).replace(" -", "-"))
         here = points[-1] if points else start
         if command == "M":
@@ -128,9 +130,9 @@ def _compress_link(link: str) -> str:
 
 
 def compress_png(data: bytes) -> bytes:
-    """Return a PNG with a palette of at most 128 colours; the same image gives the same bytes."""
+    """Return a PNG with a palette of at most 64 colours; the same image gives the same bytes."""
     with Image.open(io.BytesIO(data)) as image:
-        opaque = image.mode != "RGBA" or image.getextrema()[3] == (255, 255)
+        opaque = image.mode != "RGBA" or image.getchannel("A").getextrema() == (255, 255)
         method = Image.Quantize.MEDIANCUT if opaque else Image.Quantize.FASTOCTREE
         few = image.convert("RGB" if opaque else "RGBA").quantize(_PALETTE, method, dither=Image.Dither.NONE)
     buffer = io.BytesIO()

@@ -8,7 +8,17 @@ import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
-from nngplab.report.figures.style import BLACK, COLOURS, LIGHT_GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style, shade_colours
+from nngplab.report.figures.style import (
+    BLACK,
+    COLOURS,
+    LIGHT_GREY,
+    PIXEL,
+    WHITE,
+    WIDTH,
+    add_legend,
+    figure_style,
+    shade_colours,
+)
 from nngplab.report.labels import activation_label
 
 

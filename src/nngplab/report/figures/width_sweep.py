@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
-from nngplab.report.figures.style import BLACK, DARK_GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style
+from nngplab.report.figures.style import BLACK, PIXEL, WHITE, WIDTH, add_legend, figure_style
 from nngplab.report.labels import activation_label
 
 
