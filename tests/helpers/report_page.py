@@ -207,6 +207,15 @@ class Reader(HTMLParser):
                     self.untraced.append((section, data))
 
 
+def alternative_texts(tags: list[tuple[str, dict[str, str]]]) -> list[str]:
+    """The alternative text of each image: a PNG is an <img>, a figure in SVG an <svg> of the page."""
+    return [
+        attributes["alt" if tag == "img" else "aria-label"]
+        for tag, attributes in tags
+        if tag == "img" or (tag == "svg" and attributes.get("role") == "img")
+    ]
+
+
 def read_shown(text: str) -> float:
     number = text.replace("−", "-").replace(",", "").removesuffix("%")
     if "×" in number:
