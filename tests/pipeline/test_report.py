@@ -108,7 +108,7 @@ class TestPage:
 
     def test_it_can_be_used_without_seeing_it(self, folder):
         tags = Reader(render(folder)).tags
-        assert len(alternative_texts(tags)) == 4
+        assert len(alternative_texts(tags)) >= 4
         assert all(len(text) > 30 for text in alternative_texts(tags))
         assert dict(tags)["html"] == {"lang": "en-GB"}
         assert [tag for tag, _ in tags].count("table") == [tag for tag, _ in tags].count("caption") == 8
