@@ -236,6 +236,18 @@ def sentences(page: str, section: str) -> str:
     return " ".join("".join(Reader(found[0]).text).split())
 
 
+def answer_of(page: str, section: str) -> str:
+    """The answer of a section, which is at most 25 words: a formula is a word, and so is a number with its power."""
+    found = re.search(rf'<section id="{section}">.*?<div class="answer">\s*<p>(.*?)</p>', page, flags=re.DOTALL)
+    html = re.sub(r'<a class="badge".*?</a>', "", found[1], flags=re.DOTALL)
+    counted = re.sub(r"<(math|data)\b.*?</\1>", "word", html, flags=re.DOTALL)
+    words = re.findall(r"\S*\w\S*", re.sub("<.*?>", "", counted, flags=re.DOTALL))
+    assert 3 <= len(words) <= 25, (len(words), counted)
+    text = " ".join("".join(Reader(html).text).split())
+    assert re.fullmatch(r"[A-Z].*[^ .]\.", text), text
+    return text
+
+
 def look_up(folder: Path, file: str, row: str, column: str) -> str:
     """The text of one entry, found without the code under test."""
     path = folder.parent / file

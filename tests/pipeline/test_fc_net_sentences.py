@@ -22,7 +22,7 @@ from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.fc_net import PARAMETERS
-from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
+from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, answer_of, check_traces, sentences, write_cifar10
 
 SUMMARY, RATES = (runpy.run_path(str(SCRIPTS / f"fc_net_{name}.py")) for name in ("summary", "learning_rates"))
 NAMES = {"mse": "squared error", "cross_entropy": "cross-entropy"}
@@ -242,7 +242,8 @@ def listed(pairs: list[str], last: str) -> str:
 @example(replace(GOOD, skills={"mse": "good"}))
 @settings(max_examples=40, deadline=None)
 def test_the_verdict_on_the_loss(raw):
-    text = sentences(render(raw), "fc_net")
+    page = render(raw)
+    text, answer = sentences(page, "fc_net"), answer_of(page, "fc_net")
     wanted = expected_verdict(raw)
     assert [verdict for verdict in VERDICTS if verdict in text] == ([wanted] if wanted else [])
     assert ("No verdict on the loss: with one network" in text) == (len(raw.skills) == 2 and raw.seeds == 1)
@@ -250,6 +251,7 @@ def test_the_verdict_on_the_loss(raw):
     labels, predicted = raw.predictions()
     for loss, guesses in predicted.items():
         right = (guesses == labels).astype(float)
+        assert f"{right.mean():.1%} with {NAMES[loss]}" in answer
         low, high = right.mean() + half_width(right) * np.array([-1, 1])
         kind = "95% interval over the test images" if raw.seeds == 1 else "95% interval"
         shown = f"{NAMES[loss]} ({kind} {max(low, 0):.1%} to {min(high, 1):.1%}; {raw.seeds} network"

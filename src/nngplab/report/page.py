@@ -12,14 +12,14 @@ from markupsafe import Markup
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
-from nngplab.report.filters import as_yaml, digits, fixed, interval, join_and, magnitude, percent, plain
+from nngplab.report.filters import as_yaml, digits, fixed, interval, join_and, magnitude, percent, plain, shares
 from nngplab.report.labels import activation_label, kernel_label
 from nngplab.report.links import add_links
 from nngplab.report.mathematics import MathematicsExtension, latex, markdown, markdown_line
 from nngplab.report.results import Results
 from nngplab.report.sparklines import sparkbars, sparkline
 
-_FILTERS = (as_yaml, digits, fixed, join_and, latex, markdown, markdown_line, percent, plain)
+_FILTERS = (as_yaml, digits, fixed, join_and, latex, markdown, markdown_line, percent, plain, shares)
 
 
 class HTMLReport:
