@@ -39,9 +39,10 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 def with_answers(readme: str, metrics: dict[str, Any], config: dict[str, Any]) -> str:
     """Return the text of README.md with a table row for each answer."""
     rows = "".join(f"| {problem} | {answer} |\n" for problem, answer in answers(metrics, config))
-    images = metrics["cifar10"]["images"]
-    source = f"The images of this run: {images}. [CIFAR-10](docs/cifar10.md) says how to get it."
-    note = "" if images.startswith("CIFAR-10") else f"\n{source}\n"
+    sources = {"[CIFAR-10](docs/cifar10.md)": metrics["cifar10"]["images"]}
+    sources |= {"[the data of the course challenge](data/challenge/README.md)": metrics["challenge"]["course"]["data"]}
+    replaced = [name for name, source in sources.items() if source.startswith("STAND-IN")]
+    note = f"\nThis run used generated stand-ins for {' and '.join(replaced)}.\n" if replaced else ""
     table = f"| problem | answer |\n|---|---|\n{rows}{note}"
     return re.sub(f"{START}.*{END}", lambda _: START + table + END, readme, flags=re.DOTALL)
 
@@ -58,7 +59,7 @@ def answers(metrics: dict[str, Any], config: dict[str, Any]) -> Iterator[tuple[s
     yield "4", _attractors(metrics["attractors"]["trained"]["n_images"], max(config["attractors"]["n_images"]))
     yield "11", _kernel_regression(metrics["kernel_regression"])
     yield "12", _width_sweep(metrics["width_sweep"])
-    yield "13", _challenge(metrics["challenge"])
+    yield "13", _challenge(metrics["challenge"], config["challenge"]["cifar10_train"])
 
 
 def _cifar10(metrics: dict[str, Any]) -> str:
@@ -84,7 +85,7 @@ def _attractors(networks: dict[str, Any], n_images: int) -> str:
     row = networks[str(n_images)]
     image = "the training image" if n_images == 1 else "a training image"
     places = {"image_share": f"at {image}", "negative_share": f"at the negative of {image}"}
-    places |= {"mixture_share": "a mixture of training images", "elsewhere_share": "elsewhere", "zero_share": "zero"}
+    places |= {"mixture_share": "mixtures of training images", "elsewhere_share": "elsewhere", "zero_share": "zero"}
     shares = [f"{row[name]:.0%} are {place}" for name, place in places.items() if row[name]]
     trained = f"Trained on {n_images} image{'s' if n_images > 1 else ''}"
     return f"{trained}: after {row['iterations']} iterations of test images, {', '.join(shares)}."
@@ -106,8 +107,10 @@ def _width_sweep(metrics: dict[str, Any]) -> str:
     )
 
 
-def _challenge(metrics: dict[str, Any]) -> str:
-    return f"{'; '.join(_scores(name, metrics) for name in DATASETS if name in metrics)}."
+def _challenge(metrics: dict[str, Any], cifar10_images: int | None) -> str:
+    said = [_scores(name, metrics) for name in DATASETS if name in metrics]
+    trained = f" All models of CIFAR-10 are trained on {cifar10_images:,} images." if cifar10_images else ""
+    return f"{'; '.join(said)}.{trained}"
 
 
 def _scores(dataset: str, metrics: dict[str, Any]) -> str:
@@ -116,7 +119,7 @@ def _scores(dataset: str, metrics: dict[str, Any]) -> str:
     scores = {model: values["test"] for model, values in models.items() if isinstance(values, dict)}
     best = max(scores, key=scores.__getitem__)
     listed = [f"{model_label(name)} {scores[name]:.2f}" for name in ("network", "nngp") if name in scores]
-    listed.append(f"the best is the {model_label(best)} with {scores[best]:.2f}")
+    listed.append(f"the largest is that of the {model_label(best)}, {scores[best]:.2f}")
     return f"{DATASETS[dataset]}, test {SCORES[models['score']]}: {', '.join(listed)}"
 
 
