@@ -193,7 +193,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         names = [tag for tag, _ in self.stack]
-        if {"style", "script"} & set(names):
+        if {"style", "script", "annotation"} & set(names):
             return
         self.text.append(data)
         if "data" in names:

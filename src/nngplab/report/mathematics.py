@@ -8,13 +8,20 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from nngplab.report.mathml import improve
+
 
 class MathematicsExtension(jinja2.ext.Extension):
     """A Jinja2 extension: LaTeX between dollar signs in a template becomes MathML, between doubled ones a block."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
         """Return the source of a template with MathML in place of LaTeX."""
-        return re.sub(r"(\$\$?)(.+?)\1", lambda match: _mathml(match[2], match[1] == "$$"), source, flags=re.DOTALL)
+
+        def mathml(match: re.Match[str]) -> str:
+            # Braces of LaTeX, in the annotation, are not those of Jinja.
+            return _mathml(match[2], match[1] == "$$").replace("{", "&#123;").replace("}", "&#125;")
+
+        return re.sub(r"(\$\$?)(.+?)\1", mathml, source, flags=re.DOTALL)
 
 
 def latex(text: str, display: bool = False) -> Markup:
@@ -52,6 +59,5 @@ def _markdown_parser() -> MarkdownIt:
 
 
 def _mathml(text: str, display: bool) -> str:
-    mathml = convert(text, display="block" if display else "inline")
-    # Browsers stretch an accent over the whole letter, so that the check of a dual activation looks like a breve.
-    return mathml.replace("<mo>&#x002C7;</mo>", '<mo stretchy="false">&#x002C7;</mo>')
+    source = " ".join(text.split())
+    return improve(convert(source, display="block" if display else "inline"), source)
