@@ -1,8 +1,16 @@
 # The page with every answer.
+from nngplab.report.origins import origins_of
+
 LISTED = yaml.safe_load(Path("workflow/stages.yaml").read_text(encoding="utf-8"))
 SECTIONS = {stage: LISTED[stage].get("sections", [stage]) for stage in STAGES if stage != "report"}
 IMAGES = str(rules.cifar10_fetch.output.provenance)
 TEMPLATES = sorted(str(path) for suffix in ("css", "j2", "js") for path in Path("workflow/report").glob(f"*.{suffix}"))
+
+
+def origins(wildcards, input):
+    """Return where each file that the report can show comes from, as JSON."""
+    shown = [path for path in input.results if Path(path).suffix in (".csv", ".json", ".png", ".svg")]
+    return json.dumps(origins_of(workflow, shown))
 
 
 rule report:
@@ -21,12 +29,13 @@ rule report:
     params:
         sections=[section for sections in SECTIONS.values() for section in sections],
         config=literal(json.dumps(config)),
+        origins=origins,
     message:
         "Write the report"
     shell:
         "python {input.script:q} --results-folder results --templates workflow/report"
-        " --sections {params.sections} --config-json {params.config:q} --output {output.page:q}"
-        " --log {log:q}"
+        " --sections {params.sections} --config-json {params.config:q} --origins-json {params.origins:q}"
+        " --output {output.page:q} --log {log:q}"
 
 
 # A page with the sections of one stage, for those who need no other: `make report ONLY=challenge`.
@@ -49,9 +58,10 @@ rule report_section:
         sections=lambda wc: SECTIONS[wc.stage],
         images=lambda wc, input: [] if IMAGES in input.results else ["--without-images"],
         config=literal(json.dumps(config)),
+        origins=origins,
     message:
         "Write the page of {wildcards.stage}"
     shell:
         "python {input.script:q} --results-folder results --templates workflow/report"
-        " --sections {params.sections} {params.images} --config-json {params.config:q} --output {output.page:q}"
-        " --log {log:q}"
+        " --sections {params.sections} {params.images} --config-json {params.config:q}"
+        " --origins-json {params.origins:q} --output {output.page:q} --log {log:q}"

@@ -16,6 +16,7 @@ from nngplab.report.filters import as_yaml, digits, fixed, interval, join_and, m
 from nngplab.report.labels import activation_label, kernel_label
 from nngplab.report.links import add_links
 from nngplab.report.mathematics import MathematicsExtension, latex, markdown, markdown_line
+from nngplab.report.origins import only_files
 from nngplab.report.results import Results
 from nngplab.report.sparklines import sparkbars, sparkline
 
@@ -32,15 +33,27 @@ class HTMLReport:
     in the page.
     """
 
-    def __init__(self, templates: Path, results: Results, with_images: bool = True, **context: Any):
+    def __init__(
+        self,
+        templates: Path,
+        results: Results,
+        with_images: bool = True,
+        origins: Mapping[str, Any] | None = None,
+        **context: Any,
+    ):
         """Load the templates; `context` are further variables of the templates.
 
         Args:
             templates: the folder of templates.
             results: the results.
             with_images: whether a section depends on the images of CIFAR-10, so that the page names their source.
+            origins: what makes each file of results, as `nngplab.report.origins.origins_of` returns it. Without it the
+                page does not say what made a number.
             context: further variables.
         """
+        self._results = results
+        self._origins = origins or {"command": "", "files": {}, "rules": {}}
+        self._config = context.get("config", {})
         self._loader = jinja2.FileSystemLoader(templates)
         self._environment = jinja2.Environment(
             loader=self._loader,
@@ -54,6 +67,7 @@ class HTMLReport:
         self._environment.globals.update(results=results, interval=interval, magnitude=magnitude)
         self._environment.globals.update(sparkline=sparkline, sparkbars=sparkbars, with_images=with_images, **context)
         self._environment.globals.update(style=self._inlined("style"), script=self._inlined("script"))
+        self._environment.globals.update(origins=self._origins_of_files_read)
         self._environment.globals.update(duals=DUALS, activation_label=activation_label, kernel_label=kernel_label)
 
     def render(self, sections: Iterable[str]) -> str:
@@ -87,6 +101,12 @@ class HTMLReport:
             return Markup("<{0}>\n{1}</{0}>").format(element, Markup(text))  # noqa: S704
 
         return inline
+
+    def _origins_of_files_read(self) -> dict[str, Any]:
+        """Return what makes the files that were read so far, and the configuration of their stages as YAML."""
+        used = only_files(self._origins, [file["path"] for file in self._results.files_read()])
+        stages = {path.split("/")[1] for path in used["files"]} & self._config.keys()
+        return used | {"configuration": {stage: as_yaml(self._config[stage]) for stage in stages}}
 
 
 def secured(page: str) -> str:
