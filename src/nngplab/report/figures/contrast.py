@@ -28,10 +28,10 @@ def legible(colour: Any) -> str:
 
     A colour that has it already stays as it is.
     """
-    red, green, blue = to_rgb(colour)
-    hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(colour))
     step = 0.005 if luminance(colour) < _LUMINANCES[0] else -0.005
-    while not _LUMINANCES[0] <= luminance((red, green, blue)) <= _LUMINANCES[1]:
+    found = to_hex(colour)
+    while not _LUMINANCES[0] <= luminance(found) <= _LUMINANCES[1]:
         lightness += step
-        red, green, blue = colorsys.hls_to_rgb(hue, lightness, saturation)
-    return str(to_hex((red, green, blue)))
+        found = to_hex(colorsys.hls_to_rgb(hue, lightness, saturation))
+    return str(found)

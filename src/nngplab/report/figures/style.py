@@ -76,8 +76,12 @@ def shade_colours(colour: str = COLOURS[0], strongest: float = 0.8) -> ListedCol
 
 
 def add_legend(figure: Figure, handles: list[Any], place: Any = "outside upper center", **options: Any) -> None:
-    """Add a legend in the margin of a figure, where it covers nothing."""
-    figure.legend(handles=handles, loc=place, **{"ncols": len(handles), "columnspacing": 1.6, **options})
+    """Add a legend in the margin of a figure, where it covers nothing, with as many columns as fit."""
+    for columns in range(options.pop("ncols", len(handles)), 0, -1):
+        legend = figure.legend(handles=handles, loc=place, ncols=columns, columnspacing=1.6, **options)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
 
 
 def power_of_ten(value: float) -> str:
