@@ -215,6 +215,7 @@
       figure.classList.add("is-live");
     };
     const image = figure.querySelector("img");
-    image.decode().then(start, start);
+    if (image) image.decode().then(start, start);
+    else start();
   }
 })();
