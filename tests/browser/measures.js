@@ -53,6 +53,12 @@
     });
   },
 
+  // Replace formulas by their text, and empty the drawings.
+  simplify() {
+    for (const formula of document.querySelectorAll("math")) formula.replaceWith(formula.textContent);
+    for (const drawing of document.querySelectorAll("svg")) drawing.replaceChildren();
+  },
+
   // Seconds of the longest animation or transition.
   moving() {
     const seconds = (style) => parseFloat(style.animationDuration) + parseFloat(style.transitionDuration);
