@@ -280,7 +280,7 @@ def test_the_end_of_training(raw):
         assert ("The test accuracy is higher" in found) == (decided < 0)
         assert ("do not decide whether there is a generalisation gap" in found) == (decided == 0)
         assert re.findall(
-            r"the networks overfit\.|no overfitting|not overfitting|decide whether (?:the|such) networks overfit",
+            r"the networks overfit\.|nothing follows about a longer|not overfitting|decide whether (?:the|such) networks overfit",
             found.replace("whether the networks overfit.", "whether the networks overfit"),
         ) == [expected_overfitting(raw, loss)]
         assert ("before training" in found) == (raw.test_losses(loss).mean(axis=1).argmin() == 0 and "rises" in found)
@@ -291,7 +291,7 @@ def expected_overfitting(raw: Raw, loss: str) -> str:
     means = losses.mean(axis=1)
     rises = losses[-1] - losses[means.argmin()]
     if means[-1] == means.min():
-        return "no overfitting"
+        return "nothing follows about a longer"
     if raw.seeds == 1:
         return "decide whether such networks overfit"
     if sign(rises.mean(), scipy.stats.t(raw.seeds - 1).ppf(0.975) * rises.std(ddof=1) / np.sqrt(raw.seeds)) <= 0:
