@@ -17,7 +17,7 @@ def inline_svg(text: str, file: str, alt: str) -> Markup:
         file: its path, from which its identifiers are derived, so that those of two figures differ.
         alt: the alternative text, without markup.
     """
-    prefix = f"f{hashlib.sha256(file.encode()).hexdigest()[:6]}-"
+    prefix = f"f{hashlib.sha256(file.encode()).hexdigest()[:5]}"
     text = text[text.index("<svg") :].strip().replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
     text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}", text)
     for colour, variable in _VARIABLES.items():

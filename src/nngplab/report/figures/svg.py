@@ -40,7 +40,7 @@ def tidy(text: str) -> str:
     _share_attributes(root)
     for element in root.iter():
         element.text = element.tail = None
-    return ET.tostring(root, encoding="unicode") + "\n"
+    return ET.tostring(root, encoding="unicode").replace(" />", "/>") + "\n"
 
 
 def _references(root: ET.Element) -> set[str]:
@@ -73,6 +73,10 @@ def _tidy_element(element: ET.Element, used: set[str], numbers: dict[str, str]) 
     for name in ("x", "y", "transform"):
         if name in attributes:
             attributes[name] = re.sub(r"-?\d+\.\d{3,}", lambda found: _number(float(found[0])), attributes[name])
+    moved = re.fullmatch(r"translate\((\S+) (\S+)\)", attributes.get("transform", ""))
+    if moved and element.tag == f"{{{_SVG}}}use":
+        del attributes["transform"]
+        attributes.update({name: value for name, value in zip("xy", moved.groups(), strict=True) if float(value)})
 
 
 def _relative_path(path: str, step: float, unit: float) -> str:
