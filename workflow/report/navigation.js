@@ -29,9 +29,9 @@
     if (section) observer.observe(section);
   }
 
-  const wide = [...document.querySelectorAll("main :is(.table, .drawing, .equation, math[display=block], p, li, dd, pre)")];
-
   function makeScrollable() {
+    const all = "main :is(.table, .drawing, .values, .equation, math[display=block], p, li, dd, pre)";
+    const wide = [...document.querySelectorAll(all)];
     const scroll = wide.map((element) => element.scrollWidth > element.clientWidth + 1);
     wide.forEach((element, place) => {
       if (scroll[place]) element.tabIndex = 0;
