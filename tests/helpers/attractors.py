@@ -130,5 +130,5 @@ def make_results(home: Path) -> Path:
 def render(results: Path) -> str:
     """Return the report with the section of Problem 4 alone."""
     provenance = {"code": {}, "versions": {}, "machine": {}}
-    page = HTMLReport(TEMPLATES, Results(results), student=None, config="", provenance=provenance)
+    page = HTMLReport(TEMPLATES, Results(results), student=None, config={}, provenance=provenance)
     return page.render(["attractors"])

@@ -280,7 +280,8 @@ def test_the_end_of_training(raw):
         assert ("The test accuracy is higher" in found) == (decided < 0)
         assert ("do not decide whether there is a generalisation gap" in found) == (decided == 0)
         assert re.findall(
-            r"the networks overfit\.|nothing follows about a longer|not overfitting|decide whether (?:the|such) networks overfit",
+            r"the networks overfit\.|nothing follows about a longer|not overfitting"
+            r"|decide whether (?:the|such) networks overfit",
             found.replace("whether the networks overfit.", "whether the networks overfit"),
         ) == [expected_overfitting(raw, loss)]
         assert ("before training" in found) == (raw.test_losses(loss).mean(axis=1).argmin() == 0 and "rises" in found)

@@ -91,7 +91,7 @@ def derivation(page: DerivationPage) -> dict[str, object]:
 def render(folder: Path) -> str:
     """The page without links: the drawn equations are not those to which its text refers."""
     with patch("nngplab.report.page.add_links", str):
-        report = HTMLReport(TEMPLATES, Results(folder), student=None, config="", provenance={})
+        report = HTMLReport(TEMPLATES, Results(folder), student=None, config={}, provenance={})
         return report.render(["theory", "problem_01"])
 
 
