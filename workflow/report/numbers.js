@@ -158,7 +158,7 @@ function makeStop(number) {
 
 for (const number of document.querySelectorAll("main data")) {
   if (number.closest("a, button, summary") || number.querySelector("a")) continue;
-  const homes = ["table", ".answer", "figure", "details", "section"].map((home) => number.closest(home));
+  const homes = ["table", ".answer", "figure", "details:not(details *)", "section"].map((home) => number.closest(home));
   groupOf.set(number, homes.find(Boolean));
   if (stops.has(groupOf.get(number))) number.tabIndex = -1;
   else makeStop(number);
