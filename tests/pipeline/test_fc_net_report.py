@@ -253,7 +253,7 @@ class TestWords:
 
     def test_how_they_were_trained(self, folder):
         text = words(folder)
-        assert "learning rate 0.001 for cross-entropy and 0.001 for squared error at its peak, over one cycle" in text
+        assert "learning rate 0.001 for squared error and 0.001 for cross-entropy at its peak, over one cycle" in text
         assert "Optimiser: Adam" in text
         assert "15 epochs, batches of 128" in text
         assert (

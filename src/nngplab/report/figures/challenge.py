@@ -17,7 +17,7 @@ _SCORES = {"r2": "R²", "accuracy": "accuracy"}
 def plot_benchmark(benchmark: pd.DataFrame, tested: pd.DataFrame, scores: dict[str, str]) -> Figure:
     """Draw the score of each selected model on the training, validation and test samples.
 
-    There is a panel for each data set, with the highest validation score at the top.
+    There is a panel for each data set, with the highest test score at the top.
 
     Args:
         benchmark: columns dataset, model, split ("train", "val" or "test"), r2, accuracy; one row for each of them.
@@ -36,7 +36,7 @@ def plot_benchmark(benchmark: pd.DataFrame, tested: pd.DataFrame, scores: dict[s
         for axes, (dataset, score) in zip(panels, scores.items(), strict=True):
             of_dataset = benchmark[benchmark["dataset"] == dataset]
             values = of_dataset.pivot_table(index="model", columns="split", values=score, sort=False)
-            values = values.sort_values("val", ascending=False, kind="stable")
+            values = values.sort_values("test", ascending=False, kind="stable")
             rows = range(len(values))
             axes.hlines(rows, values.min(axis=1), values.max(axis=1), color=GREY, lw=0.8)
             for split, mark in marks.items():
