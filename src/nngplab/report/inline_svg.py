@@ -19,6 +19,7 @@ def inline_svg(text: str, file: str, alt: str) -> Markup:
     """
     prefix = f"f{hashlib.sha256(file.encode()).hexdigest()[:5]}"
     text = text[text.index("<svg") :].strip().replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}", text)
     for colour, variable in _VARIABLES.items():
         text = text.replace(f'"{colour}"', f'"var({variable})"')

@@ -22,7 +22,9 @@ def tidy(text: str) -> str:
     pixels, coordinates have two decimals, identifiers are numbered, and images have a palette.
     """
     ET.register_namespace("", _SVG)
-    root = ET.fromstring(text)  # noqa: S314 - matplotlib wrote it
+    # Texts are paths, each after a comment with its words.
+    parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))  # noqa: S314 - matplotlib wrote the text
+    root = ET.fromstring(text, parser)  # noqa: S314
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
@@ -35,11 +37,14 @@ def tidy(text: str) -> str:
     used = _references(root)
     numbers: dict[str, str] = {}
     for element in root.iter():
-        _tidy_element(element, used, numbers)
+        if element.tag is not ET.Comment:
+            _tidy_element(element, used, numbers)
     _unwrap(root)
     _share_attributes(root)
     for element in root.iter():
-        element.text = element.tail = None
+        element.tail = None
+        if element.tag is not ET.Comment:
+            element.text = None
     return ET.tostring(root, encoding="unicode").replace(" />", "/>") + "\n"
 
 
@@ -118,12 +123,13 @@ def _share_attributes(parent: ET.Element) -> None:
     """Move the inherited properties that all children of a group have in common to the group."""
     for child in parent:
         _share_attributes(child)
-    if parent.tag == f"{{{_SVG}}}g" and len(parent) > 1:
-        common = set.intersection(*(set(child.items()) for child in parent))
+    children = [child for child in parent if child.tag is not ET.Comment]
+    if parent.tag == f"{{{_SVG}}}g" and len(children) > 1:
+        common = set.intersection(*(set(child.items()) for child in children))
         for name, value in sorted(common):
             if name.split("-")[0] in ("fill", "stroke") and name not in parent.attrib:
                 parent.set(name, value)
-                for child in parent:
+                for child in children:
                     del child.attrib[name]
 
 
