@@ -261,7 +261,7 @@ class TestWords:
             in text
         )
         text = words(folder, schedule="constant", optimiser="sgd", mirror=False, standardise=False)
-        assert "stochastic gradient descent without momentum, learning rate 0.001 for cross-entropy" in text
+        assert "stochastic gradient descent without momentum, learning rate 0.001 for squared error" in text
         assert "Pixels are from 0 to 1." in text
         assert "mirrored" not in text
 
