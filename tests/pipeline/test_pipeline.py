@@ -158,7 +158,23 @@ def test_a_failing_job_prints_one_line_and_leaves_no_result(run, after):
 def test_snakemake_makes_its_own_report(run, after):
     ended = run(after, "snakemake", *TINY, "--report", "snakemake-report.html")
     assert ended.returncode == 0, ended.stdout
-    assert "Problem 11: kernel regression" in (after / "snakemake-report.html").read_text()
+    page = (after / "snakemake-report.html").read_text()
+    assert "The workflow answers Problem Set 3" in page
+    categories, results = (
+        json.loads(re.search(rf"var {name} = (\{{.*?\}});?\n", page)[1]) for name in ("categories", "results")
+    )
+    # The page sorts the categories, without regard to the size of numbers.
+    numbers = [int(re.match(r"Problem (\d\d)", name)[1]) for name in sorted(categories)]
+    assert numbers == sorted(numbers)
+    assert "results/report.html" not in results
+    for path, result in results.items():
+        assert re.match("(Figure|Table): ", result["labels"]["result"]), path
+        assert result["caption"], path
+    by_category = [
+        [results[path]["labels"]["result"] for paths in groups.values() for path in paths]
+        for groups in categories.values()
+    ]
+    assert all(len(set(labels)) == len(labels) for labels in by_category), "two results with the same label"
 
 
 def test_one_stage_can_be_requested(run, checkout):
