@@ -20,8 +20,9 @@ print(json.dumps([origins_of(dag.workflow, paths), paths]))
 
 def test_every_result_has_the_rule_that_makes_it_and_its_parameters(done, checkout):
     origins, rules = json.loads(done(checkout, "env", "PYTHONPATH=src", "python", "-c", PROGRAM).splitlines()[-1])
-    assert {path: file["rule"] for path, file in origins["files"].items()} == rules
-    assert len(rules) > 100
+    shown = {path: rule for path, rule in rules.items() if path.endswith((".csv", ".json", ".png", ".svg"))}
+    assert {path: file["rule"] for path, file in origins["files"].items()} == shown
+    assert len(shown) > 100
     assert {rule["script"] for rule in origins["rules"].values()} <= {
         f"workflow/scripts/{path.name}" for path in (checkout / "workflow/scripts").glob("*.py")
     }

@@ -7,12 +7,6 @@ IMAGES = str(rules.cifar10_fetch.output.provenance)
 TEMPLATES = sorted(str(path) for suffix in ("css", "j2", "js") for path in Path("workflow/report").glob(f"*.{suffix}"))
 
 
-def origins(wildcards, input):
-    """Return where each file that the report can show comes from, as JSON."""
-    shown = [path for path in input.results if Path(path).suffix in (".csv", ".json", ".png", ".svg")]
-    return json.dumps(origins_of(workflow, shown))
-
-
 rule report:
     input:
         script="workflow/scripts/report.py",
@@ -29,7 +23,7 @@ rule report:
     params:
         sections=[section for sections in SECTIONS.values() for section in sections],
         config=literal(json.dumps(config)),
-        origins=origins,
+        origins=lambda wc, input: json.dumps(origins_of(workflow, input.results)),
     message:
         "Write the report"
     shell:
@@ -58,7 +52,7 @@ rule report_section:
         sections=lambda wc: SECTIONS[wc.stage],
         images=lambda wc, input: [] if IMAGES in input.results else ["--without-images"],
         config=literal(json.dumps(config)),
-        origins=origins,
+        origins=lambda wc, input: json.dumps(origins_of(workflow, input.results)),
     message:
         "Write the page of {wildcards.stage}"
     shell:

@@ -4,15 +4,18 @@ import json
 import os
 import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+_SHOWN = (".csv", ".json", ".png", ".svg")
 
 
 def origins_of(workflow: Any, paths: Iterable[str]) -> dict[str, Any]:
-    """Return where files come from, as the rules have it, also for files that are not made in this run.
+    """Return where the files that a report can show come from, by the rules: also those that are not made in this run.
 
     Args:
         workflow: the workflow of Snakemake, with its graph of jobs.
-        paths: files that rules write.
+        paths: files that rules write. Those of other kinds than CSV, JSON, PNG and SVG are left out.
 
     Returns:
         `command`, which computes a file anew if its path follows, with the configuration files and values of this run
@@ -24,7 +27,7 @@ def origins_of(workflow: Any, paths: Iterable[str]) -> dict[str, Any]:
 
     files: dict[str, Any] = {}
     rules: dict[str, Any] = {}
-    for path in map(str, paths):
+    for path in (str(path) for path in paths if Path(path).suffix in _SHOWN):
         rule = next(rule for rule in workflow.rules if rule.is_producer(path))
         # The job may not be in the graph: `dvc repro` asks Snakemake for the report alone.
         job = Job(rule, workflow.dag, rule.get_wildcards(path), targetfile=path)
