@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 
 from nngplab.datasets.cifar10 import FILES
 from nngplab.pipeline.metrics import round_numbers
@@ -16,6 +17,7 @@ from nngplab.problems.attractors import load_network, shuffled_indices
 from nngplab.problems.attractors_limits import OUTPUT_CLASSES, iterate
 from nngplab.report.figures.attractors import plot_basins
 from nngplab.report.figures.images import plot_image_rows, to_images
+from nngplab.report.figures.style import COLOURS
 from tests.helpers.attractors import PICTURES, RELU_NETWORKS, render, train, write_tables
 from tests.helpers.cifar10_images import write_provenance
 from tests.helpers.report_page import sentences
@@ -179,8 +181,12 @@ class TestFigures:
         assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["0", "1", "2", "20", "100"]
         bars = [bar for bar in on_two.patches if round(bar.get_y() + bar.get_height() / 2) == 3]
         rows = basins.query("n_images == 2 and input == 'test' and iterations == 20").sort_values("image")
-        shares = rows[[f"{name}_share" for name in OUTPUT_CLASSES[:-1]]].to_numpy().ravel()
-        parts = [*shares, 1 - shares.sum()]
+        by_image = rows[[f"{name}_share" for name in OUTPUT_CLASSES[:-1]]].to_numpy()
+        parts = [*by_image.ravel(), 1 - by_image.sum()]
         np.testing.assert_allclose([bar.get_width() for bar in bars], [part for part in parts if part > 1e-9])
-        assert len({bar.get_facecolor()[:3] for bar in bars}) == 2
-        assert len({bar.get_facecolor() for bar in bars}) == 8
+        of_images = bars[: (by_image > 0).sum()]
+        colours = [
+            to_rgb(COLOURS[image - 1]) for image, shares in zip(rows["image"], by_image, strict=True) if any(shares)
+        ]
+        assert {bar.get_facecolor()[:3] for bar in of_images} == set(colours)
+        assert len({bar.get_facecolor() for bar in of_images}) == len(of_images)
