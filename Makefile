@@ -13,9 +13,12 @@ export CORES ONLY CONFIG
 FUZZ_SECONDS ?= 3600
 FUZZ_SEED ?= random
 
-# One more than the cores: many tests wait for Slurm, for a server or for the end of a process.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# Two more than the cores: many tests wait for Slurm, for a server or for the end of a process.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 PYTEST := pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# What waits for downloads, or has less to do than there are cores.
+SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs=2
 
 # Versions for every platform and every Python from 3.11 on, and no address.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade
@@ -42,12 +45,13 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html (ONLY=cha
 
 install: $(INSTALLED) ## Create the environment in .venv
 
-test: $(TESTS) $(CLUSTER)/.installed $(ENGINES)/.installed lint ## Check the code and run the tests
+test: ## Check the code and run the tests
+	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed $(ENGINES)/.installed lint
 	$(PYTEST)
 	cd packages/snakemake-dvc && $(PYTEST)
 	cd packages/snakemake-dvc && PATH="$$ENVIRONMENT/engines/bin:$$PATH" PYTHONPATH=src \
 	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py tests/test_executors.py
-	$(MAKE) --no-print-directory test-slow-cpu test-library
+	@$(SIDE_BY_SIDE) test-slow-cpu test-library
 
 check: lint ## Check the code and run the unit tests (two minutes)
 	$(PYTEST) tests/unit

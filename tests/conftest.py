@@ -21,6 +21,8 @@ LONGEST = ("test_cluster.py", "test_reproducibility.py", "test_pipeline.py", "te
 
 # On a busy machine any example can take long; no test asserts speed.
 settings.register_profile("patient", deadline=None)
+# For tests that run a second time, with other libraries or on another kind of CPU.
+settings.register_profile("again", deadline=None, max_examples=10)
 settings.load_profile("patient")
 
 

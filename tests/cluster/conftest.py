@@ -41,6 +41,12 @@ def environment(slurm) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
+def quick_environment(environment, warm) -> dict[str, str]:
+    """Return it with programs that start quickly, for runs whose processes are neither killed nor measured."""
+    return {**environment, "PATH": f"{warm}:{environment['PATH']}"}
+
+
+@pytest.fixture(scope="module")
 def small_on_slurm(template, tmp_path_factory) -> Path:
     """Make a checkout of Problems 11 and 12 only, with one shard in the width sweep."""
     copy = shutil.copytree(template, tmp_path_factory.mktemp("cluster") / "small", symlinks=True)
@@ -74,23 +80,24 @@ def held(small_on_slurm, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def together(environment, template, small_on_slurm, tmp_path_factory) -> Iterator[dict[str, Run]]:
+def together(environment, quick_environment, template, small_on_slurm, tmp_path_factory) -> Iterator[dict[str, Run]]:
     """Runs that wait for the cluster most of the time: they are started together, and tests wait for their ends."""
     base, runs = tmp_path_factory.mktemp("together"), {}
     folder = hold(small_on_slurm, base / "time")
-    runs["time"] = submit(folder, environment, "--set-resources", "width_sweep_fit:runtime=1", "--retries", "0")
+    runtime = ["--set-resources", "width_sweep_fit:runtime=1", "--retries", "0"]
+    runs["time"] = submit(folder, environment, *runtime, "--", "width_sweep")
     folder = make_small(shutil.copytree(template, base / "stages", symlinks=True), ON_SLURM)
     edit_profile(folder)
-    runs["stages"] = submit(folder, environment)
+    runs["stages"] = submit(folder, quick_environment)
     folder = hold(small_on_slurm, base / "memory")
     (folder / "hold").unlink()
     change_job(folder, EXCEEDS_ITS_MEMORY)
-    runs["memory"] = submit(folder, environment)
+    runs["memory"] = submit(folder, environment, "width_sweep")
     folder = with_a_job_for_the_data(small_on_slurm, base / ANY_PATH)
-    runs["path"] = submit(folder, environment, "data/sine_target.npz")
+    runs["path"] = submit(folder, quick_environment, "data/sine_target.npz")
     folder = with_a_job_for_the_data(small_on_slurm, base / "a%j\\b")
     logs = ["--slurm-logdir", str(base / "logs")]
-    runs["logs"] = submit(folder, environment, *logs, "data/sine_target.npz")
+    runs["logs"] = submit(folder, quick_environment, *logs, "data/sine_target.npz")
     yield runs
     for run in runs.values():
         run.process.kill()

@@ -120,13 +120,13 @@ class TestFaults:
                 held,
                 "import os, time\n    if os.fork():\n        time.sleep(600)\n    if os.fork():\n        os._exit(0)",
             )
-        first = submit(held, environment)
+        first = submit(held, environment, "width_sweep")
         wait_for(lambda: len([*running(FIT, held)]) == 1 + escapes, first, slurm)
         left = [*running(FIT, held)]
         first.process.kill()
         first.process.wait()
         script.write_text(text)
-        second = submit(held, environment)
+        second = submit(held, environment, "width_sweep")
         wait_for(
             lambda: {process.pid for process in running(FIT, held)} - {process.pid for process in left}, second, slurm
         )

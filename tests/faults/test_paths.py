@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.checkout import ROOT, make_small
+from tests.helpers.small_checkout import configure
 
 # Each of them has characters of several kinds, in an order in which one of a kind does not hide another.
 NAMES = [
@@ -28,6 +29,7 @@ def small(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout whose jobs tell which library they import: not that of the environment, if all is right."""
     copy = shutil.copytree(template, tmp_path_factory.mktemp("paths") / "checkout", symlinks=True)
     folder = make_small(copy, ["kernel_regression"])
+    configure(folder, "kernel_regression", kernels=["relu"], repeats=1)
     module = folder / "src/nngplab/datasets/sine_target.py"
     module.write_text(module.read_text() + MARKER)
     return folder

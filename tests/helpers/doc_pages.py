@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.helpers.checkout import ROOT
+from tests.helpers.warm import PROGRAMS
 
 # All but the page on adding a problem, which tests/pipeline/test_add_a_problem.py runs.
 PAGES = [
@@ -118,8 +119,22 @@ def _console(block: Block) -> list[Step]:
     return found
 
 
+def lent_environment(folder: Path, warm: Path) -> Path:
+    """Make the environment that a fresh clone would install: that of these tests, with programs that start quickly."""
+    (folder / "bin").mkdir(parents=True)
+    for path in [*Path(sys.prefix).glob("[!.]*"), *Path(sys.prefix, "bin").iterdir()]:
+        if path.name != "bin":
+            (folder / path.relative_to(sys.prefix)).symlink_to(path)
+    for path in [folder / "bin" / name for name in (*PROGRAMS, "activate")]:
+        path.unlink()
+    for name in PROGRAMS:
+        (folder / "bin" / name).symlink_to(warm / name)
+    (folder / "bin/activate").write_text(f'export PATH={shlex.quote(str(folder / "bin"))}:"$PATH"\n')
+    return folder
+
+
 def run_steps(
-    page_steps: list[Step], folder: Path, home: Path, environment: dict[str, str], dry: dict[str, str]
+    page_steps: list[Step], folder: Path, home: Path, lent: Path, environment: dict[str, str], dry: dict[str, str]
 ) -> None:
     """Run commands one after the other in one shell, and fill in their outputs; the first that fails ends the test.
 
@@ -127,12 +142,13 @@ def run_steps(
         page_steps: the commands.
         folder: where the shell starts.
         home: the folder that pages show as that of the user.
-        environment: the environment of the shell.
+        lent: what a clone gets as its environment.
+        environment: the variables of the shell.
         dry: more of it for the commands that are run as a dry run, by their names.
     """
     lines = [
-        # What a fresh clone would install is lent to it: the environment of these tests.
-        f'lend() {{ if [ -e Makefile ] && [ ! -e .venv ]; then mkdir .venv; ln -s "{sys.prefix}"/* .venv/;'
+        # A fresh clone does not install its environment.
+        f'lend() {{ if [ -e Makefile ] && [ ! -e .venv ]; then mkdir .venv; ln -s "{lent}"/* .venv/;'
         f' for stamp in "{sys.prefix}"/.[a-z]*; do touch ".venv/${{stamp##*/}}"; done; fi; }}'
     ]
     for step in page_steps:
@@ -206,10 +222,9 @@ def run_python(page: Path) -> list[tuple[Block, str]]:
 
 def shown_after(page: Path) -> dict[int, str]:
     """Return the text that a page shows as the output of a Python block, by the line of the block."""
-    found = blocks(page)
     return {
         block.line: following.text
-        for block, following in zip(found, [*found[1:], Block("", "", 0)], strict=True)
+        for block, following in pairwise([*blocks(page), Block("", "", 0)])
         if block.language == "python" and following.language == "text"
     }
 

@@ -3,6 +3,7 @@
 A fresh environment is made from a lock, once with the oldest and once with the newest versions of what the library
 needs. There the lines of the README for researchers run as they are written; they install the library, from a copy of
 the checkout. Then those unit tests run that import nothing that is not installed. They test the installed library.
+Where the newest versions are those with which `make test` runs all tests, the examples of the library are enough.
 
 This program needs Python 3.11 or newer, and no package.
 """
@@ -14,12 +15,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ["LICENSE", "README.md", "pyproject.toml", "src", "tests"]
 VERSIONS = ["oldest", "newest"]
+EXAMPLES = "tests/unit/test_library.py"
 # What the locks install, and the modules that need more or are the pipeline's.
 INSTALLED = {"hypothesis", "mpmath", "numpy", "pytest", "scipy", "sklearn", "threadpoolctl", "tqdm"}
 OTHER_MODULES = re.compile(
@@ -84,8 +87,17 @@ def check(versions: str) -> str:
         if [re.split("[ =@]", line)[0] for line in added] != ["nngp-lab"]:
             raise RuntimeError(f"the lines of the README install {added}, and not nngp-lab alone")
         run("pip", "check")
+        tests = [EXAMPLES] if are_those_of_all_tests(before) else tests_of_the_library()
         # Without src in the path of pytest.
-        return run("pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=.", *tests_of_the_library())
+        return run("pytest", "-q", "--hypothesis-profile=again", "-p", "no:cacheprovider", "-o", "pythonpath=.", *tests)
+
+
+def are_those_of_all_tests(frozen: list[str]) -> bool:
+    """Return whether what the library needs has the versions with which `make test` runs all tests."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split("[<>=~ ]", requirement)[0] for requirement in project["dependencies"]}
+    pins = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    return all(f"\n{line} " in pins for line in frozen if line.partition("==")[0] in names)
 
 
 def _copy_project(folder: Path) -> None:

@@ -63,7 +63,7 @@ def make_small_checkout(folder: Path) -> Path:
     """Make the checkout, not run yet."""
     make_small(copy_checkout(folder), STAGES)
     # DVC writes this number as 1e-05, which is a string in YAML 1.1.
-    configure(folder, "kernel_regression", laplace_L=1e-5)
+    configure(folder, "kernel_regression", laplace_L=1e-5, kernels=["relu", "laplace"])
     # One width, and all its draws in one shard, whatever their number.
     configure(folder, "width_sweep", widths=[K], extra_widths=[], shard_size=100_000)
     commit(folder)

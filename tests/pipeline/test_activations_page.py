@@ -1,6 +1,7 @@
 """The page on adding an activation: its lines are run as they stand."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -30,7 +31,8 @@ def test_the_closed_form_on_the_page_is_right(tmp_path):
     check_activations(["square"], tmp_path)
 
 
-def test_five_lines_take_an_activation_through_problems_11_and_12(run, checkout, monkeypatch):
+def test_five_lines_take_an_activation_through_problems_11_and_12(run, finished, tmp_path, monkeypatch):
+    checkout = shutil.copytree(finished, tmp_path / "checkout", symlinks=True)
     # As in the checkout that a user installed.
     monkeypatch.setenv("PYTHONPATH", str(checkout / "src"))
     assert len([line for line in (FUNCTION + LINE).splitlines() if line]) == 5

@@ -16,7 +16,18 @@ import pytest
 
 from nngplab.pipeline.files import atomic_write
 from tests.helpers.checkout import IDENTITY, ROOT, project_files
-from tests.helpers.doc_pages import PAGES, Step, missing_lines, run_python, run_steps, shown_after, steps, updated
+from tests.helpers.doc_pages import (
+    PAGES,
+    Step,
+    lent_environment,
+    missing_lines,
+    run_python,
+    run_steps,
+    shown_after,
+    steps,
+    updated,
+)
+from tests.helpers.warm import connect
 
 WITH_COMMANDS = [page for page in PAGES if steps(page)]
 # The reader of this page has no clone yet. Those of the others have one with the results of Problem 11.
@@ -69,8 +80,8 @@ def make_origin(home: Path) -> None:
         subprocess.run(command, check=True, cwd=source)
 
 
-def environment(home: Path) -> dict[str, str]:
-    """Return the environment of a session: a git user, an address for the repository, nothing of the outer `make`."""
+def environment(home: Path, programs: Path) -> dict[str, str]:
+    """Return the variables of a session: a git user, an address for the repository, nothing of the outer `make`."""
     outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", "SNAKEMAKE_PROFILE", "VIRTUAL_ENV")
     settings = {
         "user.name": "you",
@@ -80,7 +91,7 @@ def environment(home: Path) -> dict[str, str]:
     config = {"GIT_CONFIG_COUNT": str(len(settings))}
     for index, (key, value) in enumerate(settings.items()):
         config |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{programs}:{os.environ['PATH']}"
     inherited = {name: value for name, value in os.environ.items() if name not in outer}
     return {**inherited, **config, "PATH": path, "COLUMNS": "100"}
 
@@ -91,8 +102,10 @@ class Sessions:
     The clone is that of the first session, whose reader makes it.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, warm: Path) -> None:
         self.home = home
+        self.lent = lent_environment(home / "environment", warm)
+        self.environment = environment(home, self.lent / "bin")
         make_origin(home)
         self.profile = home / "dry-run"
         self.profile.mkdir()
@@ -109,9 +122,7 @@ class Sessions:
     def run_in(self, folder: Path, command: str) -> None:
         """Run a command that no page shows."""
         shell = ["bash", "-euc", command]
-        ended = subprocess.run(
-            shell, cwd=folder, env=environment(self.home), capture_output=True, text=True, check=False
-        )
+        ended = subprocess.run(shell, cwd=folder, env=self.environment, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
 
     def run_page(self, page: Path, folder: Path) -> list[Step]:
@@ -128,7 +139,8 @@ class Sessions:
         found = steps(page)
         dry = dict.fromkeys(DRY_RUN, str(self.profile))
         home = folder if page == FIRST else folder.parent
-        run_steps([step for step in found if step.name not in NOT_RUN], folder, home, environment(self.home), dry)
+        run = [step for step in found if step.name not in NOT_RUN]
+        run_steps(run, folder, home, self.lent, self.environment, dry)
         for step in found:
             if step.name in DRY_RUN | set(NOT_RUN):
                 step.output = step.shown
@@ -136,8 +148,8 @@ class Sessions:
 
 
 @pytest.fixture(scope="module")
-def sessions(tmp_path_factory) -> Sessions:
-    return Sessions(tmp_path_factory.mktemp("sessions"))
+def sessions(tmp_path_factory, warm) -> Sessions:
+    return Sessions(tmp_path_factory.mktemp("sessions"), warm)
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
@@ -160,7 +172,10 @@ def main(names: list[str]) -> None:
     """Run the sessions and the Python code of all pages, or of those named, and write the outputs into them."""
     pages = [page for page in PAGES if page.stem in (names or [page.stem]) and (steps(page) or shown_after(page))]
     with tempfile.TemporaryDirectory() as home:
-        sessions = Sessions(Path(home)) if any(steps(page) for page in pages) else None
+        warm = Path(home, "warm")
+        warm.mkdir()
+        server = connect(warm)  # it ends with the connection
+        sessions = Sessions(Path(home), warm) if any(steps(page) for page in pages) else None
         for page in pages:
             folder = Path(home) / page.stem
             folder.mkdir()
@@ -168,6 +183,7 @@ def main(names: list[str]) -> None:
             text = updated(page, done, run_python(page))
             with atomic_write(page) as beside:
                 beside.write_text(text, encoding="utf-8")
+        server.close()
 
 
 if __name__ == "__main__":

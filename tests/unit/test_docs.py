@@ -15,7 +15,7 @@ import yaml
 
 from nngplab.pipeline.config import check_config, load_schema
 from tests.helpers.checkout import ROOT
-from tests.helpers.doc_pages import NUMBERS, blocks, masked, run_python, shown_after
+from tests.helpers.doc_pages import NUMBERS, blocks, masked, run_python, shown_after, steps, updated
 from tests.helpers.doc_pages import PAGES as WITH_CODE
 
 RUN = {"console", "sh", "diff", "python", "yaml"}
@@ -49,6 +49,16 @@ def test_the_python_examples_run_and_print_what_is_shown(page, tmp_path, monkeyp
         assert masked(printed) == masked(text), f"line {block.line}: run `make sessions`"
         numbers, expected = (np.array(NUMBERS.findall(part), dtype=float) for part in (printed, text))
         np.testing.assert_allclose(numbers, expected, rtol=0.02)
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=page_id)
+def test_a_page_that_shows_what_runs_print_stays_as_it_is(page):
+    """`make sessions` then changes nothing, also in a page without code."""
+    done, shown = steps(page), shown_after(page)
+    for step in done:
+        step.output = step.shown
+    printed = [(block, shown[block.line]) for block in blocks(page) if block.line in shown]
+    assert updated(page, done, printed) == page.read_text()
 
 
 @pytest.mark.parametrize("page", with_blocks("yaml"), ids=page_id)

@@ -9,6 +9,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from tests.helpers.checkout import ROOT
+from tests.helpers.library import are_those_of_all_tests
 
 
 def pins_of(lock: str) -> dict[str, str]:
@@ -65,6 +66,13 @@ class TestPins:
             (bound,) = requirement.specifier
             lowest = rf"^{requirement.name}=={re.escape(bound.version)}(\.0)? "
             assert re.search(lowest, text, flags=re.MULTILINE), requirement
+
+    def test_the_library_is_tested_again_only_with_other_versions(self):
+        here = [f"{need.name}=={version(need.name)}" for need in needed_by()]
+        assert are_those_of_all_tests([*here, "packaging==1.0"])
+        for need in needed_by():
+            other = [line for line in here if not line.startswith(f"{need.name}=")]
+            assert not are_those_of_all_tests([*other, f"{need.name}==0.1"])
 
     def test_the_environment_is_the_locked_one(self):
         for name in ("numpy", "scipy", "torch", "torchvision", "snakemake", "dvc", "pandas", "seaborn"):

@@ -1,11 +1,14 @@
 """Problems 1 and 5 to 10: every numbered equation has a check that holds, and that refuses a false variant."""
 
 import functools
+import html
+import re
 import runpy
 
 import numpy as np
 import pytest
 
+from nngplab.report.mathematics import markdown_line
 from nngplab.theory.identity import CheckResult, CheckSettings
 from nngplab.theory.pages import PAGES
 from tests.helpers.checkout import SCRIPTS
@@ -29,6 +32,12 @@ def test_an_equation_holds_and_its_false_variant_is_refused(label):
 @pytest.mark.parametrize("label", IDENTITIES)
 def test_its_method_is_one_of_those_that_the_summary_counts(label):
     assert sum(name in outcome(label).method for name in METHODS) == 1
+
+
+@pytest.mark.parametrize("label", IDENTITIES)
+def test_the_formulas_that_name_what_it_was_checked_for_become_mathml(label):
+    page = html.unescape(markdown_line(outcome(label).scope))
+    assert re.findall(r"\\[a-zA-Z]+|[$&]|<merror", re.sub("<annotation.*?</annotation>", "", page)) == []
 
 
 @pytest.mark.parametrize("label", ["6.9", "6.10", "6.11", "8.1", "8.5", "8.6", "8.7", "8.8"])

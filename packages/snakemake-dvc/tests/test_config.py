@@ -267,3 +267,10 @@ def test_files_in_remote_storage_are_refused() -> None:
     assert unsupported_files(SimpleNamespace(rules=[near])) is None
     found = unsupported_files(SimpleNamespace(rules=[near, stored]))
     assert found == "rule far: files in remote storage are not supported; download them in a rule"
+
+
+def test_the_stages_can_be_written_to_another_file(checkout: Checkout) -> None:
+    before = {path.name: path.read_bytes() for path in checkout.folder.iterdir() if path.is_file()}
+    checkout.run("snakemake-dvc", "stages", "--output", "other.yaml")
+    after = {path.name: path.read_bytes() for path in checkout.folder.iterdir() if path.is_file()}
+    assert after == {**before, "other.yaml": before["dvc.yaml"]}

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PROGRAMS = ("python", "snakemake", "dvc")
 # NumPy and PyTorch read these variables when they are imported: with other values, programs start as usual.
 READ_AT_IMPORT = (
     *("ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES", "ONEDNN_MAX_CPU_ISA"),
@@ -64,7 +65,7 @@ def _write_clients(folder: Path) -> None:
     (folder / "read_at_import.json").write_text(json.dumps(values))
     # Isolated and without site-packages: the client imports little.
     text = f"#!{sys.executable} -IS\n" + (HERE / "client.py").read_text()
-    for name in ("python", "snakemake", "dvc"):
+    for name in PROGRAMS:
         path = folder / name
         path.write_text(text)
         path.chmod(0o755)
