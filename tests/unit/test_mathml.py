@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from latex2mathml.converter import convert
 
-from nngplab.report.mathematics import MathematicsExtension, latex
+from nngplab.report.mathematics import MathematicsExtension, latex, tie_punctuation
 
 
 def parsed(mathml: str) -> Tree.Element:
@@ -120,3 +120,18 @@ def test_braces_of_latex_are_not_those_of_a_template():
     assert text.startswith("2 <math")
     (annotation,) = parsed(text[2:]).iter("annotation")
     assert annotation.text == r"\sqrt{{\lVert h \rVert}^4 + {{x}}}"
+
+
+class TestPunctuation:
+    @given(st.lists(st.tuples(st.sampled_from(["", " ", " and ", ".", ", ", "). "]), st.booleans()), max_size=6))
+    def test_a_formula_in_a_line_and_the_punctuation_after_it_are_in_one_element(self, parts):
+        page, expected = "", ""
+        for after, display in parts:
+            formula, marks = str(latex("x_1", display)), "" if display else after.rstrip()
+            marks = marks if marks in (".", ",", ").") else ""
+            page += f"{formula}{after}"
+            expected += f'<span class="tie">{formula}{marks}</span>{after[len(marks) :]}' if marks else formula + after
+        assert tie_punctuation(page) == expected
+
+    def test_without_a_formula_nothing_changes(self):
+        assert tie_punctuation("<p>x</p>. </math>.") == "<p>x</p>. </math>."

@@ -10,6 +10,10 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from nngplab.report.mathml import improve
 
+_FORMULA_BEFORE_PUNCTUATION = re.compile(
+    r'<math\b(?![^>]*display="block")[^>]*>(?:[^<]|<(?!/math>))*</math>[.,;:?!)’”]+'
+)
+
 
 class MathematicsExtension(jinja2.ext.Extension):
     """A Jinja2 extension: LaTeX between dollar signs in a template becomes MathML, between doubled ones a block."""
@@ -49,6 +53,11 @@ def markdown(text: str, deeper: int = 2) -> Markup:
             if child.type == "link_open":
                 child.attrs["href"] = re.sub(r"^([\w-]+)\.md$", r"#\1", str(child.attrs["href"]))
     return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704
+
+
+def tie_punctuation(page: str) -> str:
+    """Return a page in which no line begins with the punctuation after a formula: browsers can break a line there."""
+    return _FORMULA_BEFORE_PUNCTUATION.sub(r'<span class="tie">\g<0></span>', page)
 
 
 def _markdown_parser() -> MarkdownIt:

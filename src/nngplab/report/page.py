@@ -15,7 +15,7 @@ from nngplab.kernels.duals import DUALS
 from nngplab.report.filters import as_yaml, digits, fixed, interval, join_and, magnitude, percent, plain, shares
 from nngplab.report.labels import activation_label, kernel_label
 from nngplab.report.links import add_links
-from nngplab.report.mathematics import MathematicsExtension, latex, markdown, markdown_line
+from nngplab.report.mathematics import MathematicsExtension, latex, markdown, markdown_line, tie_punctuation
 from nngplab.report.origins import only_files
 from nngplab.report.results import Results
 from nngplab.report.sparklines import sparkbars, sparkline
@@ -91,7 +91,7 @@ class HTMLReport:
             page = self._environment.get_template("page.html.j2").render(sections=modules, answers=_answers(modules))
         except jinja2.TemplateNotFound as error:
             raise InputError(f"there is no template {error.name}; write it or remove the section") from error
-        return secured(add_links(page))
+        return secured(add_links(tie_punctuation(page)))
 
     def _inlined(self, element: str) -> Callable[[str], Markup]:
         """Return a function that puts a file of the folder of templates into an element of the page."""
