@@ -192,11 +192,15 @@ class TestWords:
 
     def test_the_stand_in_is_named_wherever_its_numbers_stand(self, folder):
         text = words(folder)
-        assert text.count(STAND_IN) == 4
+        assert STAND_IN not in text
+        assert "tested on 2,000 generated samples." in text
+        assert "tested on 2,000 samples: real cifar10." in text
+        assert text.count("stand-in data: the course challenge") == 3
+        assert text.count("stand-in data") == 6
         assert "Generated data, not the course challenge." in text
         assert "No result in this section is a result about the challenge" in text
         assert text.count("(stand-in data)") == 2
-        assert "STAND-IN" not in words(folder, stand_in=False)
+        assert "stand-in" not in words(folder, stand_in=False)
 
     def test_which_features_matter(self, folder):
         text = words(folder)

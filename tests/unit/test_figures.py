@@ -212,6 +212,12 @@ class TestSave:
         assert (strip < 150).any()
         assert (marked[: len(unmarked)] == 255).mean() == pytest.approx((unmarked == 255).mean(), abs=0.01)
 
+    def test_a_page_can_hide_the_mark(self, tmp_path):
+        for mark, count in ((None, 0), ("ONE", 1), ("ONE\nTWO", 1)):
+            save(plot_image_grid(TestImageGrid.IMAGES, list("abcde"), columns=5), tmp_path / "g.svg", mark)
+            text = (tmp_path / "g.svg").read_text()
+            assert text.count('class="mark"') == count
+
     def test_the_mark_covers_no_image(self, tmp_path):
         figure = plot_image_grid(TestImageGrid.IMAGES, list("abcde"), columns=5)
         save(figure, tmp_path / "grid.png", mark="STAND-IN IMAGES, NOT CIFAR-10")

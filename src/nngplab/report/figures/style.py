@@ -16,7 +16,7 @@ from matplotlib.transforms import Bbox
 from nngplab.errors import InputError
 from nngplab.pipeline.files import atomic_write
 from nngplab.report.figures.contrast import legible
-from nngplab.report.figures.svg import compress_png, tidy
+from nngplab.report.figures.svg import MARK, compress_png, tidy
 
 # The width of a figure in inches. It is shown at this size, as 720 CSS pixels, so that nothing is scaled.
 WIDTH = 7.5
@@ -130,5 +130,5 @@ def _add_mark(figure: Figure, mark: str) -> float:
         legend.set_bbox_to_anchor((0, 0, 1, 1), figure.transFigure)
     figure.set_layout_engine("none")
     style: dict[str, Any] = {"color": DARK_GREY, "size": TEXT_SIZE, "parse_math": False}
-    figure.text(0.5, middle, mark, ha="center", va="center", **style)
+    figure.text(0.5, middle, mark, ha="center", va="center", gid=MARK, **style)
     return strip

@@ -7,6 +7,8 @@ from xml.etree import ElementTree as ET
 
 from PIL import Image
 
+# The identifier of a group that becomes its class, so that a page that says the same in its caption can hide it.
+MARK = "mark"
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 # The largest number of colours of an image in a figure.
@@ -63,7 +65,9 @@ def _tidy_element(element: ET.Element, used: set[str], numbers: dict[str, str]) 
         attributes[name.strip()] = value.strip()
     if "id" in attributes:
         name = attributes.pop("id")
-        if name in used:
+        if name == MARK:
+            attributes["class"] = MARK
+        elif name in used:
             attributes["id"] = number(name)
     if _HREF in attributes:
         target = attributes.pop(_HREF)
