@@ -108,7 +108,8 @@ def write_frames(data, results: Path, folder: Path) -> str:
     network = RELU_NETWORKS[-1]
     return run_script(
         "attractors_frames",
-        *[*data, "--network", folder / f"network_{network}.pt", "--errors", folder / f"limit_errors_{network}.csv"],
+        *[*data, "--provenance", results.parent / "cifar10/provenance.json"],
+        *["--network", folder / f"network_{network}.pt", "--errors", folder / f"limit_errors_{network}.csv"],
         *["--iterations", 1, 2, 20, "--noise", 1e-3, "--seed", 88, "--sprite", results / "frames.png"],
         *["--output", results / "frames.json", "--figure", results / "frames.svg"],
     )

@@ -142,7 +142,8 @@ class TestScripts:
         assert "No training image is an attractor after the training of (a)" in words
 
     def test_stand_in_figures_carry_the_mark(self, trained):
-        assert "STAND-IN IMAGES, NOT CIFAR-10" in (trained / "results/attractors/basins.svg").read_text()
+        for name in ("basins", "frames"):
+            assert "STAND-IN IMAGES, NOT CIFAR-10" in (trained / f"results/attractors/{name}.svg").read_text()
 
     def test_more_images_than_there_are(self, image_options, tmp_path):
         assert train(image_options, tmp_path, "60", status=1).splitlines() == [

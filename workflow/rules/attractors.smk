@@ -294,6 +294,7 @@ rule attractors_frames:
         script="workflow/scripts/attractors_frames.py",
         batches=rules.cifar10_extract.output.batches,
         files=rules.cifar10_extract.output.files,
+        provenance=rules.cifar10_fetch.output.provenance,
         network=expand(rules.attractors_train.output.network, network=max(config["attractors"]["n_images"])),
         errors=expand(rules.attractors_limits.output.errors, network=max(config["attractors"]["n_images"])),
     output:
@@ -321,9 +322,10 @@ rule attractors_frames:
     message:
         "Show many iterates of an autoencoder of Problem 4"
     shell:
-        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --network {input.network:q}"
-        " --errors {input.errors:q} --iterations {params.iterations} --noise {params.noise} --seed {params.seed}"
-        " --sprite {output.sprite:q} --output {output.frames:q} --figure {output.figure:q} --log {log:q}"
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --provenance {input.provenance:q}"
+        " --network {input.network:q} --errors {input.errors:q} --iterations {params.iterations} --noise {params.noise}"
+        " --seed {params.seed} --sprite {output.sprite:q} --output {output.frames:q} --figure {output.figure:q}"
+        " --log {log:q}"
 
 
 rule attractors:

@@ -1,6 +1,7 @@
 """Draw many iterates of an autoencoder of Problem 4 as one image, with their angles to the training images."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ def main(arguments: argparse.Namespace) -> None:
     }
     write_json(record, arguments.output)
     write_sprite([to_images(outputs.numpy(), full_contrast=True) for outputs in iterates], arguments.sprite)
-    save(plot_angles(degrees, rounds, labels), arguments.figure)
+    provenance = json.loads(arguments.provenance.read_text(encoding="utf-8"))
+    mark = provenance["label"] if provenance["stand_in"] else None
+    save(plot_angles(degrees, rounds, labels), arguments.figure, mark=mark)
 
 
 def frames(most: int, asked: list[int]) -> list[int]:
@@ -103,6 +106,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="folder of the extracted batches")
     parser.add_argument("--files", type=Path, required=True, help="the verified files, CSV")
+    parser.add_argument("--provenance", type=Path, required=True, help="record of the source of the images, JSON")
     parser.add_argument("--network", type=Path, required=True, help="the network that is iterated, PT")
     parser.add_argument("--errors", type=Path, required=True, help="how long its inputs take to their limits, CSV")
     parser.add_argument("--iterations", type=int, nargs="+", required=True, metavar="R", help="iterations to show")
