@@ -153,7 +153,7 @@ def _scatter_outcomes(axes: Axes, runs: pd.DataFrame) -> None:
 
 def _add_legend(figure: Figure, axes: Axes, outcomes: set[str]) -> None:
     handles = [
-        *(Patch(color=colour, lw=0, label=f"map: {behaviour}") for behaviour, colour in _BEHAVIOURS.items()),
+        *(Patch(color=colour, lw=0, label=f"recursion: {behaviour}") for behaviour, colour in _BEHAVIOURS.items()),
         *(
             axes.plot([], [], marker, ls="", mew=1.2, ms=5, color=colour, label=f"run: {outcome}")[0]
             for outcome, (marker, colour) in _OUTCOMES.items()
