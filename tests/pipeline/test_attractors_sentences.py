@@ -180,7 +180,7 @@ def check_iterated(raw: Raw, text: str, trainings: list[Training]) -> None:
     outputs = output_rows(raw, training.n).query("input == 'test' and iterations == 20")
     visited = (outputs["outcome"] == "image").all() and not arrived and not moving
     assert ("they moved on" in text) == visited
-    part = text.split("until the direction stops moving", 1)[1].split("Iterating sends", 1)[0]
+    part = text.split("until the direction stops moving", 1)[1].split("(e) From training", 1)[0]
     assert said_ends(part) == end_phrases(training, "test")
 
 
@@ -194,7 +194,7 @@ def check_noisy(raw: Raw, text: str, trainings: list[Training]) -> None:
     assert ("The oblique projection agrees with what is left, to within 10% of it." in text) == (not differing)
     assert (f"differs from what is left by more than 10% of it{whom}. Possible" in text) == bool(differing)
     part = text.split("(e) From training images with noise", 1)[1]
-    noisy, clean = re.search(r"of the noisy images?: (.*?)\. Without noise: (.*?)\. What is left", part).groups()
+    noisy, clean = re.search(r"of the noisy images?: (.*?)\. Without noise: (.*?)\. ", part).groups()
     assert [said_ends(noisy), said_ends(clean)] == [end_phrases(training, kind) for kind in ("noisy", "training")]
     for r in raw.noise_iterations:
         assert part.count(f"after {r} iteration{'s' if r > 1 else ''}") >= 1

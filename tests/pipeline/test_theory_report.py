@@ -90,6 +90,8 @@ def write_theory(folder: Path, **changes: object) -> None:
     for name in ("duals", "spectra"):
         (folder / f"{name}.svg").write_text(PICTURE)
     write_explorer(folder)
+    spectra = "activation,quantity,index,value\nsine,coefficient,1,0.9\nsine,eigenvalue,1,1.5\ncosine,eigenvalue,1,64\n"
+    (folder / "spectra.csv").write_text(spectra)
     (folder / "duals.csv").write_text("activation,xi,dual,derivative\ncosine,-0.5,0.7,-0.2\nsine,-0.5,-0.4,0.8\n")
 
 
