@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.report_page import Reader, read_title
+
 OPENED = "#origin:popover-open"
-NUMBER = ".answer data[data-file]:not(a *, summary *)"
+NUMBER = ".answer data[title*=' in results/']:not(a *, summary *)"
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +32,16 @@ def origins(window: Any) -> dict[str, Any]:
 
 def check_shown(window: Any, number: Any) -> None:
     """The popover says what the number and its file are."""
-    data = {name: number.get_attribute(name) or "" for name in ("value", "data-file", "data-row", "data-column")}
+    origin = read_title(number.get_attribute("title"))
     shown = window.locator(OPENED).inner_text()
-    for text in data.values():
+    for text in (number.get_attribute("value"), *origin.values()):
         assert text in shown
     made = origins(window)
-    rule = made["files"][data["data-file"]]["rule"]
+    rule = made["files"][origin["file"]]["rule"]
     assert rule in shown
     assert made["rules"][rule]["script"] in shown
     assert all(f"{name} = {text}" in shown for name, text in made["rules"][rule]["parameters"].items())
-    assert f"{made['command']} {data['data-file']}" in shown
+    assert f"{made['command']} {origin['file']}" in shown
 
 
 def test_a_click_opens_it_and_escape_gives_the_focus_back(closed):
@@ -83,10 +85,10 @@ def test_a_tap_opens_it_on_a_phone(closed):
 
 
 def test_a_computed_number_has_its_formula_and_the_files_of_it(closed):
-    number = closed.locator("main data[data-formula]:visible").first
+    number = closed.locator("main data[title*=' = (']:visible").first
     number.click()
     shown = closed.locator(OPENED).inner_text()
-    formula = number.get_attribute("data-formula")
+    formula = read_title(number.get_attribute("title"))["formula"]
     files = set(re.findall(r"[\w./]+\.(?:csv|json)(?=\[)", formula))
     assert files
     assert all(file in shown for file in files)
@@ -156,9 +158,11 @@ def test_axe_finds_nothing_in_the_popover(closed):
     assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
 
 
-def test_without_script_the_title_names_the_file(report_file):
-    numbers = re.findall(
-        r'<data value="[^"]*" data-file="([^"]*)"[^>]*?title="([^"]*)"([^>]*)>', report_file.read_text()
-    )
+def test_without_script_the_title_has_the_value_and_its_place(report_file):
+    numbers = [entry for entry, _ in Reader(report_file.read_text()).data]
     assert len(numbers) > 200
-    assert all(title.startswith(file) and rest == "" for file, title, rest in numbers)
+    for entry in numbers:
+        origin = read_title(entry["title"])
+        assert origin.get("formula") or (origin["file"].startswith("results/") and origin["column"])
+        # A text is on the page as it stands in the file.
+        assert entry["title"].startswith((f"{entry['value']} in results/", f"{entry['value']} = (", "results/"))

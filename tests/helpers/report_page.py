@@ -219,7 +219,7 @@ def alternative_texts(tags: list[tuple[str, dict[str, str]]]) -> list[str]:
 def read_shown(text: str) -> float:
     number = text.replace("−", "-").replace(",", "").removesuffix("%")
     if "×" in number:
-        mantissa, power = number.split(" × 10")
+        mantissa, power = re.split(r"\s×\s10", number)
         return float(mantissa) * 10.0 ** int(power.translate(SUPERSCRIPTS))
     return float(number) / (100 if text.endswith("%") else 1)
 
@@ -227,7 +227,7 @@ def read_shown(text: str) -> float:
 def typed_digits(page: str, section: str) -> list[str]:
     """The numbers without an origin in the answers and tables of a section, but for 95%, powers and "Problem 11"."""
     typed = "".join(text for name, text in Reader(page).untraced if name == section)
-    return re.findall(r"\d+", re.sub(r"95%| × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|Problem \d+", "", typed))
+    return re.findall(r"\d+", re.sub(r"95%|\s×\s10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|Problem \d+", "", typed))
 
 
 def sentences(page: str, section: str) -> str:
@@ -248,6 +248,24 @@ def answer_of(page: str, section: str) -> str:
     return text
 
 
+def read_title(title: str) -> dict[str, str]:
+    """The origin of a number as its title says it: a formula, or a file, a row and a column."""
+    if found := re.fullmatch(r"\S+ = (?P<formula>\(.*\))", title):
+        return found.groupdict()
+    found = re.fullmatch(r"(?:\S+ in )?(?P<file>[^,]+), (?:(?P<row>.+), )?column (?P<column>.+)", title, re.DOTALL)
+    assert found, title
+    return found.groupdict("")
+
+
+def files_named(page: str) -> set[str]:
+    """The files that numbers, texts and pictures of the page come from."""
+    named = set(re.findall(r'data-file="([^"]+)"', page))
+    for entry, _ in Reader(page).data:
+        origin = read_title(entry["title"])
+        named |= {origin["file"]} if "file" in origin else set(re.findall(r"[\w./]+\.\w+(?=\[)", origin["formula"]))
+    return named
+
+
 def look_up(folder: Path, file: str, row: str, column: str) -> str:
     """The text of one entry, found without the code under test."""
     path = folder.parent / file
@@ -257,7 +275,7 @@ def look_up(folder: Path, file: str, row: str, column: str) -> str:
             value = value[int(step) if step.isdigit() else step]
         return str(value)
     with path.open(newline="") as stream:
-        keys = dict(pair.split("=") for pair in row.split(", "))
+        keys = dict(pair.split(" = ") for pair in row.split(", "))
         (found,) = [line for line in csv.DictReader(stream) if all(line[k] == v for k, v in keys.items())]
     return found[column]
 
@@ -266,12 +284,15 @@ def check_traces(folder: Path, page: str) -> None:
     """Every number and word that names its origin stands there, or follows by its formula from what does."""
 
     def value(leaf: re.Match) -> str:
-        return repr(float(look_up(folder, *leaf.groups())))
+        file, row, column = leaf.groups()
+        return repr(float(look_up(folder, file, row.replace("=", " = "), column)))
 
     for entry, _ in Reader(page).data:
-        if "data-formula" in entry:
-            formula = re.sub(r"([\w./]+)\[([^\]]*)\]\.(\w+)", value, entry["data-formula"])
+        origin = read_title(entry["title"])
+        if "formula" in origin:
+            formula = re.sub(r"([\w./]+)\[([^\]]*)\]\.(\w+)", value, origin["formula"])
             assert pd.eval(formula, engine="python") == float(entry["value"])
         else:
-            text = look_up(folder, entry["data-file"], entry["data-row"], entry["data-column"])
+            text = look_up(folder, **origin)
             assert text == entry["value"] or float(text) == float(entry["value"])
+        assert entry["title"].startswith((f"{entry['value']} ", "results/"))

@@ -6,6 +6,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+from tests.helpers.report_page import files_named
 from tests.helpers.small_checkout import jobs_run
 
 PROGRAM = """
@@ -44,10 +45,7 @@ def test_the_command_computes_the_file_anew(done, finished_small, tmp_path):
 def test_every_file_of_a_number_of_the_page_has_its_origin(finished):
     page = (finished / "results/report.html").read_text()
     origins = json.loads(re.search(r'<script type="application/json" id="origins">(.*?)</script>', page)[1])
-    named = set(re.findall(r'data-file="([^"]+)"', page))
-    named |= {
-        file for formula in re.findall(r'data-formula="([^"]+)"', page) for file in re.findall(r"[\w./]+\.csv", formula)
-    }
+    named = files_named(page)
     assert len(named) > 50
     assert named <= origins["files"].keys()
     assert {file["rule"] for file in origins["files"].values()} == origins["rules"].keys()

@@ -110,7 +110,7 @@ class TestShares:
 
     def test_a_share_names_its_origin(self):
         (text,) = shares([Number(1.0, ORIGIN)])
-        assert 'data-file="results/x.csv"' in text
+        assert 'title="1.0 in results/x.csv, k = 1, column y"' in text
         assert text.striptags() == "100%"
 
     def test_a_part_of_a_whole_adds_up_to_that_part(self):

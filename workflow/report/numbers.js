@@ -110,8 +110,16 @@ function fileParts(file, row, column) {
   return parts;
 }
 
+// The parts of a title: "0.5 in results/x.csv, k = 1, column y", or "0.5 = (a formula)". A text stands there without value.
+function originOf(title) {
+  const [, formula] = /^\S+ = (.*)$/s.exec(title) ?? [];
+  if (formula) return { formula };
+  const [, file, row, column] = /^(?:\S+ in )?([^,]*), (?:(.*), )?column (.*)$/s.exec(title);
+  return { file, row, column };
+}
+
 function show(number) {
-  const { file, row, column, formula } = number.dataset;
+  const { file, row, column, formula } = originOf(number.title);
   const files = file ? [file] : Object.keys(origins.files).filter((name) => formula.includes(name + "["));
   const short = (name) => name.replace(/.*\//, "");
   const steps = files.reduce((text, name) => text.replaceAll(name + "[", short(name) + "["), formula ?? "");

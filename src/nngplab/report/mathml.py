@@ -35,6 +35,9 @@ def improve(mathml: str, latex: str) -> str:
         if element.tag in _SCRIPTS:
             for script in list(element)[1:]:
                 _remove_spaces(script)
+    _unwrap(math)
+    if math.get("display") == "inline":
+        del math.attrib["display"]
     _annotate(math, latex)
     return Tree.tostring(math, encoding="unicode", short_empty_elements=False)
 
@@ -121,9 +124,17 @@ def _remove_spaces(script: Tree.Element) -> None:
         element.attrib.update(lspace="0", rspace="0")
 
 
+def _unwrap(parent: Tree.Element) -> None:
+    """Replace each row of one element by this element, which is the same by the definition of MathML."""
+    for place, child in enumerate(parent):
+        _unwrap(child)
+        if child.tag == "mrow" and not child.attrib and len(child) == 1:
+            parent[place] = child[0]
+
+
 def _annotate(math: Tree.Element, latex: str) -> None:
     semantics = Tree.Element("semantics")
-    semantics.extend(list(math))  # latex2mathml makes one element, <mrow>
+    semantics.extend(list(math))  # latex2mathml makes one element
     Tree.SubElement(semantics, "annotation", {"encoding": "application/x-tex"}).text = latex
     for child in list(math):
         math.remove(child)
