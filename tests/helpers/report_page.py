@@ -216,6 +216,12 @@ def alternative_texts(tags: list[tuple[str, dict[str, str]]]) -> list[str]:
     ]
 
 
+def alternative_text(page: str, start: str) -> str:
+    """The one alternative text of a page that begins with these words."""
+    (text,) = {text for text in alternative_texts(Reader(page).tags) if text.startswith(start)}
+    return text
+
+
 def read_shown(text: str) -> float:
     number = text.replace("−", "-").replace(",", "").removesuffix("%")
     if "×" in number:

@@ -13,6 +13,7 @@ from tests.helpers.report_page import (
     PICTURE,
     TEMPLATES,
     Reader,
+    alternative_text,
     alternative_texts,
     check_traces,
     sentences,
@@ -201,6 +202,17 @@ class TestWords:
         assert "No result in this section is a result about the challenge" in text
         assert text.count("(stand-in data)") == 2
         assert "stand-in" not in words(folder, stand_in=False)
+
+    def test_the_alternative_texts_say_what_the_figures_show(self, folder):
+        texts = []
+        for direction in (True, False):
+            write_challenge(folder / "challenge", COURSE, CIFAR10, direction=direction)
+            texts.append(alternative_text(render(folder), "Left, target against the coordinate"))
+        assert texts[0].endswith("Its cosine with the true direction is 0.280000.")
+        assert texts[1].endswith("It has 62.5% of the trace of the feature matrix.")
+        ridges = alternative_text(render(folder), "Validation score of each kernel against the ridge")
+        assert "The selected ridges: The course challenge: " in ridges
+        assert "the ReLU NNGP 0.1, the Laplace kernel 0.01 and the linear kernel 1.0; CIFAR-10: " in ridges
 
     def test_which_features_matter(self, folder):
         text = words(folder)

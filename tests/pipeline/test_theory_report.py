@@ -19,6 +19,7 @@ from tests.helpers.report_page import (
     PICTURE,
     TEMPLATES,
     Reader,
+    alternative_text,
     check_traces,
     sentences,
     write_cifar10,
@@ -194,6 +195,11 @@ class TestPage:
         levels = [int(tag[1]) for tag, _ in Reader(render(folder)).tags if re.fullmatch(r"h[1-6]", tag)]
         assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
         assert re.search(r"<h4[^>]*>A heading ", render(folder))
+
+    def test_the_alternative_texts_say_what_the_figures_show(self, folder):
+        page = render(folder)
+        assert alternative_text(page, "A row for each activation").endswith("goes from 1.50 (sine) to 64.0 (cosine).")
+        assert alternative_text(page, "A panel for each activation").endswith("Below 0, cosine decreases somewhere.")
 
     def test_html_in_a_text_is_text(self, folder):
         page = render(folder)
