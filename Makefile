@@ -103,6 +103,9 @@ docs/configuration.md: $(INSTALLED) ## Generate docs/configuration.md and the li
 	PYTHONPATH=src python workflow/closed_forms.py
 	python workflow/config_page.py
 
+README.md: $(INSTALLED) ## Write the answers and the curve of the last run of the default configuration into README.md
+	PYTHONPATH=src python workflow/readme.py
+
 docs: $(DOCS) ## Build the site of the documentation; its first page is docs/_build/docs/index.html
 	rm -rf docs/api  # of names that are no longer public
 	sphinx-build --quiet --fail-on-warning -c docs . docs/_build
@@ -173,4 +176,4 @@ $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --require-hashes --requirement requirements-engines.lock
 	touch $@
 
-.PHONY: docs help report install test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint types style format dvc.yaml docs/configuration.md sessions lock clean
+.PHONY: docs help report install test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint types style format dvc.yaml docs/configuration.md README.md sessions lock clean

@@ -85,21 +85,33 @@ def summarise(results: Path, folder: Path, networks: Sequence[str] = NETWORKS) -
 
 # The pictures of `draw`.
 PICTURES = (
-    *(f"by_n_images/outputs_{network}.png" for network in RELU_NETWORKS),
-    *("iterates.png", "noisy.png", "activations.png", "limits.png"),
+    *(f"by_n_images/outputs_{network}.svg" for network in RELU_NETWORKS),
+    *("iterates.svg", "noisy.svg", "activations.svg", "limit_images.svg"),
 )
 
 
 def draw(data, results: Path, folder: Path, *more: object, networks: Sequence[str] = NETWORKS) -> str:
-    outputs = [results / f"by_n_images/outputs_{network}.png" for network in RELU_NETWORKS]
+    outputs = [results / f"by_n_images/outputs_{network}.svg" for network in RELU_NETWORKS]
     return run_script(
         "attractors_pictures",
         *[*data, "--provenance", results.parent / "cifar10/provenance.json", "--iterated", 2, *ITERATED],
         *["--networks", *(folder / f"network_{network}.pt" for network in networks)],
         *["--limit-table", folder / f"limits_{RELU_NETWORKS[-1]}.csv"],
         *["--points", folder / f"limit_points_{RELU_NETWORKS[-1]}.npz"],
-        *["--outputs", *outputs, "--iterates", results / "iterates.png", "--noisy", results / "noisy.png"],
-        *["--activations", results / "activations.png", "--limits", results / "limits.png", *more],
+        *["--outputs", *outputs, "--iterates", results / "iterates.svg", "--noisy", results / "noisy.svg"],
+        *["--activations", results / "activations.svg", "--limits", results / "limit_images.svg", *more],
+    )
+
+
+def write_frames(data, results: Path, folder: Path) -> str:
+    """Run the script of the iterates at many numbers of iterations."""
+    network = RELU_NETWORKS[-1]
+    return run_script(
+        "attractors_frames",
+        *[*data, "--provenance", results.parent / "cifar10/provenance.json"],
+        *["--network", folder / f"network_{network}.pt", "--errors", folder / f"limit_errors_{network}.csv"],
+        *["--iterations", 1, 2, 20, "--noise", 1e-3, "--seed", 88, "--sprite", results / "frames.png"],
+        *["--output", results / "frames.json", "--figure", results / "frames.svg"],
     )
 
 
@@ -112,11 +124,12 @@ def make_results(home: Path) -> Path:
         train(data, home, network, *trials)
     write_tables(data, home / "results/attractors", home)
     draw(data, home / "results/attractors", home)
+    write_frames(data, home / "results/attractors", home)
     return home
 
 
 def render(results: Path) -> str:
     """Return the report with the section of Problem 4 alone."""
     provenance = {"code": {}, "versions": {}, "machine": {}}
-    page = HTMLReport(TEMPLATES, Results(results), student=None, config="", provenance=provenance)
+    page = HTMLReport(TEMPLATES, Results(results), student=None, config={}, provenance=provenance)
     return page.render(["attractors"])

@@ -4,6 +4,7 @@ Raw results are the class of the output for each input, the limit of each input,
 the functions that summarise them.
 """
 
+import json
 import runpy
 import tempfile
 from collections import Counter
@@ -225,11 +226,30 @@ def write(raw: Raw, folder: Path) -> list[Training]:
     )
     for name, table in merged.items():
         table.to_csv(folder / f"{name}.csv", index=False)
-    for name in ("basins", "limits"):
+    write_frames(folder)
+    for name in ("basins", "limits", "frames"):
         (folder / f"{name}.svg").write_text(PICTURE)
-    for name in ("iterates", "noisy", "activations", "limits", *(f"by_n_images/outputs_{n}" for _, n in raw.networks)):
-        (folder / f"{name}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for name in (
+        "iterates",
+        "noisy",
+        "activations",
+        "limit_images",
+        *(f"by_n_images/outputs_{n}" for _, n in raw.networks),
+    ):
+        (folder / f"{name}.svg").write_text(PICTURE)
+    (folder / "frames.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     return trainings
+
+
+def write_frames(folder: Path) -> None:
+    """Write the numbers of the slider for one input of each kind; an output of zeros has no angle."""
+    degrees = {"test": [20.5, 3.25, 0.5], "noisy": [0.125, 0.25, 0.5], "noise": [90.0, 45.0, None]}
+    inputs = [
+        {"input": kind, "class": None if kind == "noise" else "cat", "degrees": [of_kind]}
+        for kind, of_kind in degrees.items()
+    ]
+    record = {"trained_on": ["cat"], "noise": 1e-3, "inputs": inputs, "iterations": [0, 1, 20]}
+    (folder / "frames.json").write_text(json.dumps(record))
 
 
 def render(raw: Raw) -> tuple[str, list[Training]]:

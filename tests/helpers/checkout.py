@@ -14,6 +14,11 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow/scripts"
 ALL_STAGES = list(yaml.safe_load((ROOT / "workflow/stages.yaml").read_text()))
+# The sections of the report, in the order of the problem set.
+SECTIONS = [
+    *["problem_01", "cifar10", "fc_net", "linear_autoencoder", "attractors", "problem_05", "problem_06", "problem_07"],
+    *["problem_08", "problem_09", "problem_10", "kernel_regression", "width_sweep", "challenge", "theory"],
+]
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
 # The options with which the pipeline takes its small values.
 TINY = ("--configfile", "config/tiny.yaml")

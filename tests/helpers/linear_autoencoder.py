@@ -96,5 +96,5 @@ def make_image(home: Path) -> None:
         *["--folder", images, "--files", images.parent / "files.csv", "--provenance", provenance],
         *["--width", 6, "--edge-share", 0.5, "--steps", 60, "--test-images", 15, "--shown-images", 3, "--seed", 88],
         *["--constants", folder / "constants.csv", "--record", folder / "image.json"],
-        *["--output", folder / "outputs.png"],
+        *["--output", folder / "outputs.svg"],
     )

@@ -43,7 +43,7 @@ def write_cifar10(folder: Path, train: int = 50_000, test: int = 10_000, **chang
     checks.to_csv(folder / "checks.csv", index=False)
     pd.DataFrame(counts, columns=["split", "class", "label", "count"]).to_csv(folder / "counts.csv", index=False)
     for split in ("train", "test"):
-        (folder / f"samples_{split}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        (folder / f"samples_{split}.svg").write_text(PICTURE)
 
 
 def write_kernels(folder: Path, levels: dict[str, float], spread: float = 0.001, **columns: object) -> None:
@@ -140,6 +140,19 @@ def write_results(folder: Path) -> Path:
     return folder
 
 
+def write_explorer(folder: Path) -> None:
+    """The numbers of the explorer of dual activations: two activations with few points."""
+    curves = {"nngp": [[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]], "estimates": [0.1, 0.9], "errors": [0.01, 0.02]}
+    activations = [
+        {"name": "sine", "label": "sine", "activation": [-1.2, 0.0, 1.2], **curves},
+        {"name": "relu", "label": "ReLU", "activation": [0.0, 0.0, 1.4], **curves},
+    ]
+    record = {"first": "relu", "pairs": 1000, "depths": [1, 2], "x": [-1.0, 0.0, 1.0], "xi": [-1.0, 0.0, 1.0]}
+    record |= {"sampled_xi": [0.0, 1.0], "activations": activations}
+    (folder / "explorer.json").write_text(json.dumps(record))
+    (folder / "explorer.svg").write_text(PICTURE)
+
+
 def render(folder: Path, student: str | None = None) -> str:
     facts = {"code": {"git commit": "0123"}}
     config = {"seed": 88, "report": {"name": student}}
@@ -180,7 +193,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         names = [tag for tag, _ in self.stack]
-        if "style" in names:
+        if {"style", "script", "annotation"} & set(names):
             return
         self.text.append(data)
         if "data" in names:
@@ -189,15 +202,30 @@ class Reader(HTMLParser):
         elif not {"math", "code", "pre"} & set(names):
             self.prose += [(inner["id"], data) for outer, inner in self.stack if outer == "section"]
             for tag, attributes in self.stack:
-                if attributes.get("class") in ("answer", "question") or tag == "tbody":
+                if attributes.get("class") in ("answer", "findings", "question") or tag == "tbody":
                     section = next(inner["id"] for outer, inner in self.stack if outer == "section")
                     self.untraced.append((section, data))
+
+
+def alternative_texts(tags: list[tuple[str, dict[str, str]]]) -> list[str]:
+    """The alternative text of each image: a PNG is an <img>, a figure in SVG an <svg> of the page."""
+    return [
+        attributes["alt" if tag == "img" else "aria-label"]
+        for tag, attributes in tags
+        if tag == "img" or (tag == "svg" and attributes.get("role") == "img")
+    ]
+
+
+def alternative_text(page: str, start: str) -> str:
+    """The one alternative text of a page that begins with these words."""
+    (text,) = {text for text in alternative_texts(Reader(page).tags) if text.startswith(start)}
+    return text
 
 
 def read_shown(text: str) -> float:
     number = text.replace("−", "-").replace(",", "").removesuffix("%")
     if "×" in number:
-        mantissa, power = number.split(" × 10")
+        mantissa, power = re.split(r"\s×\s10", number)
         return float(mantissa) * 10.0 ** int(power.translate(SUPERSCRIPTS))
     return float(number) / (100 if text.endswith("%") else 1)
 
@@ -205,13 +233,43 @@ def read_shown(text: str) -> float:
 def typed_digits(page: str, section: str) -> list[str]:
     """The numbers without an origin in the answers and tables of a section, but for 95%, powers and "Problem 11"."""
     typed = "".join(text for name, text in Reader(page).untraced if name == section)
-    return re.findall(r"\d+", re.sub(r"95%| × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|Problem \d+", "", typed))
+    return re.findall(r"\d+", re.sub(r"95%|\s×\s10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|Problem \d+", "", typed))
 
 
 def sentences(page: str, section: str) -> str:
     """The words of one section, with single spaces."""
     found = re.search(rf'<section id="{section}">.*?</section>', page, flags=re.DOTALL)
     return " ".join("".join(Reader(found[0]).text).split())
+
+
+def answer_of(page: str, section: str) -> str:
+    """The answer of a section, which is at most 25 words: a formula is a word, and so is a number with its power."""
+    found = re.search(rf'<section id="{section}">.*?<div class="answer">\s*<p>(.*?)</p>', page, flags=re.DOTALL)
+    html = re.sub(r'<a class="badge".*?</a>', "", found[1], flags=re.DOTALL)
+    counted = re.sub(r"<(math|data)\b.*?</\1>", "word", html, flags=re.DOTALL)
+    words = re.findall(r"\S*\w\S*", re.sub("<.*?>", "", counted, flags=re.DOTALL))
+    assert 3 <= len(words) <= 25, (len(words), counted)
+    text = " ".join("".join(Reader(html).text).split())
+    assert re.fullmatch(r"[A-Z].*[^ .]\.", text), text
+    return text
+
+
+def read_title(title: str) -> dict[str, str]:
+    """The origin of a number as its title says it: a formula, or a file, a row and a column."""
+    if found := re.fullmatch(r"\S+ = (?P<formula>\(.*\))", title):
+        return found.groupdict()
+    found = re.fullmatch(r"(?:\S+ in )?(?P<file>[^,]+), (?:(?P<row>.+), )?column (?P<column>.+)", title, re.DOTALL)
+    assert found, title
+    return found.groupdict("")
+
+
+def files_named(page: str) -> set[str]:
+    """The files that numbers, texts and pictures of the page come from."""
+    named = set(re.findall(r'data-file="([^"]+)"', page))
+    for entry, _ in Reader(page).data:
+        origin = read_title(entry["title"])
+        named |= {origin["file"]} if "file" in origin else set(re.findall(r"[\w./]+\.\w+(?=\[)", origin["formula"]))
+    return named
 
 
 def look_up(folder: Path, file: str, row: str, column: str) -> str:
@@ -223,7 +281,7 @@ def look_up(folder: Path, file: str, row: str, column: str) -> str:
             value = value[int(step) if step.isdigit() else step]
         return str(value)
     with path.open(newline="") as stream:
-        keys = dict(pair.split("=") for pair in row.split(", "))
+        keys = dict(pair.split(" = ") for pair in row.split(", "))
         (found,) = [line for line in csv.DictReader(stream) if all(line[k] == v for k, v in keys.items())]
     return found[column]
 
@@ -232,12 +290,15 @@ def check_traces(folder: Path, page: str) -> None:
     """Every number and word that names its origin stands there, or follows by its formula from what does."""
 
     def value(leaf: re.Match) -> str:
-        return repr(float(look_up(folder, *leaf.groups())))
+        file, row, column = leaf.groups()
+        return repr(float(look_up(folder, file, row.replace("=", " = "), column)))
 
     for entry, _ in Reader(page).data:
-        if "data-formula" in entry:
-            formula = re.sub(r"([\w./]+)\[([^\]]*)\]\.(\w+)", value, entry["data-formula"])
+        origin = read_title(entry["title"])
+        if "formula" in origin:
+            formula = re.sub(r"([\w./]+)\[([^\]]*)\]\.(\w+)", value, origin["formula"])
             assert pd.eval(formula, engine="python") == float(entry["value"])
         else:
-            text = look_up(folder, entry["data-file"], entry["data-row"], entry["data-column"])
+            text = look_up(folder, **origin)
             assert text == entry["value"] or float(text) == float(entry["value"])
+        assert entry["title"].startswith((f"{entry['value']} ", "results/"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.helpers.checkout import ALL_STAGES, ROOT, TINY
+from tests.helpers.checkout import ROOT, SECTIONS, TINY
 from tests.helpers.report_page import sentences
 
 PAGE = (ROOT / "docs/add_a_problem.md").read_text()
@@ -42,7 +42,7 @@ def test_the_new_problem_runs_alone_and_is_in_the_report(extended, done):
     output = done(extended, *SNAKEMAKE)
     assert set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)) == {"dice_throws", "report", "all"}
     page = (extended / "results/report.html").read_text()
-    assert re.findall(r'<section id="(\w+)">', page) == [*ALL_STAGES[:-1], "dice", "provenance"]
+    assert re.findall(r'<section id="(\w+)">', page) == ["answers", *SECTIONS[:-1], "dice", "theory", "provenance"]
     assert "The mean of 1,000 throws is " in sentences(page, "dice")
 
 

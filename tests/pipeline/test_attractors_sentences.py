@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.attractors_results import ARRIVAL, OUTCOMES, SCENES, TARGETS, Raw, Training, output_rows, render
-from tests.helpers.report_page import sentences, typed_digits
+from tests.helpers.report_page import answer_of, sentences, typed_digits
 
 
 def images(count: int) -> str:
@@ -180,7 +180,7 @@ def check_iterated(raw: Raw, text: str, trainings: list[Training]) -> None:
     outputs = output_rows(raw, training.n).query("input == 'test' and iterations == 20")
     visited = (outputs["outcome"] == "image").all() and not arrived and not moving
     assert ("they moved on" in text) == visited
-    part = text.split("until the direction stops moving", 1)[1].split("Iterating sends", 1)[0]
+    part = text.split("until the direction stops moving", 1)[1].split("(e) From training", 1)[0]
     assert said_ends(part) == end_phrases(training, "test")
 
 
@@ -194,7 +194,7 @@ def check_noisy(raw: Raw, text: str, trainings: list[Training]) -> None:
     assert ("The oblique projection agrees with what is left, to within 10% of it." in text) == (not differing)
     assert (f"differs from what is left by more than 10% of it{whom}. Possible" in text) == bool(differing)
     part = text.split("(e) From training images with noise", 1)[1]
-    noisy, clean = re.search(r"of the noisy images?: (.*?)\. Without noise: (.*?)\. What is left", part).groups()
+    noisy, clean = re.search(r"of the noisy images?: (.*?)\. Without noise: (.*?)\. ", part).groups()
     assert [said_ends(noisy), said_ends(clean)] == [end_phrases(training, kind) for kind in ("noisy", "training")]
     for r in raw.noise_iterations:
         assert part.count(f"after {r} iteration{'s' if r > 1 else ''}") >= 1
@@ -210,7 +210,7 @@ def check_outputs(raw: Raw, text: str) -> None:
             line = said.split(f"{words} come out, by the median angle, ", 1)[1]
             appearance, places = line.split(f": of {raw.inputs}, ", 1)
             assert appearance == expected_appearance(n, after, before)
-            assert Counter(re.findall(r"all|it is|[\d.]+%", places.split(". The median")[0])) == shares(after)
+            check_shares(re.findall(r"all|it is|[\d.]+%", places.split(". The median")[0]), after)
 
 
 def expected_appearance(n: int, after: pd.DataFrame, before: pd.DataFrame) -> str:
@@ -228,11 +228,29 @@ def expected_appearance(n: int, after: pd.DataFrame, before: pd.DataFrame) -> st
     return f"no closer to {whom} than the {inputs}"
 
 
-def shares(rows: pd.DataFrame) -> Counter:
-    counts = Counter(rows["outcome"])
+def check_shares(shown: list[str], rows: pd.DataFrame) -> None:
+    """The shares are close to those of the raw results, and add up."""
+    counts = Counter(rows["outcome"]).values()
     if len(counts) == 1:
-        return Counter(["it is" if len(rows) == 1 else "all"])
-    return Counter(f"{count / len(rows):.1%}" for count in counts.values())
+        assert shown == ["it is" if len(rows) == 1 else "all"]
+        return
+    tenths = sorted(round(10 * float(share.removesuffix("%"))) for share in shown)
+    assert sum(tenths) == 1000
+    assert all(abs(got - 1000 * count / len(rows)) < 1 for got, count in zip(tenths, sorted(counts), strict=True))
+
+
+def check_answer(raw: Raw, page: str, trainings: list[Training]) -> None:
+    """The answer: which of the images that the problem set asks for are attractors."""
+    answer = answer_of(page, "attractors")
+    first = raw.outcomes[0]
+    assert answer.startswith("The error did not reach ") == (first != "converged")
+    for n in raw.asked if first == "converged" else ():
+        training = next(one for one in trainings if one.activation == "relu" and one.n == n)
+        count = len(training.attractors())
+        some = f"{count} of them {'is an attractor' if count == 1 else 'are attractors'}"
+        said = "none of them is an attractor" if not count else "all of them are attractors" if count == n else some
+        alone = "that image is an attractor" if count else "that image is not an attractor"
+        assert f"rained on {images(n)}, {alone if n == 1 else said}" in answer
 
 
 def check_training(raw: Raw, text: str) -> None:
@@ -280,6 +298,7 @@ raws = st.builds(
 def test_the_sentences_follow_from_the_raw_results(raw):
     page, trainings = render(raw)
     text = sentences(page, "attractors")
+    check_answer(raw, page, trainings)
     check_training(raw, text)
     check_outputs(raw, text)
     check_iterated(raw, text, trainings)

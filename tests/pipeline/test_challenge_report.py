@@ -9,7 +9,16 @@ import pytest
 
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
-from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
+from tests.helpers.report_page import (
+    PICTURE,
+    TEMPLATES,
+    Reader,
+    alternative_text,
+    alternative_texts,
+    check_traces,
+    sentences,
+    write_cifar10,
+)
 
 STAND_IN = "STAND-IN DATA, NOT THE COURSE'S"
 CHOICES = {
@@ -129,8 +138,8 @@ class TestTracing:
 
     def test_it_can_be_used_without_seeing_it(self, folder):
         tags = Reader(render(folder)).tags
-        assert sum(tag == "img" for tag, _ in tags) == 3
-        assert all(len(attributes["alt"]) > 30 for tag, attributes in tags if tag == "img")
+        assert len(alternative_texts(tags)) == 3
+        assert all(len(text) > 30 for text in alternative_texts(tags))
         assert all("scope" in attributes for tag, attributes in tags if tag == "th")
         assert all("<" not in (attributes.get("aria-label") or "") for _, attributes in tags)
 
@@ -184,10 +193,26 @@ class TestWords:
 
     def test_the_stand_in_is_named_wherever_its_numbers_stand(self, folder):
         text = words(folder)
-        assert text.count(STAND_IN) == 5
+        assert STAND_IN not in text
+        assert "tested on 2,000 generated samples." in text
+        assert "tested on 2,000 samples: real cifar10." in text
+        assert text.count("stand-in data: the course challenge") == 3
+        assert text.count("stand-in data") == 6
+        assert "Generated data, not the course challenge." in text
         assert "No result in this section is a result about the challenge" in text
         assert text.count("(stand-in data)") == 2
-        assert "STAND-IN" not in words(folder, stand_in=False)
+        assert "stand-in" not in words(folder, stand_in=False)
+
+    def test_the_alternative_texts_say_what_the_figures_show(self, folder):
+        texts = []
+        for direction in (True, False):
+            write_challenge(folder / "challenge", COURSE, CIFAR10, direction=direction)
+            texts.append(alternative_text(render(folder), "Left, target against the coordinate"))
+        assert texts[0].endswith("Its cosine with the true direction is 0.280000.")
+        assert texts[1].endswith("It has 62.5% of the trace of the feature matrix.")
+        ridges = alternative_text(render(folder), "Validation score of each kernel against the ridge")
+        assert "The selected ridges: The course challenge: " in ridges
+        assert "the ReLU NNGP 0.1, the Laplace kernel 0.01 and the linear kernel 1.0; CIFAR-10: " in ridges
 
     def test_which_features_matter(self, folder):
         text = words(folder)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.challenge_results import EPOCHS, GRIDS, Files, N, Raw, arrays_of, machine, one, raw_results, write
-from tests.helpers.report_page import TEMPLATES, Reader, check_traces, sentences
+from tests.helpers.report_page import TEMPLATES, Reader, answer_of, check_traces, sentences
 
 NAMES = {
     "network": "the network",
@@ -40,7 +40,15 @@ def render(raw: Raw, files: Files) -> str:
         typed = "".join(text for section, text in Reader(page).untraced if section == "challenge")
         # The ten of a power of ten, and the level which the tables are made with.
         assert re.findall(r"\d", re.sub(r"CIFAR-10|95% interval|× 10(?=[⁻⁰¹²³⁴⁵⁶⁷⁸⁹])", "", typed)) == []
+        check_answer(raw, answer_of(page, "challenge"))
         return sentences(page, "challenge")
+
+
+def check_answer(raw: Raw, answer: str) -> None:
+    """The answer names the models that the problem set asks for; whether it is conclusive, the verdict says."""
+    for model, label in (("network", "network"), ("nngp", "ReLU NNGP")):
+        assert (f"no {label}" in answer) == (model not in raw.levels)
+        assert bool(re.search(rf"{label} −?[\d.]+", answer)) == (model in raw.levels)
 
 
 class Oracle:
@@ -130,6 +138,9 @@ def check(raw: Raw) -> None:
         if first in raw.levels and second in raw.levels:
             expected.append(oracle.verdict(first, second))
     assert verdicts(text) == expected
+    undecided = expected and "network" in expected[0] and expected[0].startswith("Within")
+    assert ("; no conclusion beyond this budget." in text) == bool(undecided)
+    assert ("The training budget: a network is trained on" in text) == ("network" in raw.levels)
     assert ("No network could be trained" in text) == ("network" not in raw.levels)
     assert ("It was not fitted" in text) == ("rfm" in raw.levels and "laplace" not in raw.levels)
     if len(raw.levels) > 1:

@@ -31,14 +31,31 @@ def folder(tmp_path: Path) -> Path:
 
 
 class TestWordsOnImages:
-    BANNER = '<aside class="banner"'
+    NOTICE = '<aside class="notice"'
+    BADGE = '<a class="badge" href="#images">stand-in images</a>'
 
-    def test_the_stand_in_has_a_banner(self, folder):
+    def test_the_stand_in_has_a_notice(self, folder):
         page = render(folder)
-        banner = page[page.index(self.BANNER) : page.index("</aside>")]
-        assert "STAND-IN IMAGES, NOT CIFAR-10" in banner
-        assert "no host was reached" in banner
+        notice = page[page.index(self.NOTICE) : page.index("</aside>")]
+        assert "Stand-in images, not CIFAR-10." in notice
         assert page.index("</aside>") < page.index("<nav")
+        assert "no host was reached" in sentences(page, "images")
+        assert "https://example.org/a.tar.gz: HTTP 404" in sentences(page, "images")
+        assert page.count("https://example.org") == page[page.index('<section id="images">') :].count(
+            "https://example.org"
+        )
+
+    def test_what_is_made_from_the_stand_in_has_a_badge(self, folder):
+        page = render(folder)
+        section = page[page.index('<section id="cifar10">') :].partition("</section>")[0]
+        assert section.index(self.BADGE) < section.index('<p class="question">')
+        captions = re.findall(r"<figcaption>.*?</figcaption>", section, flags=re.DOTALL)
+        assert [caption.count(self.BADGE) for caption in captions] == [1, 1]
+        for name in ("kernel_regression", "width_sweep"):
+            assert self.BADGE not in page[page.index(f'<section id="{name}">') :].partition("</section>")[0]
+
+    def test_the_section_says_what_is_not_verified(self, folder):
+        page = render(folder)
         text = sentences(page, "cifar10")
         assert "Not verified for CIFAR-10: the images are those of the stand-in. It has the numbers of CIFAR-10" in text
         assert "Verified:" not in text
@@ -48,10 +65,12 @@ class TestWordsOnImages:
         changes = {"source": "archive", "label": "CIFAR-10, JPEG copy", "reason": "it was given"}
         write_cifar10(folder / "cifar10", stand_in=False, official=official, **changes)
         page = render(folder)
-        assert self.BANNER not in page
+        assert self.NOTICE not in page
+        assert self.BADGE not in page
         line = " ".join("".join(Reader(re.search(r'<p class="images">.*?</p>', page, flags=re.DOTALL)[0]).text).split())
-        assert line.startswith("Images: CIFAR-10, JPEG copy (it was given).")
-        assert ("This is not the official archive." in line) is not official
+        assert line.startswith("Images: CIFAR-10, JPEG copy")
+        assert ("not from the official archive" in line) is not official
+        assert "it was given" in sentences(page, "images")
         text = sentences(page, "cifar10")
         assert "Verified: 50,000 training and 10,000 test images" in text
         assert ("test images, in an archive that is not the official one." in text) is not official

@@ -22,7 +22,7 @@ from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.fc_net import PARAMETERS
-from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, sentences, write_cifar10
+from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, answer_of, check_traces, sentences, write_cifar10
 
 SUMMARY, RATES = (runpy.run_path(str(SCRIPTS / f"fc_net_{name}.py")) for name in ("summary", "learning_rates"))
 NAMES = {"mse": "squared error", "cross_entropy": "cross-entropy"}
@@ -131,7 +131,7 @@ def write(raw: Raw, folder: Path) -> None:
     (folder / "by_loss").mkdir()
     for loss in raw.skills:
         for name in ("first_layer", "predictions"):
-            (folder / f"by_loss/{name}_{loss}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+            (folder / f"by_loss/{name}_{loss}.svg").write_text(PICTURE)
 
 
 def learning_rates(raw: Raw) -> pd.DataFrame:
@@ -242,7 +242,8 @@ def listed(pairs: list[str], last: str) -> str:
 @example(replace(GOOD, skills={"mse": "good"}))
 @settings(max_examples=40, deadline=None)
 def test_the_verdict_on_the_loss(raw):
-    text = sentences(render(raw), "fc_net")
+    page = render(raw)
+    text, answer = sentences(page, "fc_net"), answer_of(page, "fc_net")
     wanted = expected_verdict(raw)
     assert [verdict for verdict in VERDICTS if verdict in text] == ([wanted] if wanted else [])
     assert ("No verdict on the loss: with one network" in text) == (len(raw.skills) == 2 and raw.seeds == 1)
@@ -250,6 +251,7 @@ def test_the_verdict_on_the_loss(raw):
     labels, predicted = raw.predictions()
     for loss, guesses in predicted.items():
         right = (guesses == labels).astype(float)
+        assert f"{right.mean():.1%} with {NAMES[loss]}" in answer
         low, high = right.mean() + half_width(right) * np.array([-1, 1])
         kind = "95% interval over the test images" if raw.seeds == 1 else "95% interval"
         shown = f"{NAMES[loss]} ({kind} {max(low, 0):.1%} to {min(high, 1):.1%}; {raw.seeds} network"
@@ -278,7 +280,8 @@ def test_the_end_of_training(raw):
         assert ("The test accuracy is higher" in found) == (decided < 0)
         assert ("do not decide whether there is a generalisation gap" in found) == (decided == 0)
         assert re.findall(
-            r"the networks overfit\.|no overfitting|not overfitting|decide whether (?:the|such) networks overfit",
+            r"the networks overfit\.|nothing follows about a longer|not overfitting"
+            r"|decide whether (?:the|such) networks overfit",
             found.replace("whether the networks overfit.", "whether the networks overfit"),
         ) == [expected_overfitting(raw, loss)]
         assert ("before training" in found) == (raw.test_losses(loss).mean(axis=1).argmin() == 0 and "rises" in found)
@@ -289,7 +292,7 @@ def expected_overfitting(raw: Raw, loss: str) -> str:
     means = losses.mean(axis=1)
     rises = losses[-1] - losses[means.argmin()]
     if means[-1] == means.min():
-        return "no overfitting"
+        return "nothing follows about a longer"
     if raw.seeds == 1:
         return "decide whether such networks overfit"
     if sign(rises.mean(), scipy.stats.t(raw.seeds - 1).ppf(0.975) * rises.std(ddof=1) / np.sqrt(raw.seeds)) <= 0:

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from nngplab.report.labels import kernel_label
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
+from nngplab.report.tracing import significant
 from tests.helpers.checkout import SCRIPTS
-from tests.helpers.report_page import PICTURE, TEMPLATES, sentences, typed_digits, write_cifar10
+from tests.helpers.report_page import PICTURE, TEMPLATES, answer_of, sentences, typed_digits, write_cifar10
 
 SUMMARY = runpy.run_path(str(SCRIPTS / "kernel_regression_summary.py"))
 BASELINES = ["linear", "zero"]
@@ -80,7 +81,17 @@ class Page:
         report = HTMLReport(TEMPLATES, Results(self.results), student=None, config={}, provenance={})
         html = report.render(["kernel_regression"])
         assert typed_digits(html, "kernel_regression") == []
+        check_answer(answer_of(html, "kernel_regression"), table)
         return sentences(html, "kernel_regression")
+
+
+def check_answer(answer: str, table: pd.DataFrame) -> None:
+    """The answer has the test MSE of each kernel, or of the best and the worst if there are many."""
+    headline = table[table["repeat"].eq(0) & ~table["kernel"].isin(["linear", "zero"])]
+    for kernel, value in zip(headline["kernel"], headline["test_mse"], strict=True):
+        if len(headline) <= 4 or value in (headline["test_mse"].min(), headline["test_mse"].max()):
+            assert significant(value) in answer
+            assert len(headline) > 4 or f"{kernel_label(kernel)} {significant(value)}" in answer
 
 
 @pytest.fixture(scope="module")

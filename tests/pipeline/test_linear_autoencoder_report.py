@@ -42,7 +42,7 @@ class TestWords:
                 change(table := pd.read_csv(path))
                 table.astype({"rank_a": "Int64"} if "rank_a" in table else {}).to_csv(path, index=False)
         facts = {"code": {"git commit": "0123"}}
-        page = HTMLReport(ROOT / "workflow/report", Results(folder), student=None, config="", provenance=facts)
+        page = HTMLReport(ROOT / "workflow/report", Results(folder), student=None, config={}, provenance=facts)
         found = re.search(
             r'<section id="linear_autoencoder">.*?</section>', page.render(["linear_autoencoder"]), re.DOTALL
         )

@@ -14,9 +14,10 @@ from hypothesis import example, given, settings
 
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
+from nngplab.report.tracing import significant
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.linear_autoencoder_runs import WIDTH, Row, cut_off, results
-from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, check_traces, write_cifar10
+from tests.helpers.report_page import PICTURE, TEMPLATES, Reader, answer_of, check_traces, write_cifar10
 
 SUMMARY, PROBABILITY, IMAGE = (
     runpy.run_path(str(SCRIPTS / f"linear_autoencoder_{name}.py")) for name in ("summary", "probability", "image")
@@ -37,7 +38,7 @@ class Page:
         for name in ("cifar10", "linear_autoencoder"):
             (self.results / name).mkdir(parents=True)
         write_cifar10(self.results / "cifar10")
-        for name in ("losses.svg", "convergence.svg", "outputs.png"):
+        for name in ("losses.svg", "convergence.svg", "outputs.svg"):
             (self.folder / name).write_text(PICTURE)
 
     def html(self, runs: pd.DataFrame, chances: pd.DataFrame, constants: pd.DataFrame) -> str:
@@ -102,6 +103,19 @@ def claimed(text: str, *choices: str) -> str:
     found = [choice for choice in choices if choice in text]
     assert len(found) == 1, (choices, found, text)
     return found[0]
+
+
+def check_short_answer(html: str, runs: list[Row]) -> None:
+    """The answer of the section says the same as the paragraphs on its parts."""
+    answer = answer_of(html, "linear_autoencoder")
+    finished = [run for run in runs if run["outcome"] != "diverged"]
+    asked = [run for run in finished if run["on_sheet"]]
+    assert ("every run with a step size of the problem set diverges" in answer) == (not asked)
+    if asked:
+        positive = all(run["norm_a"] > 0 for run in finished)
+        assert ("becomes nonzero" if positive else "stays zero in some runs") in answer
+        smallest = min(run["final_loss"] for run in asked)
+        assert f"the smallest training error is {significant(smallest)}, with" in answer
 
 
 def observed(outcome: str) -> str:
@@ -244,6 +258,7 @@ def test_every_sentence_is_what_the_runs_say(page, data):
     runs = data["runs"].to_dict("records")
     of_b = [run for run in runs if run["part"] == "b"]
     check_answer(text, of_b)
+    check_short_answer(html, of_b)
     check_prediction(text, of_b)
     check_probability(text, of_b, data["chances"].to_dict("records"))
     check_conventions(text, of_b)

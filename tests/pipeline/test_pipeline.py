@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.helpers.checkout import ALL_STAGES, ROOT, TINY, digests, make_small
+from tests.helpers.checkout import ALL_STAGES, ROOT, SECTIONS, TINY, digests, make_small
 from tests.helpers.report_page import Reader
 
 SUBSET = ROOT.parent / "shared/cifar10/cifar-10-real-subset.tar.gz"
@@ -63,6 +63,7 @@ def test_every_result_is_on_the_page(finished):
 NO_RESULTS = [
     *[
         r"Problems? \d+( and \d+)?",
+        r"(Figure|Table) \d+",
         "CIFAR-10",
         "95%",
         "5% quantile",
@@ -78,8 +79,9 @@ NO_RESULTS = [
 def test_no_number_on_the_page_is_typed(finished):
     """Every number of the answers, captions and notes names its origin; the proofs are mathematics."""
     page = Reader((finished / "results/report.html").read_text())
-    sections = {name for name, _ in page.prose} - {"theory", "provenance"}
-    assert sections == {*ALL_STAGES} - {"theory", "report"}
+    proofs = {name for name in SECTIONS if name == "theory" or name.startswith("problem")}
+    sections = {name for name, _ in page.prose} - {*proofs, "images", "provenance"}
+    assert sections == {"answers", *SECTIONS} - proofs
     text = " ".join("".join(text for name, text in page.prose if name in sections).split())
     typed = re.sub("|".join(NO_RESULTS), "", text)
     assert [typed[max(0, found.start() - 40) : found.end() + 20] for found in re.finditer(r"\d+", typed)] == []
@@ -156,7 +158,23 @@ def test_a_failing_job_prints_one_line_and_leaves_no_result(run, after):
 def test_snakemake_makes_its_own_report(run, after):
     ended = run(after, "snakemake", *TINY, "--report", "snakemake-report.html")
     assert ended.returncode == 0, ended.stdout
-    assert "Problem 11: kernel regression" in (after / "snakemake-report.html").read_text()
+    page = (after / "snakemake-report.html").read_text()
+    assert "The workflow answers Problem Set 3" in page
+    categories, results = (
+        json.loads(re.search(rf"var {name} = (\{{.*?\}});?\n", page)[1]) for name in ("categories", "results")
+    )
+    # The page sorts the categories, without regard to the size of numbers.
+    numbers = [int(re.match(r"Problem (\d\d)", name)[1]) for name in sorted(categories)]
+    assert numbers == sorted(numbers)
+    assert "results/report.html" not in results
+    for path, result in results.items():
+        assert re.match("(Figure|Table): ", result["labels"]["result"]), path
+        assert result["caption"], path
+    by_category = [
+        [results[path]["labels"]["result"] for paths in groups.values() for path in paths]
+        for groups in categories.values()
+    ]
+    assert all(len(set(labels)) == len(labels) for labels in by_category), "two results with the same label"
 
 
 def test_one_stage_can_be_requested(run, checkout):
@@ -176,6 +194,7 @@ def test_real_images_from_an_archive(run, checkout):
     page = (checkout / "results/report.html").read_text()
     assert "CIFAR-10, real subset" in page
     assert "STAND-IN IMAGES" not in page
+    assert 'class="badge"' not in page
 
 
 class TestDvc:

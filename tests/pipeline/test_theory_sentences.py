@@ -11,6 +11,7 @@ import runpy
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from nngplab.theory.identity import CheckResult, Identity
 from nngplab.theory.misprints import MISPRINTS
 from nngplab.theory.pages import DerivationPage
 from tests.helpers.checkout import SCRIPTS
-from tests.helpers.report_page import PICTURE, TEMPLATES, check_traces, sentences, write_cifar10
+from tests.helpers.report_page import PICTURE, TEMPLATES, check_traces, sentences, write_cifar10, write_explorer
 
 CHECKS, SUMMARY, DUALS_SCRIPT = (
     runpy.run_path(str(SCRIPTS / f"theory_{name}.py")) for name in ("checks", "summary", "duals")
@@ -67,7 +68,7 @@ def write(folder: Path, digits: int, results: list[CheckResult]) -> None:
         Identity(label, "a = b", "a = 2 b", lambda _, outcome=outcome: outcome)
         for label, outcome in zip(LABELS, results, strict=False)
     ]
-    pages = [DerivationPage("one", "1", identities[:1]), DerivationPage("two", "8", identities[1:])]
+    pages = [DerivationPage("problem_01", "1", identities[:1]), DerivationPage("arcsine", "8", identities[1:])]
     pages = [page for page in pages if page.identities]
     theory = folder / "theory"
     table = pd.concat([CHECKS["check"](page, digits, 10_000, 88) for page in pages], ignore_index=True)
@@ -78,6 +79,7 @@ def write(folder: Path, digits: int, results: list[CheckResult]) -> None:
     (theory / "derivations.json").write_text(json.dumps({"pages": [derivation(page) for page in pages]}))
     for name in ("duals", "spectra"):
         (theory / f"{name}.svg").write_text(PICTURE)
+    write_explorer(theory)
     write_csv(pd.DataFrame({"activation": ["sine"], "xi": -0.5, "dual": -0.4, "derivative": 0.8}), theory / "duals.csv")
 
 
@@ -87,7 +89,10 @@ def derivation(page: DerivationPage) -> dict[str, object]:
 
 
 def render(folder: Path) -> str:
-    return HTMLReport(TEMPLATES, Results(folder), student=None, config="", provenance={}).render(["theory"])
+    """The page without links: the drawn equations are not those to which its text refers."""
+    with patch("nngplab.report.page.add_links", str):
+        report = HTMLReport(TEMPLATES, Results(folder), student=None, config={}, provenance={})
+        return report.render(["theory", "problem_01"])
 
 
 def words(fragment: str) -> str:
@@ -95,9 +100,10 @@ def words(fragment: str) -> str:
 
 
 def answer(page: str) -> list[str]:
-    """The two paragraphs of the answer."""
-    (found,) = re.findall(r'<div class="answer">.*?</div>', page, flags=re.DOTALL)
-    return [words(paragraph) for paragraph in re.findall(r"<p>.*?</p>", found, flags=re.DOTALL)]
+    """The answer of the last section with the two paragraphs below it: the first goes on from the answer."""
+    section = page[page.index('<section id="theory">') :]
+    answer, first, second = map(words, re.findall(r"<p>.*?</p>", section, flags=re.DOTALL)[:3])
+    return [f"{answer} {first}", second]
 
 
 def listed(labels: list[str]) -> str:
@@ -160,8 +166,8 @@ def expected_beside(found: CheckResult) -> tuple[str, str]:
             f"{'✓ the sides agree' if found.error <= found.tolerance else '✗ the sides differ'} ({found.method}): error"
         )
     rejected = "✓ rejected" if found.false_error > found.tolerance else "✗ not rejected"
-    what = "a difference is neither found nor excluded" if math.isnan(found.false_error) else "error"
-    return beside, f"{rejected}, a false variant: {what}"
+    what = "A difference is neither found" if math.isnan(found.false_error) else "The sides of this variant differ by"
+    return beside, f"false variant {rejected} Wrong: a=2b {what}"
 
 
 @settings(max_examples=25, deadline=None)
@@ -183,7 +189,7 @@ def test_the_answer_and_the_words_beside_each_equation(drawn):
     assert first.startswith(f"{expected_verdict(results)} The proof is the text.")
     assert first.endswith(f"where it has one: {expected_methods(results, digits)}.")
     assert second.endswith(f"which it must reject. {expected_rejections(results)}")
-    shown = re.findall(r'<div class="identity">.*?</p>\s*</div>', page, flags=re.DOTALL)
+    shown = re.findall(r'<div class="identity">.*?</details>\s*</div>', page, flags=re.DOTALL)
     assert len(shown) == len(results)
     for text, label, found in zip(map(words, shown), LABELS, results, strict=False):
         beside, beside_false = expected_beside(found)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import SCRIPTS
-from tests.helpers.report_page import PICTURE, TEMPLATES, read_shown, sentences, typed_digits, write_cifar10
+from tests.helpers.report_page import PICTURE, TEMPLATES, answer_of, read_shown, sentences, typed_digits, write_cifar10
 
 SUMMARY = runpy.run_path(str(SCRIPTS / "width_sweep_summary.py"))
 N = 10
@@ -72,8 +72,10 @@ class Page:
         report = HTMLReport(TEMPLATES, Results(self.results), student=None, config={}, provenance={})
         html = report.render(["width_sweep"])
         assert typed_digits(html, "width_sweep") == []
+        check_answer(answer_of(html, "width_sweep"), Facts(sweep), sweep.nngp)
         text = sentences(html, "width_sweep")
-        return text[: text.index("Test MSE against width")]
+        # From the caption of the figure, which comes first, to the table.
+        return text.partition("added to show the peak and the limit.")[2].partition("The test MSE at each width")[0]
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,24 @@ def widths_after(text: str, start: str) -> list[int]:
     """The widths in "START k=1, 2 and 4", or none if the words are not there."""
     found = re.search(rf"{start} k=((?:\d+(?:, | and )?)+)", text)
     return [int(k) for k in re.findall(r"\d+", found[1])] if found else []
+
+
+def check_answer(answer: str, facts: "Facts", nngp: int) -> None:
+    """The answer says whether the networks are better or worse than the NNGP, and where the median is largest."""
+    kinds = facts.verdicts(nngp)
+    worse, better, undecided = (bool(kinds[kind]) for kind in ("worse", "better", "undecided"))
+    if not facts.decides:
+        expected = "So few draws do not decide between the networks and the NNGP"
+    elif not worse and not better:
+        expected = "At no width do the draws decide between the networks and the NNGP"
+    elif worse and better:
+        expected = "The networks are worse than the NNGP at some widths and better at others"
+    else:
+        where = "some widths" if undecided else "every width"
+        expected = f"The networks are {'worse' if worse else 'better'} than the NNGP at {where}"
+    assert re.match(rf"{expected} ?[;.]", answer)
+    largest = r"; the median MSE is largest, [^;]* times the NNGP’s, at"
+    assert widths_after(answer, largest) == ([facts.peak] if len(facts.widths) > 1 else [])
 
 
 def check_nngp(text: str, facts: Facts, nngp: int) -> None:

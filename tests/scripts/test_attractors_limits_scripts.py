@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from matplotlib.colors import to_rgb
 
 from nngplab.problems.attractors import load_network
 from nngplab.problems.attractors_limits import ARRIVAL_SHARE
@@ -236,24 +235,25 @@ class TestFigures:
     def test_bars_are_shares_from_the_largest_error_to_the_smallest(self):
         figure = plot_limits(self.SHARES)
         test, unseen, noise = figure.axes
-        assert [label.get_text() for label in test.get_yticklabels()] == ["0.01", "1e-08"]
+        assert [label.get_text() for label in test.get_yticklabels()] == ["$10^{-2}$", "$10^{-8}$"]
         bars = [(round(bar.get_y() + bar.get_height() / 2), bar) for bar in test.patches if bar.get_width() > 0]
         drawn = [(place, bar.get_x(), bar.get_width()) for place, bar in bars]
         assert drawn == [(0, 0, 0.25), (0, 0.25, 0.5), (0, 0.75, 0.25), (1, 0, 1)]
         mixture, second, moving, first = (bar for _, bar in bars)
         assert mixture.get_facecolor()[:3] == first.get_facecolor()[:3] != second.get_facecolor()[:3]
         assert mixture.get_facecolor()[3] < second.get_facecolor()[3] == first.get_facecolor()[3] == 1
-        assert to_rgb(moving.get_facecolor()) == (1, 1, 1)
+        assert moving.get_facecolor()[3] == 0
+        assert moving.get_hatch()
         assert not unseen.patches
         assert not noise.patches
 
     def test_the_legend_names_what_is_drawn(self):
-        (legend,) = plot_limits(self.SHARES).legends
-        assert [text.get_text() for text in legend.get_texts()] == [
-            *["nearest: image 1", "nearest: image 2", "at it", "a mixture", "zero, or still moving"]
-        ]
-        (legend,) = plot_limits(self.SHARES[self.SHARES["target"] == 1e-8]).legends
-        assert [text.get_text() for text in legend.get_texts()] == ["nearest: image 1", "nearest: image 2", "at it"]
+        def words(shares: pd.DataFrame) -> list[list[str]]:
+            return [[text.get_text() for text in legend.get_texts()] for legend in plot_limits(shares).legends]
+
+        images = ["$z_{1}$", "$z_{2}$"]
+        assert words(self.SHARES) == [images, ["at this image", "mixture of images", "zero, or still moving"]]
+        assert words(self.SHARES[self.SHARES["target"] == 1e-8]) == [images, ["at this image"]]
 
     def test_rows_of_limits_can_have_different_lengths(self):
         images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.full((3, 4, 4), 100, np.uint8)
@@ -282,4 +282,4 @@ class TestFigures:
             name: (folder / name).read_bytes() == (trained / "results/attractors" / name).read_bytes()
             for name in PICTURES
         }
-        assert same == {name: name != "activations.png" for name in PICTURES}
+        assert same == {name: name != "activations.svg" for name in PICTURES}

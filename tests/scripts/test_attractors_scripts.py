@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 
 from nngplab.datasets.cifar10 import FILES
 from nngplab.pipeline.metrics import round_numbers
@@ -16,6 +17,7 @@ from nngplab.problems.attractors import load_network, shuffled_indices
 from nngplab.problems.attractors_limits import OUTPUT_CLASSES, iterate
 from nngplab.report.figures.attractors import plot_basins
 from nngplab.report.figures.images import plot_image_rows, to_images
+from nngplab.report.figures.style import COLOURS
 from tests.helpers.attractors import PICTURES, RELU_NETWORKS, render, train, write_tables
 from tests.helpers.cifar10_images import write_provenance
 from tests.helpers.report_page import sentences
@@ -140,7 +142,8 @@ class TestScripts:
         assert "No training image is an attractor after the training of (a)" in words
 
     def test_stand_in_figures_carry_the_mark(self, trained):
-        assert "STAND-IN IMAGES, NOT CIFAR-10" in (trained / "results/attractors/basins.svg").read_text()
+        for name in ("basins", "frames"):
+            assert "STAND-IN IMAGES, NOT CIFAR-10" in (trained / f"results/attractors/{name}.svg").read_text()
 
     def test_more_images_than_there_are(self, image_options, tmp_path):
         assert train(image_options, tmp_path, "60", status=1).splitlines() == [
@@ -179,9 +182,12 @@ class TestFigures:
         assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["0", "1", "2", "20", "100"]
         bars = [bar for bar in on_two.patches if round(bar.get_y() + bar.get_height() / 2) == 3]
         rows = basins.query("n_images == 2 and input == 'test' and iterations == 20").sort_values("image")
-        shares = rows[[f"{name}_share" for name in OUTPUT_CLASSES[:-1]]].to_numpy().ravel()
-        *bars, rest = bars
-        np.testing.assert_allclose([bar.get_width() for bar in bars], shares)
-        assert rest.get_width() == pytest.approx(1 - shares.sum())
-        assert len({bar.get_facecolor()[:3] for bar in bars}) == 2
-        assert len({bar.get_facecolor() for bar in bars}) == 8
+        by_image = rows[[f"{name}_share" for name in OUTPUT_CLASSES[:-1]]].to_numpy()
+        parts = [*by_image.ravel(), 1 - by_image.sum()]
+        np.testing.assert_allclose([bar.get_width() for bar in bars], [part for part in parts if part > 1e-9])
+        of_images = bars[: (by_image > 0).sum()]
+        colours = [
+            to_rgb(COLOURS[image - 1]) for image, shares in zip(rows["image"], by_image, strict=True) if any(shares)
+        ]
+        assert {bar.get_facecolor()[:3] for bar in of_images} == set(colours)
+        assert len({bar.get_facecolor() for bar in of_images}) == len(of_images)

@@ -422,12 +422,12 @@ class TestFigures:
     def test_a_mosaic_shows_each_image_on_its_own_scale(self):
         images = np.random.default_rng(0).normal(size=(5, 3, 4, 6)) * [[[[1]]], [[[10]]], [[[0]]], [[[1]]], [[[1]]]]
         drawn = plot_weights(images, columns=2, limit=3).axes[0].images[0].get_array()
-        assert drawn.shape == (2 * 6, 2 * 8, 3)
+        assert drawn.shape == (2 * 6, 2 * 8, 4)
         for index, corner in enumerate([(1, 1), (1, 9), (7, 1)]):
-            tile = drawn[corner[0] : corner[0] + 4, corner[1] : corner[1] + 6].transpose(2, 0, 1)
+            tile = drawn[corner[0] : corner[0] + 4, corner[1] : corner[1] + 6, :3].transpose(2, 0, 1)
             scale = np.abs(images[index]).max() or 1
             np.testing.assert_allclose(tile, 0.5 + 0.5 * images[index] / scale)
-        assert (drawn[6:, 8:] == 1).all()
+        assert (drawn[6:, 8:, 3] == 0).all()
 
     def test_the_first_layer_begins_with_what_weighs_most(self, tmp_path):
         net = OneHiddenLayer(3072, 3, 10, "relu", seed=0)
@@ -466,8 +466,8 @@ class TestFigures:
                 *["--models", *(runs / f"{loss}_0.pt" for loss in losses)],
                 *["--outputs", *(runs / f"{loss}_0.npz" for loss in losses)],
                 *["--learning-curves", folder / "curves.svg", "--confusion-matrix", folder / "confusion.svg"],
-                *["--first-layers", *(folder / f"first_{loss}.png" for loss in losses)],
-                *["--predictions", *(folder / f"predictions_{loss}.png" for loss in losses)],
+                *["--first-layers", *(folder / f"first_{loss}.svg" for loss in losses)],
+                *["--predictions", *(folder / f"predictions_{loss}.svg" for loss in losses)],
             )
         assert len(results(tmp_path / "one")) == 6
         assert results(tmp_path / "one") == results(tmp_path / "two")

@@ -1,7 +1,5 @@
 """Figures show what their tables say, and the same table gives the same bytes."""
 
-import io
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,6 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
@@ -130,7 +129,7 @@ class TestWidthSweep:
         drawn_lines = width_sweep.plot_test_mse(width_table).axes[0].get_lines()
         marks = [line for line in drawn_lines if line.get_marker() == "o"]
         drawn = {line.get_markerfacecolor(): list(line.get_xdata()) for line in marks}
-        assert drawn.pop("white") == [10]
+        assert drawn.pop("#ffffff") == [10]
         assert list(drawn.values()) == [[4, 16, 64]]
 
     def test_nngp_zero_and_threshold_are_lines(self, width_table):
@@ -201,18 +200,23 @@ class TestSave:
                 save(make(), tmp_path / f"two{suffix}", mark="MARK")
             assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
 
-    def test_the_mark_is_red_across_the_foot(self, tmp_path):
-        def red_rows(mark: str | None) -> np.ndarray:
-            black = np.zeros_like(TestImageGrid.IMAGES)
-            save(plot_image_grid(black, list("abcde"), columns=5), tmp_path / "g.png", mark)
-            picture = plt.imread(io.BytesIO((tmp_path / "g.png").read_bytes()))[..., :3]
-            red = (picture[..., 0] > 0.6) & (picture[..., 1:] < 0.2).all(axis=-1)
-            return np.flatnonzero(red.any(axis=1)) / len(picture)
+    def test_the_mark_is_a_line_below_all_else(self, tmp_path):
+        def pixels(mark: str | None) -> np.ndarray:
+            save(plot_image_grid(TestImageGrid.IMAGES, list("abcde"), columns=5), tmp_path / "g.png", mark)
+            with Image.open(tmp_path / "g.png") as image:
+                return np.asarray(image.convert("L"))
 
-        assert len(red_rows(None)) == 0
-        marked = red_rows("STAND-IN IMAGES, NOT CIFAR-10")
-        assert len(marked) > 5
-        assert marked.min() > 0.8
+        unmarked, marked = pixels(None), pixels("STAND-IN IMAGES, NOT CIFAR-10")
+        strip = marked[len(unmarked) :]
+        assert 20 < len(strip) < 50
+        assert (strip < 150).any()
+        assert (marked[: len(unmarked)] == 255).mean() == pytest.approx((unmarked == 255).mean(), abs=0.01)
+
+    def test_a_page_can_hide_the_mark(self, tmp_path):
+        for mark, count in ((None, 0), ("ONE", 1), ("ONE\nTWO", 1)):
+            save(plot_image_grid(TestImageGrid.IMAGES, list("abcde"), columns=5), tmp_path / "g.svg", mark)
+            text = (tmp_path / "g.svg").read_text()
+            assert text.count('class="mark"') == count
 
     def test_the_mark_covers_no_image(self, tmp_path):
         figure = plot_image_grid(TestImageGrid.IMAGES, list("abcde"), columns=5)

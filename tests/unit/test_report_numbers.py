@@ -1,10 +1,14 @@
 """The numbers of the report: their digits, their forms and where they come from."""
 
+import math
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nngplab.report.filters import fixed, interval, join_and, magnitude
+from nngplab.report.filters import fixed, interval, join_and, magnitude, shares
+from nngplab.report.sparklines import HEIGHT, WIDTH, sparkbars, sparkline
 from nngplab.report.tracing import Number, Origin, significant
 from tests.helpers.report_page import read_shown
 
@@ -80,3 +84,56 @@ class TestNumbers:
             *(f"({leaf} - {leaf})", f"(1 - ({leaf} / 2))"),
         ]
         assert [result.whole for result in made] == [False, False, True, True, True, True, False]
+
+
+class TestShares:
+    @staticmethod
+    def written(counts, decimals):
+        total = sum(counts)
+        texts = shares([Number(count / total, ORIGIN) for count in counts], decimals)
+        return [float(text.striptags().removesuffix("%")) for text in texts]
+
+    @given(st.lists(st.integers(0, 1000), min_size=1, max_size=8).filter(any), st.integers(0, 2))
+    @example([1, 1, 1], 0)
+    @example([1, 1, 1, 1, 1, 1, 1], 1)
+    @example([0, 5], 0)
+    def test_they_add_up_and_are_near(self, counts, decimals):
+        written = self.written(counts, decimals)
+        assert sum(round(share * 10**decimals) for share in written) == 100 * 10**decimals
+        for share, count in zip(written, counts, strict=True):
+            assert abs(share - 100 * count / sum(counts)) < 10.0**-decimals
+            assert count or share == 0
+
+    def test_the_largest_remainder_gets_the_missing_unit(self):
+        assert self.written([336, 332, 332], 0) == [34, 33, 33]
+        assert self.written([332, 332, 336], 0) == [33, 33, 34]
+
+    def test_a_share_names_its_origin(self):
+        (text,) = shares([Number(1.0, ORIGIN)])
+        assert 'title="1.0 in results/x.csv, k = 1, column y"' in text
+        assert text.striptags() == "100%"
+
+    def test_a_part_of_a_whole_adds_up_to_that_part(self):
+        texts = shares([Number(value, ORIGIN) for value in (0.125, 0.125, 0.25)])
+        assert [text.striptags() for text in texts] == ["13%", "12%", "25%"]
+
+
+class TestSparklines:
+    @given(st.lists(st.tuples(*[st.floats(-1e300, 1e300) | st.just(math.nan)] * 2), max_size=20), st.booleans())
+    @example([(1.0, 2.0)], True)
+    def test_every_point_that_has_a_place_is_within_the_picture(self, points, logarithmic):
+        picture = sparkline(points, "A curve", logarithmic)
+        places = re.findall(r"(\S+),(\S+)", re.search(r'points="([^"]*)"', picture)[1])
+        assert all(0 <= float(x) <= WIDTH and 0 <= float(y) <= HEIGHT for x, y in places)
+        shown = [pair for pair in points if all(map(math.isfinite, pair))]
+        assert len(places) == len([pair for pair in shown if not logarithmic or min(pair) > 0])
+        assert 'role="img" aria-label="A curve"' in picture
+
+    def test_a_larger_number_is_higher_up_and_further_right(self):
+        (x0, y0), (x1, y1) = re.findall(r"([\d.]+),([\d.]+)", sparkline([(1, 1), (2, 2)], "Two points"))
+        assert float(x0) < float(x1)
+        assert float(y0) > float(y1)
+
+    def test_bars_are_proportional_to_their_numbers(self):
+        heights = re.findall(r' height="([\d.]+)"', sparkbars([1.0, 2.0, -1.0, math.nan], "Bars"))
+        assert [float(height) for height in heights] == [13, 26, 0, 0]

@@ -1,4 +1,4 @@
-# Problem 4: autoencoders on a few images, and what they make of others when iterated.
+# Problem 04: autoencoders on a few images, and what they make of others when iterated.
 from nngplab.pipeline.resources import minutes, seconds, training_operations
 
 ATTRACTORS = sorted({*config["attractors"]["n_images"], *config["attractors"]["extra_n_images"]})
@@ -163,14 +163,34 @@ rule attractors_summary:
         provenance=rules.cifar10_fetch.output.provenance,
     output:
         attempts="results/attractors/attempts.csv",
-        summary=report("results/attractors/summary.csv", category="Problem 4: attractors"),
+        summary=report(
+            "results/attractors/summary.csv",
+            caption="../report/captions/attractors_summary.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Table: where inputs are after some iterations"},
+        ),
         basins="results/attractors/basins.csv",
-        limits=report("results/attractors/limits.csv", category="Problem 4: attractors"),
+        limits=report(
+            "results/attractors/limits.csv",
+            caption="../report/captions/attractors_summary.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Table: the limits of the iteration"},
+        ),
         limit_shares="results/attractors/limit_shares.csv",
         errors="results/attractors/limit_errors.csv",
         metrics="results/attractors/metrics.json",
-        figure=report("results/attractors/basins.svg", category="Problem 4: attractors"),
-        limits_figure=report("results/attractors/limits.svg", category="Problem 4: attractors"),
+        figure=report(
+            "results/attractors/basins.svg",
+            caption="../report/captions/attractors_summary.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Figure: the training images that inputs are nearest to"},
+        ),
+        limits_figure=report(
+            "results/attractors/limits.svg",
+            caption="../report/captions/attractors_summary.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Figure: the limits, by the training error"},
+        ),
     log:
         "logs/attractors_summary.log",
     localrule: True
@@ -203,14 +223,39 @@ rule attractors_pictures:
         points=expand(rules.attractors_limits.output.points, network=max(config["attractors"]["n_images"])),
         limits=expand(rules.attractors_limits.output.limits, network=max(config["attractors"]["n_images"])),
     output:
-        outputs=report(
-            expand("results/attractors/by_n_images/outputs_{n_images}.png", n_images=ATTRACTORS),
-            category="Problem 4: attractors",
+        outputs=[
+            report(
+                f"results/attractors/by_n_images/outputs_{n}.svg",
+                caption="../report/captions/attractors_pictures.rst",
+                category="Problem 04: attractors",
+                labels={"result": f"Figure: outputs, trained on {n} image{'s' if n > 1 else ''}"},
+            )
+            for n in ATTRACTORS
+        ],
+        iterates=report(
+            "results/attractors/iterates.svg",
+            caption="../report/captions/attractors_pictures.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Figure: iterates of test images"},
         ),
-        iterates=report("results/attractors/iterates.png", category="Problem 4: attractors"),
-        noisy=report("results/attractors/noisy.png", category="Problem 4: attractors"),
-        activations=report("results/attractors/activations.png", category="Problem 4: attractors"),
-        limits=report("results/attractors/limits.png", category="Problem 4: attractors"),
+        noisy=report(
+            "results/attractors/noisy.svg",
+            caption="../report/captions/attractors_pictures.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Figure: iterates of training images with noise"},
+        ),
+        activations=report(
+            "results/attractors/activations.svg",
+            caption="../report/captions/attractors_pictures.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Figure: other activations"},
+        ),
+        limits=report(
+            "results/attractors/limit_images.svg",
+            caption="../report/captions/attractors_pictures.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Figure: the limits as images"},
+        ),
     log:
         "logs/attractors_pictures.log",
     group:
@@ -244,6 +289,45 @@ rule attractors_pictures:
         " --activations {output.activations:q} --limits {output.limits:q} --log {log:q}"
 
 
+rule attractors_frames:
+    input:
+        script="workflow/scripts/attractors_frames.py",
+        batches=rules.cifar10_extract.output.batches,
+        files=rules.cifar10_extract.output.files,
+        provenance=rules.cifar10_fetch.output.provenance,
+        network=expand(rules.attractors_train.output.network, network=max(config["attractors"]["n_images"])),
+        errors=expand(rules.attractors_limits.output.errors, network=max(config["attractors"]["n_images"])),
+    output:
+        sprite="results/attractors/frames.png",
+        frames="results/attractors/frames.json",
+        figure=report(
+            "results/attractors/frames.svg",
+            caption="../report/captions/attractors_frames.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Figure: angles of many iterates to the training images"},
+        ),
+    log:
+        "logs/attractors_frames.log",
+    group:
+        "attractors"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=scale_with_attempt(3000),
+    params:
+        folder=lambda wc, input: Path(input.batches[0]).parent,
+        seed=lookup(dpath="seed", within=config),
+        iterations=lookup(dpath="attractors/iterations", within=config),
+        noise=lookup(dpath="attractors/noise", within=config),
+    message:
+        "Show many iterates of an autoencoder of Problem 4"
+    shell:
+        "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --provenance {input.provenance:q}"
+        " --network {input.network:q} --errors {input.errors:q} --iterations {params.iterations} --noise {params.noise}"
+        " --seed {params.seed} --sprite {output.sprite:q} --output {output.frames:q} --figure {output.figure:q}"
+        " --log {log:q}"
+
+
 rule attractors:
     input:
         intermediate=expand(
@@ -254,6 +338,7 @@ rule attractors:
             rules.attractors_outcomes.output,
             rules.attractors_summary.output,
             rules.attractors_pictures.output,
+            rules.attractors_frames.output,
         ],
     message:
         "Problem 4 is answered in results/attractors"

@@ -316,11 +316,26 @@ rule challenge_summary:
         tests=expand(rules.challenge_test.output.table, zip, **CHALLENGE_TESTS),
         outputs=expand(rules.challenge_test.output.outputs, zip, **CHALLENGE_TESTS),
     output:
-        benchmark=report("results/challenge/benchmark.csv", category="Problem 13: the course challenge"),
-        scores=report("results/challenge/scores.csv", category="Problem 13: the course challenge"),
+        benchmark=report(
+            "results/challenge/benchmark.csv",
+            caption="../report/captions/challenge_summary.rst",
+            category="Problem 13: the course challenge",
+            labels={"result": "Table: test scores of the models"},
+        ),
+        scores=report(
+            "results/challenge/scores.csv",
+            caption="../report/captions/challenge_summary.rst",
+            category="Problem 13: the course challenge",
+            labels={"result": "Table: scores of all parameters that were tried"},
+        ),
         comparison="results/challenge/comparison.csv",
         ranges="results/challenge/ranges.csv",
-        directions=report("results/challenge/directions.csv", category="Problem 13: the course challenge"),
+        directions=report(
+            "results/challenge/directions.csv",
+            caption="../report/captions/challenge_summary.rst",
+            category="Problem 13: the course challenge",
+            labels={"result": "Table: the directions of the feature machines"},
+        ),
         metrics="results/challenge/metrics.json",
     log:
         "logs/challenge_summary.log",
@@ -344,8 +359,18 @@ rule challenge_figures:
         validation=rules.challenge_selection.output.validation,
         records=rules.challenge_selection.input.records,
     output:
-        benchmark=report("results/challenge/benchmark.svg", category="Problem 13: the course challenge"),
-        ridges=report("results/challenge/ridges.svg", category="Problem 13: the course challenge"),
+        benchmark=report(
+            "results/challenge/benchmark.svg",
+            caption="../report/captions/challenge_figures.rst",
+            category="Problem 13: the course challenge",
+            labels={"result": "Figure: test scores of the models"},
+        ),
+        ridges=report(
+            "results/challenge/ridges.svg",
+            caption="../report/captions/challenge_figures.rst",
+            category="Problem 13: the course challenge",
+            labels={"result": "Figure: validation scores against the ridge"},
+        ),
     log:
         "logs/challenge_figures.log",
     localrule: True
@@ -366,7 +391,12 @@ rule challenge_direction:
         outputs="results/challenge/tests/course/rfm.npz",
         record="results/challenge/data/course.json",
     output:
-        figure=report("results/challenge/direction.svg", category="Problem 13: the course challenge"),
+        figure=report(
+            "results/challenge/direction.svg",
+            caption="../report/captions/challenge_direction.rst",
+            category="Problem 13: the course challenge",
+            labels={"result": "Figure: the direction of the feature machine"},
+        ),
     log:
         "logs/challenge_direction.log",
     localrule: True

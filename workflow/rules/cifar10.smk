@@ -1,4 +1,4 @@
-# Problem 2a: CIFAR-10 fetched, verified and shown.
+# Problem 02a: CIFAR-10 fetched, verified and shown.
 CIFAR10_FOLDER = "data/cifar10/cifar-10-batches-py"
 CIFAR10_FILES = [
     *(f"data_batch_{number}" for number in range(1, 6)),
@@ -78,7 +78,12 @@ rule cifar10_check:
         provenance=rules.cifar10_fetch.output.provenance,
     output:
         counts="results/cifar10/counts.csv",
-        checks=report("results/cifar10/checks.csv", category="Problem 2a: CIFAR-10"),
+        checks=report(
+            "results/cifar10/checks.csv",
+            caption="../report/captions/cifar10_check.rst",
+            category="Problem 02a: CIFAR-10",
+            labels={"result": "Table: the checks of the data set"},
+        ),
         metrics="results/cifar10/metrics.json",
     log:
         "logs/cifar10_check.log",
@@ -104,7 +109,12 @@ rule cifar10_samples:
         files=rules.cifar10_extract.output.files,
         provenance=rules.cifar10_fetch.output.provenance,
     output:
-        figure=report("results/cifar10/samples_{split}.png", category="Problem 2a: CIFAR-10"),
+        figure=report(
+            "results/cifar10/samples_{split}.svg",
+            caption="../report/captions/cifar10_samples.rst",
+            category="Problem 02a: CIFAR-10",
+            labels={"result": "Figure: sample images, {split}"},
+        ),
     log:
         "logs/cifar10_samples_{split}.log",
     wildcard_constraints:

@@ -1,4 +1,4 @@
-# Problem 2b: a fully connected network with one hidden layer, trained on CIFAR-10.
+# Problem 02b: a fully connected network with one hidden layer, trained on CIFAR-10.
 from nngplab.pipeline.resources import matrix_mb, minutes, seconds, training_operations
 
 FC_NET_LOSSES = config["fc_net"]["losses"]
@@ -59,7 +59,12 @@ rule fc_net_learning_rates:
         script="workflow/scripts/fc_net_learning_rates.py",
         tables=expand(rules.fc_net_tune.output, loss=FC_NET_LOSSES, learning_rate=FC_NET_RATES),
     output:
-        report("results/fc_net/learning_rates.csv", category="Problem 2b: a fully connected network"),
+        report(
+            "results/fc_net/learning_rates.csv",
+            caption="../report/captions/fc_net_learning_rates.rst",
+            category="Problem 02b: a fully connected network",
+            labels={"result": "Table: learning rates on held-out images"},
+        ),
     log:
         "logs/fc_net_learning_rates.log",
     localrule: True
@@ -154,7 +159,12 @@ rule fc_net_summary:
         provenance=rules.cifar10_fetch.output.provenance,
     output:
         tables="results/fc_net/metrics.csv",
-        summary=report("results/fc_net/summary.csv", category="Problem 2b: a fully connected network"),
+        summary=report(
+            "results/fc_net/summary.csv",
+            caption="../report/captions/fc_net_summary.rst",
+            category="Problem 02b: a fully connected network",
+            labels={"result": "Table: test accuracy of each loss"},
+        ),
         per_class="results/fc_net/per_class.csv",
         confusion="results/fc_net/confusion.csv",
         metrics="results/fc_net/metrics.json",
@@ -182,16 +192,36 @@ rule fc_net_figures:
         models=expand(rules.fc_net_train.output.model, loss=FC_NET_LOSSES, seed=0),
         outputs=expand(rules.fc_net_train.output.outputs, loss=FC_NET_LOSSES, seed=0),
     output:
-        learning_curves=report("results/fc_net/learning_curves.svg", category="Problem 2b: a fully connected network"),
-        confusion_matrix=report("results/fc_net/confusion.svg", category="Problem 2b: a fully connected network"),
-        first_layers=report(
-            expand("results/fc_net/by_loss/first_layer_{loss}.png", loss=FC_NET_LOSSES),
-            category="Problem 2b: a fully connected network",
+        learning_curves=report(
+            "results/fc_net/learning_curves.svg",
+            caption="../report/captions/fc_net_figures.rst",
+            category="Problem 02b: a fully connected network",
+            labels={"result": "Figure: learning curves"},
         ),
-        predictions=report(
-            expand("results/fc_net/by_loss/predictions_{loss}.png", loss=FC_NET_LOSSES),
-            category="Problem 2b: a fully connected network",
+        confusion_matrix=report(
+            "results/fc_net/confusion.svg",
+            caption="../report/captions/fc_net_figures.rst",
+            category="Problem 02b: a fully connected network",
+            labels={"result": "Figure: confusion matrices"},
         ),
+        first_layers=[
+            report(
+                f"results/fc_net/by_loss/first_layer_{loss}.svg",
+                caption="../report/captions/fc_net_figures.rst",
+                category="Problem 02b: a fully connected network",
+                labels={"result": f"Figure: first-layer weights, {loss.replace('_', ' ')}"},
+            )
+            for loss in FC_NET_LOSSES
+        ],
+        predictions=[
+            report(
+                f"results/fc_net/by_loss/predictions_{loss}.svg",
+                caption="../report/captions/fc_net_figures.rst",
+                category="Problem 02b: a fully connected network",
+                labels={"result": f"Figure: predictions for test images, {loss.replace('_', ' ')}"},
+            )
+            for loss in FC_NET_LOSSES
+        ],
     log:
         "logs/fc_net_figures.log",
     localrule: True

@@ -124,7 +124,12 @@ rule kernel_regression_summary:
         script="workflow/scripts/kernel_regression_summary.py",
         test_mse=rules.kernel_regression_merge.output.test_mse,
     output:
-        summary=report("results/kernel_regression/summary.csv", category="Problem 11: kernel regression"),
+        summary=report(
+            "results/kernel_regression/summary.csv",
+            caption="../report/captions/kernel_regression_summary.rst",
+            category="Problem 11: kernel regression",
+            labels={"result": "Table: test error of each kernel"},
+        ),
         paired="results/kernel_regression/paired.csv",
         metrics="results/kernel_regression/metrics.json",
     log:
@@ -145,7 +150,12 @@ rule kernel_regression_figure:
         test_mse=rules.kernel_regression_merge.output.test_mse,
         summary=rules.kernel_regression_summary.output.summary,
     output:
-        figure=report("results/kernel_regression/repeats.svg", category="Problem 11: kernel regression"),
+        figure=report(
+            "results/kernel_regression/repeats.svg",
+            caption="../report/captions/kernel_regression_figure.rst",
+            category="Problem 11: kernel regression",
+            labels={"result": "Figure: test error of each kernel"},
+        ),
     log:
         "logs/kernel_regression_figure.log",
     localrule: True

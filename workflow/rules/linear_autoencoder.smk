@@ -1,4 +1,4 @@
-# Problem 3: linear autoencoders from zero and half-zero weights, on a random sample and on an image.
+# Problem 03: linear autoencoders from zero and half-zero weights, on a random sample and on an image.
 from nngplab.pipeline.resources import seconds
 
 LINEAR_AUTOENCODER = config["linear_autoencoder"]
@@ -61,7 +61,12 @@ rule linear_autoencoder_summary:
         runs="results/linear_autoencoder/runs.csv",
         losses="results/linear_autoencoder/losses.csv",
         zero="results/linear_autoencoder/zero.csv",
-        summary=report("results/linear_autoencoder/summary.csv", category="Problem 3: linear autoencoders"),
+        summary=report(
+            "results/linear_autoencoder/summary.csv",
+            caption="../report/captions/linear_autoencoder_summary.rst",
+            category="Problem 03: linear autoencoders",
+            labels={"result": "Table: runs of each step size"},
+        ),
         behaviours="results/linear_autoencoder/behaviours.csv",
         metrics="results/linear_autoencoder/metrics.json",
     log:
@@ -82,7 +87,12 @@ rule linear_autoencoder_probability:
         script="workflow/scripts/linear_autoencoder_probability.py",
         summary=rules.linear_autoencoder_summary.output.summary,
     output:
-        probability=report("results/linear_autoencoder/probability.csv", category="Problem 3: linear autoencoders"),
+        probability=report(
+            "results/linear_autoencoder/probability.csv",
+            caption="../report/captions/linear_autoencoder_probability.rst",
+            category="Problem 03: linear autoencoders",
+            labels={"result": "Table: probability of convergence"},
+        ),
     log:
         "logs/linear_autoencoder_probability.log",
     localrule: True
@@ -105,8 +115,18 @@ rule linear_autoencoder_figures:
         runs=rules.linear_autoencoder_summary.output.runs,
         losses=rules.linear_autoencoder_summary.output.losses,
     output:
-        losses=report("results/linear_autoencoder/losses.svg", category="Problem 3: linear autoencoders"),
-        convergence=report("results/linear_autoencoder/convergence.svg", category="Problem 3: linear autoencoders"),
+        losses=report(
+            "results/linear_autoencoder/losses.svg",
+            caption="../report/captions/linear_autoencoder_figures.rst",
+            category="Problem 03: linear autoencoders",
+            labels={"result": "Figure: losses"},
+        ),
+        convergence=report(
+            "results/linear_autoencoder/convergence.svg",
+            caption="../report/captions/linear_autoencoder_figures.rst",
+            category="Problem 03: linear autoencoders",
+            labels={"result": "Figure: which step sizes converge"},
+        ),
     log:
         "logs/linear_autoencoder_figures.log",
     localrule: True
@@ -130,7 +150,12 @@ rule linear_autoencoder_image:
     output:
         constants="results/linear_autoencoder/constants.csv",
         record="results/linear_autoencoder/image.json",
-        figure=report("results/linear_autoencoder/outputs.png", category="Problem 3: linear autoencoders"),
+        figure=report(
+            "results/linear_autoencoder/outputs.svg",
+            caption="../report/captions/linear_autoencoder_image.rst",
+            category="Problem 03: linear autoencoders",
+            labels={"result": "Figure: outputs of the network trained on an image"},
+        ),
     log:
         "logs/linear_autoencoder_image.log",
     conda:

@@ -1,7 +1,25 @@
 # The page with every answer.
-SECTIONS = [stage for stage in STAGES if stage != "report"]
+from nngplab.report.origins import origins_of
+
+LISTED = yaml.safe_load(Path("workflow/stages.yaml").read_text(encoding="utf-8"))
+SECTIONS = {stage: LISTED[stage].get("sections", [stage]) for stage in STAGES if stage != "report"}
 IMAGES = str(rules.cifar10_fetch.output.provenance)
-TEMPLATES = sorted(str(path) for path in Path("workflow/report").glob("*.j2")) + ["workflow/report/style.css"]
+RESULTS = [getattr(rules, stage).input.results for stage in SECTIONS]
+TEMPLATES = sorted(str(path) for suffix in ("css", "j2", "js") for path in Path("workflow/report").glob(f"*.{suffix}"))
+
+
+# What makes each file of results, as the report shows it. It is a file since it can be longer than a command may be.
+rule report_origins:
+    input:
+        template="workflow/report/origins.json.jinja",
+    output:
+        origins="results/report/origins.json",
+    params:
+        origins=lambda wc: json.dumps(origins_of(workflow, [path for paths in RESULTS for path in paths])),
+    message:
+        "Write the origin of each result"
+    template_engine:
+        "jinja2"
 
 
 rule report:
@@ -9,47 +27,50 @@ rule report:
         script="workflow/scripts/report.py",
         stages="workflow/stages.yaml",
         templates=TEMPLATES,
-        results=[getattr(rules, section).input.results for section in SECTIONS],
+        origins=rules.report_origins.output.origins,
+        results=RESULTS,
     output:
-        page=report("results/report.html", category="The report"),
+        page="results/report.html",
     log:
         "logs/report.log",
     localrule: True
     conda:
         "../../environment.yml"
     params:
-        sections=SECTIONS,
+        sections=[section for sections in SECTIONS.values() for section in sections],
         config=literal(json.dumps(config)),
     message:
         "Write the report"
     shell:
         "python {input.script:q} --results-folder results --templates workflow/report"
-        " --sections {params.sections} --config-json {params.config:q} --output {output.page:q}"
-        " --log {log:q}"
+        " --sections {params.sections} --config-json {params.config:q} --origins {input.origins:q}"
+        " --output {output.page:q} --log {log:q}"
 
 
-# A page with one section, for those who need no other: `make report ONLY=challenge`.
+# A page with the sections of one stage, for those who need no other: `make report ONLY=challenge`.
 rule report_section:
     input:
         script="workflow/scripts/report.py",
         stages="workflow/stages.yaml",
         templates=TEMPLATES,
-        results=lambda wc: getattr(rules, wc.section).input.results,
+        origins=rules.report_origins.output.origins,
+        results=lambda wc: getattr(rules, wc.stage).input.results,
     output:
-        page="results/{section}.html",
+        page="results/{stage}.html",
     log:
-        "logs/report_{section}.log",
+        "logs/report_{stage}.log",
     wildcard_constraints:
-        section="|".join(SECTIONS),
+        stage="|".join(SECTIONS),
     localrule: True
     conda:
         "../../environment.yml"
     params:
+        sections=lambda wc: SECTIONS[wc.stage],
         images=lambda wc, input: [] if IMAGES in input.results else ["--without-images"],
         config=literal(json.dumps(config)),
     message:
-        "Write the page of {wildcards.section}"
+        "Write the page of {wildcards.stage}"
     shell:
         "python {input.script:q} --results-folder results --templates workflow/report"
-        " --sections {wildcards.section} {params.images} --config-json {params.config:q} --output {output.page:q}"
-        " --log {log:q}"
+        " --sections {params.sections} {params.images} --config-json {params.config:q}"
+        " --origins {input.origins:q} --output {output.page:q} --log {log:q}"

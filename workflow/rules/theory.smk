@@ -8,7 +8,12 @@ rule theory_checks:
     input:
         script="workflow/scripts/theory_checks.py",
     output:
-        checks=report("results/theory/checks.csv", category="Problems 1 and 5 to 10: theory"),
+        checks=report(
+            "results/theory/checks.csv",
+            caption="../report/captions/theory_checks.rst",
+            category="Problem 01 (and 5 to 10): proofs",
+            labels={"result": "Table: the checks of the equations"},
+        ),
     log:
         "logs/theory_checks.log",
     conda:
@@ -36,7 +41,12 @@ rule theory_summary:
     output:
         derivations="results/theory/derivations.json",
         summary="results/theory/summary.csv",
-        misprints=report("results/theory/misprints.csv", category="Problems 1 and 5 to 10: theory"),
+        misprints=report(
+            "results/theory/misprints.csv",
+            caption="../report/captions/theory_summary.rst",
+            category="Problem 01 (and 5 to 10): proofs",
+            labels={"result": "Table: misprints of the problem set"},
+        ),
     log:
         "logs/theory_summary.log",
     localrule: True
@@ -56,9 +66,19 @@ rule theory_duals:
         data="data/sine_target.npz",
     output:
         duals="results/theory/duals.csv",
-        duals_figure=report("results/theory/duals.svg", category="Problems 1 and 5 to 10: theory"),
+        duals_figure=report(
+            "results/theory/duals.svg",
+            caption="../report/captions/theory_duals.rst",
+            category="Problem 01 (and 5 to 10): proofs",
+            labels={"result": "Figure: dual activations"},
+        ),
         spectra="results/theory/spectra.csv",
-        spectra_figure=report("results/theory/spectra.svg", category="Problems 1 and 5 to 10: theory"),
+        spectra_figure=report(
+            "results/theory/spectra.svg",
+            caption="../report/captions/theory_duals.rst",
+            category="Problem 01 (and 5 to 10): proofs",
+            labels={"result": "Figure: power series and spectra"},
+        ),
     log:
         "logs/theory_duals.log",
     localrule: True
@@ -71,12 +91,37 @@ rule theory_duals:
         " --spectra {output.spectra:q} --spectra-figure {output.spectra_figure:q} --log {log:q}"
 
 
+rule theory_explorer:
+    input:
+        script="workflow/scripts/theory_explorer.py",
+    output:
+        explorer="results/theory/explorer.json",
+        figure=report(
+            "results/theory/explorer.svg",
+            caption="../report/captions/theory_explorer.rst",
+            category="Problem 01 (and 5 to 10): proofs",
+            labels={"result": "Figure: the NNGP at several depths"},
+        ),
+    log:
+        "logs/theory_explorer.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        seed=lookup(dpath="seed", within=config),
+    message:
+        "Tabulate dual activations and the NNGP at several depths"
+    shell:
+        "python {input.script:q} --seed {params.seed} --output {output.explorer:q} --figure {output.figure:q} --log {log:q}"
+
+
 rule theory:
     input:
         results=[
             rules.theory_checks.output,
             rules.theory_summary.output,
             rules.theory_duals.output,
+            rules.theory_explorer.output,
         ],
     message:
         "Problems 1 and 5 to 10 are answered in results/theory"

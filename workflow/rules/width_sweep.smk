@@ -62,7 +62,12 @@ rule width_sweep_summary:
         folder=ancient(f"{ACTIVATIONS}/README.md"),
     output:
         test_mse="results/width_sweep/test_mse.csv",
-        summary=report("results/width_sweep/summary.csv", category="Problem 12: width sweep"),
+        summary=report(
+            "results/width_sweep/summary.csv",
+            caption="../report/captions/width_sweep_summary.rst",
+            category="Problem 12: width sweep",
+            labels={"result": "Table: test error of each width"},
+        ),
         metrics="results/width_sweep/metrics.json",
     log:
         "logs/width_sweep_summary.log",
@@ -86,7 +91,12 @@ rule width_sweep_figure:
         script="workflow/scripts/width_sweep_figure.py",
         summary=rules.width_sweep_summary.output.summary,
     output:
-        figure=report("results/width_sweep/curve.svg", category="Problem 12: width sweep"),
+        figure=report(
+            "results/width_sweep/curve.svg",
+            caption="../report/captions/width_sweep_figure.rst",
+            category="Problem 12: width sweep",
+            labels={"result": "Figure: test error against width"},
+        ),
     log:
         "logs/width_sweep_figure.log",
     localrule: True

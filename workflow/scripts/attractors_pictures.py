@@ -11,14 +11,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
+from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
 from nngplab.problems.attractors import gaussian_noise, load_network, shuffled_indices
+from nngplab.problems.attractors_images import LabelledImages
 from nngplab.problems.attractors_limits import iterate
 from nngplab.report.figures.attractors import plot_limit_images
 from nngplab.report.figures.images import plot_image_rows, to_images
-from nngplab.report.figures.style import save
+from nngplab.report.figures.style import power_of_ten, save
+from nngplab.report.labels import activation_label
+from nngplab.report.tracing import significant
 from nngplab.report.visdom import show
 
 # Test images in the pictures of outputs, and in that of iterates.
@@ -34,22 +37,6 @@ class Picture(NamedTuple):
     title: str
     rows: dict[str, npt.NDArray[np.uint8]]
     columns: list[str]
-
-
-class LabelledImages:
-    """The images of a data set and the names of their classes."""
-
-    def __init__(self, dataset: VerifiedCIFAR10):
-        self.images, self.labels = to_tensors(dataset)
-        self.classes = dataset.classes
-
-    def pixels(self, indices: list[int]) -> Tensor:
-        """Return images as rows (n, 3072), channels first, in [0, 1]."""
-        return self.images[indices].double() / 255
-
-    def names(self, indices: list[int]) -> list[str]:
-        """Return the names of the classes of images."""
-        return [self.classes[label] for label in self.labels[indices]]
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -92,10 +79,10 @@ def main(arguments: argparse.Namespace) -> None:
     pictures[arguments.activations] = Picture(f"Activations, each trained on {count}", rows, columns)
 
     for path, picture in pictures.items():
-        figure = plot_image_rows(picture.rows, picture.columns, f"{picture.title}\n{provenance['label']}")
+        figure = plot_image_rows(picture.rows, picture.columns, picture.title)
         save(figure, path, mark=provenance["label"] if provenance["stand_in"] else None)
     limits = limit_rows(Z, labels, arguments.limit_table, arguments.points)
-    figure = plot_limit_images(limits, f"Limits of the iterates, trained on {count}\n{provenance['label']}")
+    figure = plot_limit_images(limits, f"Limits of the iterates, trained on {count}")
     save(figure, arguments.limits, mark=provenance["label"] if provenance["stand_in"] else None)
     if arguments.visdom:
         server, port = arguments.visdom
@@ -111,20 +98,30 @@ def count_images(n: int) -> str:
     return "1 image" if n == 1 else f"{n} images"
 
 
+def count_test_images(n: int) -> str:
+    return "1 test image" if n == 1 else f"{n} test images"
+
+
 def power_label(r: int) -> str:
     return "$f(x)$" if r == 1 else f"$f^{{{r}}}(x)$"
+
+
+def at_full_contrast(r: int) -> str:
+    return f"{power_label(r)} at full\ncontrast"
 
 
 def output_rows(network: OneHiddenLayer, X: Tensor) -> dict[str, npt.NDArray[np.uint8]]:
     """Return inputs, outputs, and outputs at full contrast, where scaled inputs and their outputs look the same."""
     Y = iterate(network, X, 1).detach().numpy()
-    return {"$x$": to_images(X.numpy()), "$f(x)$": to_images(Y), "$f(x)$ at full\ncontrast": to_images(Y, True)}
+    return {"$x$": to_images(X.numpy()), "$f(x)$": to_images(Y), at_full_contrast(1): to_images(Y, True)}
 
 
 def iterate_rows(network: OneHiddenLayer, X: Tensor, iterations: list[int]) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return inputs, and one row for each number of iterations."""
-    iterates = {power_label(r): to_images(iterate(network, X, r).detach().numpy()) for r in iterations}
-    return {"$x$": to_images(X.numpy()), **iterates}
+    """Return inputs, a row for each number of iterations, and the last of these at full contrast."""
+    iterates = {r: iterate(network, X, r).detach().numpy() for r in iterations}
+    rows = {power_label(r): to_images(values) for r, values in iterates.items()}
+    last = iterations[-1]
+    return {"$x$": to_images(X.numpy()), **rows, at_full_contrast(last): to_images(iterates[last], True)}
 
 
 def activation_rows(networks: list[OneHiddenLayer], X: Tensor, times: int) -> dict[str, npt.NDArray[np.uint8]]:
@@ -133,7 +130,7 @@ def activation_rows(networks: list[OneHiddenLayer], X: Tensor, times: int) -> di
     for network in networks:
         for r in (1, times):
             outputs = iterate(network, X, r).numpy()
-            rows[f"{power_label(r)},\n{network.activation}"] = to_images(outputs, True)
+            rows[f"{power_label(r)},\n{activation_label(network.activation)}"] = to_images(outputs, True)
     return rows
 
 
@@ -143,14 +140,16 @@ def limit_rows(
     """Return the training images of a network, and for each training error the limits that most inputs reach."""
     rows = {"trained on": (to_images(Z.numpy(), True), labels)}
     with np.load(points) as by_target:
-        for target, of_target in pd.read_csv(table).groupby("target", sort=False):
+        all_limits = pd.read_csv(table)
+        for target in all_limits["target"].unique():
             limits = by_target[f"{target:g}"]
+            shown = all_limits[all_limits["target"] == target].head(len(limits))
             titles = [
-                f"{row.degrees:.2g}° from $z_{{{row.nearest}}}$,\n{row.test} test images"
-                for row in of_target.head(len(limits)).itertuples()
+                f"{significant(degrees, 2)}° from $z_{{{nearest}}}$,\n{count_test_images(count)}"
+                for degrees, nearest, count in zip(shown["degrees"], shown["nearest"], shown["test"], strict=True)
             ]
             if titles:
-                rows[f"limits at\nerror {target:g}"] = (to_images(limits, True), titles)
+                rows[f"limits at\nerror {power_of_ten(target)}"] = (to_images(limits, True), titles)
     return rows
 
 
@@ -195,9 +194,9 @@ if __name__ == "__main__":
         metavar=("SERVER", "PORT"),
         help="also show the pictures on this visdom server, such as http://localhost 8097",
     )
-    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="the outputs of each network, PNG")
-    parser.add_argument("--iterates", type=Path, required=True, help="the iterates, PNG")
-    parser.add_argument("--noisy", type=Path, required=True, help="the iterates of noisy training images, PNG")
-    parser.add_argument("--activations", type=Path, required=True, help="outputs for each activation, PNG")
-    parser.add_argument("--limits", type=Path, required=True, help="the limits, PNG")
+    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="the outputs of each network, SVG")
+    parser.add_argument("--iterates", type=Path, required=True, help="the iterates, SVG")
+    parser.add_argument("--noisy", type=Path, required=True, help="the iterates of noisy training images, SVG")
+    parser.add_argument("--activations", type=Path, required=True, help="outputs for each activation, SVG")
+    parser.add_argument("--limits", type=Path, required=True, help="the limits, SVG")
     run(parser, main)

@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
     images, labels = next(iter(DataLoader(dataset, batch_size=arguments.images, shuffle=True, generator=order)))
     titles = [dataset.classes[label] for label in labels]
     kind = "training" if arguments.split == "train" else "test"
-    title = f"{len(images)} of {len(dataset):,} {kind} images: {provenance['label']}"
+    title = f"{len(images)} of {len(dataset):,} {kind} images"
     figure = plot_image_grid(images.numpy(), titles, title=title)
     save(figure, arguments.output, mark=provenance["label"] if provenance["stand_in"] else None)
 
@@ -37,5 +37,5 @@ if __name__ == "__main__":
     parser.add_argument("--split", choices=("train", "test"), required=True)
     parser.add_argument("--images", type=int, required=True, help="the number of images")
     parser.add_argument("--seed", type=int, required=True, help="root seed of the random choice")
-    parser.add_argument("--output", type=Path, required=True, help="the figure, PNG")
+    parser.add_argument("--output", type=Path, required=True, help="the figure, SVG")
     run(parser, main)

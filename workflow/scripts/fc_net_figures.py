@@ -3,7 +3,6 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +14,11 @@ from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.seeds import generator
 from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
-from nngplab.report.figures.images import plot_image_grid, plot_weights
+from nngplab.report.figures.images import Line, plot_lines, plot_weights, without_mathematics
 from nngplab.report.figures.style import save
 
 # The number of correct predictions that are shown, and of wrong ones.
-SHOWN = 10
+SHOWN = 8
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -50,14 +49,16 @@ def predictions(path: Path, images: npt.NDArray[np.uint8], classes: list[str], s
     with np.load(path) as file:
         labels, predicted, loss = file["labels"], file["outputs"].argmax(axis=1), str(file["loss"])
     rng = generator(seed, "fc_net_figures", loss)
-    chosen: list[Any] = []
-    for group in (np.flatnonzero(labels == predicted), np.flatnonzero(labels != predicted)):
-        chosen += list(rng.choice(group, min(SHOWN, len(group)), replace=False))
-    titles = [
-        classes[label] if label == guess else f"{classes[label]}\n→ {classes[guess]}"
-        for label, guess in zip(labels[chosen], predicted[chosen], strict=True)
-    ]
-    return plot_image_grid(images[chosen], titles, columns=SHOWN)
+    lines = []
+    for kind, of_kind in (("correct", labels == predicted), ("wrong", labels != predicted)):
+        group = np.flatnonzero(of_kind)
+        chosen = rng.choice(group, min(SHOWN, len(group)), replace=False)
+        titles = [
+            without_mathematics(classes[label] if label == guess else f"{classes[label]}\n→ {classes[guess]}")
+            for label, guess in zip(labels[chosen], predicted[chosen], strict=True)
+        ]
+        lines.append(Line(kind, images[chosen], titles))
+    return plot_lines([line for line in lines if line.titles], "")
 
 
 if __name__ == "__main__":
@@ -74,6 +75,6 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, required=True, help="root seed of the random choice of images")
     parser.add_argument("--learning-curves", type=Path, required=True, help="SVG")
     parser.add_argument("--confusion-matrix", type=Path, required=True, help="SVG")
-    parser.add_argument("--first-layers", type=Path, nargs="+", required=True, help="PNG, one for each network")
-    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="PNG, one for each network")
+    parser.add_argument("--first-layers", type=Path, nargs="+", required=True, help="SVG, one for each network")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="SVG, one for each network")
     run(parser, main)

@@ -24,7 +24,7 @@ from nngplab.problems.linear_autoencoder import (
     squared_error,
     train_autoencoder,
 )
-from nngplab.report.figures.images import plot_image_grid, to_images
+from nngplab.report.figures.images import Line, plot_lines, to_images, without_mathematics
 from nngplab.report.figures.style import save
 
 
@@ -65,8 +65,8 @@ def main(arguments: argparse.Namespace) -> None:
     shown = min(arguments.shown_images, len(X))
     write_json({**record, "shown": shown, **summarise_constants(table)}, arguments.record)
 
-    names = [f"z: {record['class']}", *classes[:shown]]
-    figure = plot_outputs(z, X[:shown], outputs[: shown + 1], names, provenance["label"])
+    names = ["$z$: " + without_mathematics(record["class"]), *map(without_mathematics, classes[:shown])]
+    figure = plot_outputs(z, X[:shown], outputs[: shown + 1], names)
     save(figure, arguments.output, mark=provenance["label"] if provenance["stand_in"] else None)
 
 
@@ -130,16 +130,15 @@ def summarise_constants(table: pd.DataFrame) -> dict[str, float | None]:
     }
 
 
-def plot_outputs(z: np.ndarray, X: np.ndarray, outputs: np.ndarray, names: list[str], title: str) -> Figure:
+def plot_outputs(z: np.ndarray, X: np.ndarray, outputs: np.ndarray, names: list[str]) -> Figure:
     """Draw z and test images X (n, 3072) in one row, and their outputs and scaled outputs in two rows below."""
-    inputs = np.vstack([z, X])
-    smallest = outputs.min(axis=1, keepdims=True)
-    # An output of zeros stays black.
-    spans = np.maximum(np.ptp(outputs, axis=1, keepdims=True), np.finfo(float).tiny)
-    rows = [inputs, outputs, (outputs - smallest) / spans]
-    constants = outputs @ z / (z @ z)
-    titles = [*names, *(f"{constant:.2f} z" for constant in constants), *["scaled"] * len(inputs)]
-    return plot_image_grid(to_images(np.vstack(rows)), titles, columns=len(inputs), title=title)
+    constants = [f"${constant:.2f} \\, z$" for constant in outputs @ z / (z @ z)]
+    lines = [
+        Line("$x$", to_images(np.vstack([z, X])), names),
+        Line("$f(x)$", to_images(outputs), constants),
+        Line("$f(x)$ at full\ncontrast", to_images(outputs, full_contrast=True), []),
+    ]
+    return plot_lines(lines, "The linear autoencoder trained on the image z")
 
 
 if __name__ == "__main__":
@@ -159,5 +158,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--record", type=Path, required=True, help="the training run and a summary of the constants, JSON"
     )
-    parser.add_argument("--output", type=Path, required=True, help="the figure, PNG")
+    parser.add_argument("--output", type=Path, required=True, help="the figure, SVG")
     run(parser, main)

@@ -23,6 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
         student=config["report"]["name"],
         config=config,
         with_images=not arguments.without_images,
+        origins=json.loads(arguments.origins.read_text(encoding="utf-8")) if arguments.origins else None,
         provenance=provenance(Path.cwd(), PACKAGES, exclude=[str(arguments.results_folder), "dvc.lock"]),
     )
     with atomic_write(arguments.output) as temporary:
@@ -45,5 +46,10 @@ if __name__ == "__main__":
     parser.add_argument("--sections", nargs="+", required=True, metavar="NAME", help="the sections, in order")
     parser.add_argument("--without-images", action="store_true", help="the sections do not use the images of CIFAR-10")
     parser.add_argument("--config-json", required=True, metavar="JSON", help="the configuration")
+    parser.add_argument(
+        "--origins",
+        type=Path,
+        help="the rule, script and parameters of each file of results, JSON; without it the page does not name them",
+    )
     parser.add_argument("--output", type=Path, required=True, help="the report, HTML")
     run(parser, main)

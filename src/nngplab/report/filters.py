@@ -36,6 +36,29 @@ def percent(number: Any, decimals: int = 0) -> Any:
     return number.written_as(f"{fixed_point(100 * float(number), decimals)}%")
 
 
+def shares(numbers: Iterable[Number], decimals: int = 0) -> list[Markup]:
+    """Write the shares of a whole in percent, with `decimals` digits after the point, so that they add up.
+
+    Each share is rounded down, and those with the largest remainders get the units that are missing in the rounded sum
+    (the method of largest remainders).
+
+    Args:
+        numbers: shares of the same whole, none below zero; all of them together, or those of a part of it.
+        decimals: the number of digits after the point.
+    """
+    listed = list(numbers)
+    exact = [100 * 10**decimals * float(number) for number in listed]
+    units = [math.floor(value + 1e-9) for value in exact]
+    missing = round(sum(exact)) - sum(units)
+    by_remainder = sorted(range(len(exact)), key=lambda place: units[place] - exact[place])
+    for place in by_remainder[:missing]:
+        units[place] += 1
+    return [
+        number.written_as(f"{fixed_point(unit / 10**decimals, decimals)}%")
+        for number, unit in zip(listed, units, strict=True)
+    ]
+
+
 def interval(low: Number, high: Number) -> Markup:
     """Write an interval as "(1.27 to 1.31) × 10⁻⁵", with two significant digits of its width; "–" if it is infinite."""
     if not math.isfinite(high - low):

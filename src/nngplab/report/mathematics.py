@@ -8,13 +8,24 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from nngplab.report.mathml import improve
+
+_FORMULA_BEFORE_PUNCTUATION = re.compile(
+    r'<math\b(?![^>]*display="block")[^>]*>(?:[^<]|<(?!/math>))*</math>[.,;:?!)’”]+'
+)
+
 
 class MathematicsExtension(jinja2.ext.Extension):
     """A Jinja2 extension: LaTeX between dollar signs in a template becomes MathML, between doubled ones a block."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
         """Return the source of a template with MathML in place of LaTeX."""
-        return re.sub(r"(\$\$?)(.+?)\1", lambda match: _mathml(match[2], match[1] == "$$"), source, flags=re.DOTALL)
+
+        def mathml(match: re.Match[str]) -> str:
+            # Braces of LaTeX, in the annotation, are not those of Jinja.
+            return _mathml(match[2], match[1] == "$$").replace("{", "&#123;").replace("}", "&#125;")
+
+        return re.sub(r"(\$\$?)(.+?)\1", mathml, source, flags=re.DOTALL)
 
 
 def latex(text: str, display: bool = False) -> Markup:
@@ -44,6 +55,11 @@ def markdown(text: str, deeper: int = 2) -> Markup:
     return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704
 
 
+def tie_punctuation(page: str) -> str:
+    """Return a page in which no line begins with the punctuation after a formula: browsers can break a line there."""
+    return _FORMULA_BEFORE_PUNCTUATION.sub(r'<span class="tie">\g<0></span>', page)
+
+
 def _markdown_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     return parser.use(
@@ -52,6 +68,5 @@ def _markdown_parser() -> MarkdownIt:
 
 
 def _mathml(text: str, display: bool) -> str:
-    mathml = convert(text, display="block" if display else "inline")
-    # Browsers stretch an accent over the whole letter, so that the check of a dual activation looks like a breve.
-    return mathml.replace("<mo>&#x002C7;</mo>", '<mo stretchy="false">&#x002C7;</mo>')
+    source = " ".join(text.split())
+    return improve(convert(source, display="block" if display else "inline"), source)

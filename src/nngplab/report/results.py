@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from nngplab.errors import InputError
+from nngplab.report.inline_svg import inline_svg
 from nngplab.report.tracing import Number, Origin, Text
 
 _NUMBER = re.compile(r"[-+]?(\d+)(\.\d+)?(e[-+]?\d+)?|[-+]?inf")
@@ -106,12 +107,24 @@ class Results:
         return fields
 
     def image(self, name: str, alt: str) -> Markup:
-        """Return an image (.svg or .png) as an element <img> that contains its bytes."""
-        kind = {".svg": "image/svg+xml", ".png": "image/png"}[Path(name).suffix]
-        data = base64.b64encode(self._bytes(name)).decode()
+        """Return an image: an .svg as an element <svg>, a .png as an element <img> that contains its bytes."""
         plain_alt = alt.striptags() if isinstance(alt, Markup) else alt
-        return Markup('<img src="data:{};base64,{}" alt="{}" data-file="{}">').format(
-            kind, data, plain_alt, self._path(name)
+        if name.endswith(".svg"):
+            return inline_svg(self._text(name), self._path(name), plain_alt)
+        data = base64.b64encode(self._bytes(name)).decode()
+        return Markup('<img src="data:image/png;base64,{}" alt="{}" data-file="{}">').format(
+            data, plain_alt, self._path(name)
+        )
+
+    def json_block(self, name: str) -> Markup:
+        """Return a JSON file as an element <script> that holds its data, for the script of an interactive picture."""
+        self.record(name)
+        text = json.dumps(json.loads(self._text(name)), separators=(",", ":"), ensure_ascii=False)
+        # The only text that could end the element.
+        escaped = text.replace("<", "\\u003c")
+        return Markup('<script type="application/json" data-file="{}">{}</script>').format(
+            self._path(name),
+            Markup(escaped),  # noqa: S704
         )
 
     def files_read(self) -> list[dict[str, Any]]:

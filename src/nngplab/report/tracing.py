@@ -1,6 +1,7 @@
 """Values that carry their origin: the file, row and column that they were read from.
 
-`Number` and `Text` compare and sort like floats and strings. In HTML they are an element <data> that names the origin.
+`Number` and `Text` compare and sort like floats and strings. In HTML they are an element <data>, whose title names the
+origin: "0.5 in results/x.csv, k = 1, column y". The script of the page reads the title, so that nothing is there twice.
 Arithmetic on a number gives a number whose origin is the formula.
 """
 
@@ -18,15 +19,17 @@ class Origin:
     """The place of a value: a file, the row (as the values of its key columns) and the column."""
 
     def __init__(self, file: str, row: Mapping[str, str], column: str):
-        self.attributes = {
-            "data-file": file,
-            "data-row": ", ".join(f"{key}={value}" for key, value in row.items()),
-            "data-column": column,
-        }
-        self.description = ", ".join([file, *(f"{key} = {value}" for key, value in row.items()), f"column {column}"])
+        self._file, self._row, self._column = file, dict(row), column
 
     def __str__(self) -> str:
-        return "{}[{}].{}".format(*self.attributes.values())
+        row = ", ".join(f"{key}={value}" for key, value in self._row.items())
+        return f"{self._file}[{row}].{self._column}"
+
+    def title(self, value: object = "") -> str:
+        """Return the place, after the value if it is given."""
+        row = [f"{key} = {text}" for key, text in self._row.items()]
+        place = ", ".join([self._file, *row, f"column {self._column}"])
+        return f"{value} in {place}" if value != "" else place
 
 
 class Formula:
@@ -35,11 +38,13 @@ class Formula:
     def __init__(self, symbol: str, *operands: object):
         names = [str(operand.origin if isinstance(operand, Number) else operand) for operand in operands]
         self._text = f"({f' {symbol} '.join(names)})" if len(names) > 1 else f"({symbol}{names[0]})"
-        self.attributes = {"data-formula": self._text}
-        self.description = f"computed from {self._text}"
 
     def __str__(self) -> str:
         return self._text
+
+    def title(self, value: object) -> str:
+        """Return the value and the formula."""
+        return f"{value} = {self._text}"
 
 
 class Number(float):
@@ -60,7 +65,9 @@ class Number(float):
 
     def written_as(self, text: str) -> Markup:
         """Return the HTML element of the number, with this text."""
-        return _data_element(int(self) if self.whole else float(self), self.origin, text)
+        value = int(self) if self.whole else float(self)
+        # A line never ends before or after the sign of multiplication.
+        return _data_element(value, self.origin.title(value), text.replace(" × ", "\u00a0×\u00a0"))
 
     def __truediv__(self, other: float) -> "Number":
         return Number(float(self) / float(other), Formula("/", self, other))
@@ -94,7 +101,7 @@ class Text(str):
         return self
 
     def __html__(self) -> str:
-        return _data_element(str(self), self.origin, str(self) or "–")
+        return _data_element(str(self), self.origin.title(), str(self) or "–")
 
 
 def significant(value: float, count: int = 3) -> str:
@@ -118,10 +125,8 @@ def fixed_point(value: float, decimals: int) -> str:
     return (text.lstrip("-") if float(text.replace(",", "")) == 0 else text).replace("-", "−")
 
 
-def _data_element(value: object, origin: Origin | Formula, text: str) -> Markup:
-    attributes = {"value": value, **origin.attributes, "title": origin.description}
-    written = Markup(" ").join(Markup('{}="{}"').format(name, str(value)) for name, value in attributes.items())
-    return Markup("<data {}>{}</data>").format(written, text)
+def _data_element(value: object, title: str, text: str) -> Markup:
+    return Markup('<data value="{}" title="{}">{}</data>').format(str(value), title, text)
 
 
 def _is_whole(value: object) -> bool:

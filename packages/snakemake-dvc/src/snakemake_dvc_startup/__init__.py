@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-from snakemake_dvc_startup import config_files, executors, home, interrupts, outputs, progress
+from snakemake_dvc_startup import config_files, executors, home, interrupts, outputs, plots, progress
 
 COMMANDS = ("snakemake", "snakemake-dvc")
 # The classes, by name, of exceptions whose cause lies outside of the program: a file, or a value on the command line.
@@ -40,6 +40,7 @@ def prepare() -> None:
         replace(progress.REPLACEMENTS)
     if program == "dvc":
         replace(outputs.REPLACEMENTS)
+        replace(plots.REPLACEMENTS)
     if program in COMMANDS:
         interrupts.handle()
         replace({_EXCEPTIONS: _replace_format, **config_files.REPLACEMENTS})

@@ -6,14 +6,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import PercentFormatter
 
-from nngplab.report.figures.style import COLOURS, GREY, figure_style
+from nngplab.report.figures.images import Line, plot_lines
+from nngplab.report.figures.style import BLACK, COLOURS, GREY, PIXEL, WIDTH, add_legend, figure_style, power_of_ten
 
 # A class of outputs or limits: its opacity, and its label.
 _CLASSES = {
-    "image": (1.0, "at it"),
+    "image": (1.0, "at this image"),
     "negative": (0.7, "at its negative"),
-    "mixture": (0.45, "a mixture"),
+    "mixture": (0.45, "mixture of images"),
     "elsewhere": (0.15, "elsewhere"),
 }
 _INPUTS = {"test": "test images", "unseen": "unseen images", "noise": "noise"}
@@ -45,15 +47,15 @@ def plot_limits(shares: pd.DataFrame) -> Figure:
             "unseen" or "noise"), outcome (the class of the limit), nearest (the nearest image) and share.
     """
     targets = sorted(shares["target"].unique(), reverse=True)
-    return _plot_panels(shares, "target", targets, [f"{target:g}" for target in targets], "error")
+    return _plot_panels(shares, "target", targets, [power_of_ten(target) for target in targets], "error")
 
 
 def _plot_panels(parts: pd.DataFrame, column: str, values: list[float], labels: list[str], name: str) -> Figure:
     networks = sorted(parts["n_images"].unique())
+    # The label of a row of panels needs the height of four bars.
+    height = 20 * max(4, len(values)) * len(_INPUTS) + 160
     with figure_style("white"):
-        figure = Figure(
-            figsize=(3.0 * len(networks) + 0.6, 0.3 * len(values) * len(_INPUTS) + 2.9), layout="constrained"
-        )
+        figure = Figure(figsize=(WIDTH, height * PIXEL), layout="constrained")
         panels = figure.subplots(len(_INPUTS), len(networks), sharex=True, sharey=True, squeeze=False)
         for line, (kind, label) in zip(panels, _INPUTS.items(), strict=True):
             for axes, n in zip(line, networks, strict=True):
@@ -61,7 +63,8 @@ def _plot_panels(parts: pd.DataFrame, column: str, values: list[float], labels: 
                 _plot_bars(axes, chosen, column, values)
                 axes.set_yticks(range(len(values)), labels)
             line[0].set_ylabel(f"{label}\n{name}")
-        panels[0, 0].set(xlim=(0, 1), ylim=(len(values) - 0.5, -0.5))
+        panels[0, 0].set(xlim=(0, 1), ylim=(len(values) - 0.5, -0.5), xticks=[0, 0.5, 1])
+        panels[0, 0].xaxis.set_major_formatter(PercentFormatter(1))
         for axes, n in zip(panels[0], networks, strict=True):
             axes.set_title("trained on 1 image" if n == 1 else f"trained on {n} images")
         for axes in panels[-1]:
@@ -78,25 +81,26 @@ def _plot_bars(axes: Axes, parts: pd.DataFrame, column: str, values: list[float]
         for image in sorted(of_value["nearest"].unique()):
             for outcome, (opacity, _) in _CLASSES.items():
                 width = of_value.loc[(of_value["nearest"] == image) & (of_value["outcome"] == outcome), "share"].sum()
-                axes.barh(place, width, left=left, color=(_image_colour(image), opacity), lw=0)
+                if width > 0:
+                    axes.barh(place, width, left=left, color=(_image_colour(image), opacity), lw=0)
                 left += width
-        if len(of_value):
+        if len(of_value) and left < 1 - 1e-9:
             # What is left is at zero or still moves.
-            axes.barh(place, 1 - left, left=left, color="white", edgecolor=GREY, hatch="///", lw=0)
+            axes.barh(place, 1 - left, left=left, color="none", edgecolor=GREY, hatch="////", lw=0)
 
 
 def _add_legend(figure: Figure, images: int, outcomes: set[str]) -> None:
-    handles = [
-        *(Patch(color=_image_colour(i), lw=0, label=f"nearest: image {i}") for i in range(1, images + 1)),
-        *(
-            Patch(color=("#444444", opacity), lw=0, label=label)
-            for name, (opacity, label) in _CLASSES.items()
-            if name in outcomes
-        ),
+    colours = [Patch(color=_image_colour(i), lw=0, label=f"$z_{{{i}}}$") for i in range(1, images + 1)]
+    shades = [
+        Patch(color=(BLACK, opacity), lw=0, label=label)
+        for name, (opacity, label) in _CLASSES.items()
+        if name in outcomes
     ]
     if outcomes & {"zero", "moving"}:
-        handles.append(Patch(facecolor="white", edgecolor=GREY, hatch="///", lw=0, label="zero, or still moving"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5), frameon=False, fontsize=9.5)
+        shades.append(Patch(facecolor="none", edgecolor=GREY, hatch="////", lw=0, label="zero, or still moving"))
+    columns = min(images, 10)
+    add_legend(figure, colours, ncols=columns, title="colour: the nearest training image", handlelength=1.2)
+    add_legend(figure, shades, "outside lower center", title="shade: where the input is", handlelength=1.2)
 
 
 def _image_colour(image: int) -> str:
@@ -112,17 +116,4 @@ def plot_limit_images(rows: dict[str, tuple[npt.NDArray[np.uint8], list[str]]], 
             different lengths.
         title: the title of the figure.
     """
-    columns = max(len(titles) for _, titles in rows.values())
-    with figure_style("white"):
-        figure = Figure(figsize=(1.35 * columns + 1.9, 1.5 * len(rows) + 0.7), layout="constrained")
-        panels = figure.subplots(len(rows), columns, squeeze=False)
-        for line, (label, (images, titles)) in zip(panels, rows.items(), strict=True):
-            for axes in line[len(titles) :]:
-                axes.set_axis_off()
-            for axes, image, words in zip(line, images, titles, strict=False):
-                axes.set(xticks=[], yticks=[])
-                axes.imshow(image.transpose(1, 2, 0), interpolation="nearest")
-                axes.set_title(words, fontsize=8, pad=3)
-            line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
-        figure.suptitle(title, parse_math=False, fontsize=11)
-    return figure
+    return plot_lines([Line(label, *row) for label, row in rows.items()], title)

@@ -1,13 +1,14 @@
 """The figures of Problem 13."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
-from nngplab.report.figures.style import BLACK, COLOURS, GREY, figure_style
+from nngplab.report.figures.style import BLACK, COLOURS, GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style
 from nngplab.report.labels import DATASETS, model_label
 
 _SCORES = {"r2": "R²", "accuracy": "accuracy"}
@@ -16,7 +17,7 @@ _SCORES = {"r2": "R²", "accuracy": "accuracy"}
 def plot_benchmark(benchmark: pd.DataFrame, tested: pd.DataFrame, scores: dict[str, str]) -> Figure:
     """Draw the score of each selected model on the training, validation and test samples.
 
-    There is a panel for each data set, with the highest validation score at the top.
+    There is a panel for each data set, with the highest test score at the top.
 
     Args:
         benchmark: columns dataset, model, split ("train", "val" or "test"), r2, accuracy; one row for each of them.
@@ -24,19 +25,20 @@ def plot_benchmark(benchmark: pd.DataFrame, tested: pd.DataFrame, scores: dict[s
         scores: data set -> the column drawn.
     """
     marks = {
-        "train": {"marker": "|", "ms": 13, "mew": 1.6, "color": GREY, "label": "training"},
-        "val": {"marker": "o", "ms": 7, "mew": 1.4, "mfc": "white", "color": COLOURS[1], "label": "validation"},
-        "test": {"marker": "o", "ms": 7, "color": COLOURS[0], "label": "test"},
+        "train": {"marker": "|", "ms": 10, "mew": 1.6, "color": GREY, "label": "training"},
+        "val": {"marker": "o", "ms": 6, "mew": 1.4, "mfc": WHITE, "color": COLOURS[1], "label": "validation"},
+        "test": {"marker": "o", "ms": 5, "color": COLOURS[0], "label": "test"},
     }
     with figure_style():
-        figure = Figure(figsize=(9.2, 4.0), layout="constrained")
+        most = benchmark.groupby("dataset")["model"].nunique().max()
+        figure = Figure(figsize=(WIDTH, (24 * most + 90) * PIXEL), layout="constrained")
         panels = figure.subplots(1, len(scores), squeeze=False)[0]
         for axes, (dataset, score) in zip(panels, scores.items(), strict=True):
             of_dataset = benchmark[benchmark["dataset"] == dataset]
             values = of_dataset.pivot_table(index="model", columns="split", values=score, sort=False)
-            values = values.sort_values("val", ascending=False, kind="stable")
+            values = values.sort_values("test", ascending=False, kind="stable")
             rows = range(len(values))
-            axes.hlines(rows, values.min(axis=1), values.max(axis=1), color="#bbbbbb", lw=1)
+            axes.hlines(rows, values.min(axis=1), values.max(axis=1), color=GREY, lw=0.8)
             for split, mark in marks.items():
                 axes.plot(values[split], rows, ls="", **mark)
             ends = tested[tested["dataset"] == dataset].set_index("model").loc[values.index]
@@ -45,7 +47,7 @@ def plot_benchmark(benchmark: pd.DataFrame, tested: pd.DataFrame, scores: dict[s
             axes.invert_yaxis()
             axes.set_xlabel(_SCORES[score])
             axes.set_title(DATASETS[dataset])
-        _add_legend(figure, columns=3)
+        add_legend(figure, figure.axes[0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -64,7 +66,7 @@ def plot_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure:
     places = {ridge: place for place, ridge in enumerate(sorted(kernels["ridge"].unique()))}
     colours = kernel_colours(kernels["model"]) | {"nngp": KERNEL_COLOURS["relu"]}
     with figure_style():
-        figure = Figure(figsize=(9.2, 4.2), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 300 * PIXEL), layout="constrained")
         panels = figure.subplots(1, len(scores), squeeze=False)[0]
         for axes, (dataset, score) in zip(panels, scores.items(), strict=True):
             of_dataset = kernels[kernels["dataset"] == dataset]
@@ -78,13 +80,8 @@ def plot_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure:
             axes.set_xlabel("ridge")
             axes.set_ylabel(f"validation {_SCORES[score]}")
             axes.set_title(DATASETS[dataset])
-        _add_legend(figure, columns=6)
+        add_legend(figure, figure.axes[0].get_legend_handles_labels()[0], ncols=6)
     return figure
-
-
-def _add_legend(figure: Figure, columns: int) -> None:
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False, fontsize=9.5)
 
 
 def plot_direction(directions: pd.DataFrame, samples: pd.DataFrame, training_range: tuple[float, float]) -> Figure:
@@ -101,20 +98,21 @@ def plot_direction(directions: pd.DataFrame, samples: pd.DataFrame, training_ran
     """
     samples = samples.sort_values("along")
     with figure_style():
-        figure = Figure(figsize=(9.2, 4.0), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 320 * PIXEL), layout="constrained")
         left, right = figure.subplots(1, 2)
-        left.plot(samples["along"], samples["y"], "o", ms=2, mew=0, alpha=0.4, color=COLOURS[0], label="test samples")
-        left.plot(samples["along"], samples["predicted"], lw=1.5, color=COLOURS[3], label="regression on $u·x$")
+        points: dict[str, Any] = {"ms": 3, "mew": 0, "color": COLOURS[0]}
+        left.plot(samples["along"], samples["y"], "o", **points, alpha=0.4, rasterized=True, zorder=2)
+        left.plot([], [], "o", **points, label="test samples")
+        left.plot(samples["along"], samples["predicted"], lw=1.2, color=COLOURS[3], label="regression on $u·x$")
         low, high = left.get_xlim()
         for span in ((low, training_range[0]), (training_range[1], high)):
             left.axvspan(*span, color=GREY, alpha=0.15, lw=0)
         left.set_xlim(low, high)
-        left.set_xlabel("coordinate $u·x$ along the direction of the feature machine")
+        left.set_xlabel("coordinate $u·x$ along the direction")
         left.set_ylabel("target")
-        left.legend(loc="upper left", fontsize=9.5)
         columns = directions.pivot_table(index="feature", columns="model", values=["component", "truth"], sort=False)
         machine = columns["component"]["rfm"]
-        right.plot(machine, "o", ms=5, color=COLOURS[0], label=model_label("rfm"))
+        right.plot(machine, "o", ms=4, color=COLOURS[0], label=model_label("rfm"))
         if "network" in columns["component"]:
             network = columns["component"]["network"]
             right.plot(np.sign(machine @ network) * network, "x", ms=5, color=COLOURS[1], label=model_label("network"))
@@ -123,5 +121,6 @@ def plot_direction(directions: pd.DataFrame, samples: pd.DataFrame, training_ran
         right.axhline(0, color=BLACK, lw=0.8)
         right.set_xlabel("feature")
         right.set_ylabel("component of the direction")
-        right.legend(loc="best", fontsize=9.5)
+        for axes, place in ((left, "left"), (right, "right")):
+            add_legend(figure, axes.get_legend_handles_labels()[0], f"outside upper {place}")
     return figure

@@ -6,15 +6,16 @@ from collections.abc import Iterable
 import seaborn
 
 from nngplab.kernels.duals import DUALS
+from nngplab.report.figures.contrast import legible
 from nngplab.report.figures.style import BLACK, COLOURS, GREY
 
 # Those of activations stand at their duals.
-KERNEL_COLOURS = {name: dual.colour for name, dual in DUALS.items() if dual.colour} | {
+KERNEL_COLOURS = {name: legible(dual.colour) for name, dual in DUALS.items() if dual.colour} | {
     "laplace": COLOURS[3],
     "linear": GREY,
     "zero": BLACK,
 }
-_DARK = seaborn.color_palette("dark").as_hex()
+_DARK = [legible(colour) for colour in seaborn.color_palette("dark")]
 _FURTHER_COLOURS = [*(_DARK[i] for i in (4, 5, 6, 9, 2, 0, 8, 3, 1)), *COLOURS[6::3], COLOURS[8]]
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
-from nngplab.report.figures.style import DARK_GREY, figure_style
+from nngplab.report.figures.style import BLACK, DARK_GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style
 from nngplab.report.labels import kernel_label
 
 
@@ -29,7 +29,7 @@ def plot_test_mse(test_mse: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     colours = kernel_colours(test_mse["kernel"])
     repeats = test_mse.assign(ratio=test_mse["test_mse"] / test_mse["repeat"].map(linear))
     with figure_style():
-        figure = Figure(figsize=(9.2, 0.62 * len(ranking) + 1.75), layout="constrained")
+        figure = Figure(figsize=(WIDTH, (48 * len(ranking) + 110) * PIXEL), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         for row, (kernel, mean) in enumerate(ranking.iterrows()):
             colour = colours[str(kernel)]
@@ -37,18 +37,18 @@ def plot_test_mse(test_mse: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             others, headline = of_kernel[of_kernel["repeat"] > 0], of_kernel[of_kernel["repeat"] == 0]
             heights = row + _jitter(len(others))
             for axes, column in ((left, "test_mse"), (right, "ratio")):
-                axes.plot(others[column], heights, "o", ms=3.2, mew=0, alpha=0.45, color=colour)
-                axes.plot(headline[column], [row] * len(headline), "*", ms=13, mec="white", mew=0.8, color=colour)
+                axes.plot(others[column], heights, "o", ms=3, mew=0, alpha=0.6, color=colour, rasterized=True)
+                axes.plot(headline[column], [row] * len(headline), "*", ms=11, mec=WHITE, mew=0.8, color=colour)
             bar = [[mean["mean_test_mse"] - mean["mean_low"]], [mean["mean_high"] - mean["mean_test_mse"]]]
             # One repeat alone has no finite interval.
             bars = bar if np.isfinite(bar).all() else None
-            left.errorbar(mean["mean_test_mse"], row + 0.36, xerr=bars, fmt="D", ms=4, capsize=3, color="black")
+            left.errorbar(mean["mean_test_mse"], row + 0.36, xerr=bars, fmt="D", ms=4, capsize=3, color=BLACK)
         left.axvline(zero["mean_test_mse"], color=KERNEL_COLOURS["zero"], ls="--", lw=1.2)
         right.axvline(1, color=KERNEL_COLOURS["linear"], lw=1.2)
         left.set_yticks(range(len(ranking)), [kernel_label(str(kernel)) for kernel in ranking.index])
         left.set_ylim(len(ranking) - 0.45, -0.6)
         left.set_xlabel("test MSE")
-        right.set_xlabel("test MSE ÷ that of the linear kernel on the same data")
+        right.set_xlabel("test MSE ÷ test MSE of the linear kernel")
         left.ticklabel_format(axis="x", style="sci", scilimits=(0, 0), useMathText=True)
         _add_legend(figure, left)
     return figure
@@ -64,7 +64,7 @@ def _add_legend(figure: Figure, axes: Axes) -> None:
     handles = [
         *axes.plot([], [], "o", ms=4, mew=0, color=DARK_GREY, label="one repeat"),
         *axes.plot([], [], "*", ms=11, color=DARK_GREY, label="headline data set"),
-        *axes.plot([], [], "D", ms=4, color="black", label="mean of the repeats (95% interval)"),
+        *axes.plot([], [], "D", ms=4, color=BLACK, label="mean of the repeats (95% interval)"),
         *axes.plot([], [], "--", lw=1.2, color=KERNEL_COLOURS["zero"], label="zero predictor"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9.5)
+    add_legend(figure, handles)

@@ -1,11 +1,11 @@
 """The figures of Problem 3 b."""
 
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullFormatter
 
 from nngplab.problems.linear_autoencoder_map import CONVERGES, DIVERGES, NEITHER, iterate
-from nngplab.report.figures.style import BLACK, COLOURS, DARK_GREY, GREY, figure_style
+from nngplab.report.figures.style import BLACK, COLOURS, DARK_GREY, GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style
 
 # The outcome of a training: its marker and colour.
 _OUTCOMES = {
@@ -32,7 +32,7 @@ _LOSSES = {
 # Smaller losses are drawn at the lower limit (rounding can make them zero), a diverged training near the upper one.
 _LOSS_LIMITS = (1e-33, 1e8)
 _DIVERGED_HEIGHT = 1e7
-_BEHAVIOURS = {CONVERGES: "#cfe3f3", NEITHER: "#fbe3c0", DIVERGES: "#e9e9e9"}
+_BEHAVIOURS = {CONVERGES: (COLOURS[0], 0.2), NEITHER: (COLOURS[1], 0.25), DIVERGES: (GREY, 0.2)}
 # The cells of the plane along an axis, and the steps for which the map is iterated in each.
 _CELLS = 301
 _MAP_STEPS = 1000
@@ -58,22 +58,22 @@ def plot_losses(losses: pd.DataFrame, runs: pd.DataFrame, k: int) -> Figure:
     etas = sorted(runs.loc[runs["on_sheet"], "eta"].unique())
     conventions = list(runs["convention"].unique())
     with figure_style():
-        figure = Figure(figsize=(9.2, 4.4), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 320 * PIXEL), layout="constrained")
         panels = figure.subplots(1, len(conventions), sharex=True, sharey=True, squeeze=False)[0]
         for axes, convention in zip(panels, conventions, strict=True):
-            for eta, colour in zip(etas, seaborn.color_palette("viridis", len(etas)), strict=True):
+            for eta, colour in zip(etas, itertools.cycle(COLOURS), strict=False):
                 chosen = losses[(losses["convention"] == convention) & (losses["eta"] == eta) & (losses["step"] > 0)]
                 of_eta = runs[(runs["convention"] == convention) & (runs["eta"] == eta)]
                 diverged = of_eta.loc[of_eta["outcome"] == "diverged", "seed"]
                 _plot_step_size(axes, chosen, diverged, eta, colour)
             axes.set_xscale("log")
             axes.set_yscale("log")
-            axes.set_title(_LOSSES[convention], fontsize=10.5)
+            axes.set_title(_LOSSES[convention])
             axes.set_xlabel("step")
         panels[0].set_ylim(*_LOSS_LIMITS)
         panels[0].set_ylabel("training loss")
         panels[0].plot([], [], "x", ms=7, mew=1.8, color=DARK_GREY, label="diverges")
-        panels[0].legend(loc="lower left", fontsize=9.5, frameon=True, framealpha=0.9)
+        add_legend(figure, panels[0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -101,7 +101,7 @@ def plot_convergence(runs: pd.DataFrame) -> Figure:
             training.
     """
     with figure_style("ticks"):
-        figure = Figure(figsize=(9.2, 5.6), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 480 * PIXEL), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(2, 3))
         rho, relative_step = (
             np.geomspace(min(0.1, runs[name].min() / 1.5), max(10, 1.5 * runs[name].max()), _CELLS)
@@ -144,22 +144,24 @@ def _draw_edges(axes: Axes) -> None:
 def _scatter_outcomes(axes: Axes, runs: pd.DataFrame) -> None:
     for outcome, (marker, colour) in _OUTCOMES.items():
         chosen = runs[runs["outcome"] == outcome]
-        fill = colour if marker == "x" else [colour if asked else "white" for asked in chosen["on_sheet"]]
+        fill = colour if marker == "x" else [colour if asked else "none" for asked in chosen["on_sheet"]]
         edge: dict[str, Any] = {} if marker == "x" else {"edgecolors": colour}
-        axes.scatter(chosen["rho"], chosen["relative_step"], s=26, marker=marker, c=fill, linewidths=1.2, **edge)
+        axes.scatter(
+            chosen["rho"], chosen["relative_step"], s=18, marker=marker, c=fill, linewidths=1.2, rasterized=True, **edge
+        )
 
 
 def _add_legend(figure: Figure, axes: Axes, outcomes: set[str]) -> None:
     handles = [
-        *(Patch(color=colour, lw=0, label=f"map: {behaviour}") for behaviour, colour in _BEHAVIOURS.items()),
+        *(Patch(color=colour, lw=0, label=f"recursion: {behaviour}") for behaviour, colour in _BEHAVIOURS.items()),
         *(
-            axes.plot([], [], marker, ls="", mew=1.2, ms=6, color=colour, label=f"run: {outcome}")[0]
+            axes.plot([], [], marker, ls="", mew=1.2, ms=5, color=colour, label=f"run: {outcome}")[0]
             for outcome, (marker, colour) in _OUTCOMES.items()
             if outcome in outcomes
         ),
-        axes.plot([], [], "o", mfc="white", mec=DARK_GREY, ms=6, ls="", label="not in the problem set")[0],
+        axes.plot([], [], "o", mfc=WHITE, mec=DARK_GREY, ms=5, ls="", label="not in the problem set")[0],
         axes.plot([], [], color=BLACK, lw=1.2, label="$s = 1$")[0],
         axes.plot([], [], color=BLACK, lw=1.2, ls="--", label="$s\\,(\\rho + s) = 4$")[0],
         axes.plot([], [], color=BLACK, lw=1.2, ls=":", label="edge at the minimum of small steps")[0],
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)
+    add_legend(figure, handles, "outside lower center", ncols=3)

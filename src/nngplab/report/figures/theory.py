@@ -1,13 +1,24 @@
 """The figures of Problems 5 to 10: dual activations and the spectra of their kernels."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
-from nngplab.report.figures.style import COLOURS, figure_style
+from nngplab.report.figures.style import (
+    BLACK,
+    COLOURS,
+    LIGHT_GREY,
+    PIXEL,
+    WHITE,
+    WIDTH,
+    add_legend,
+    figure_style,
+    shade_colours,
+)
 from nngplab.report.labels import activation_label
 
 
@@ -23,7 +34,7 @@ def plot_duals(duals: pd.DataFrame) -> Figure:
     dual_style = {"color": COLOURS[0], "lw": 2}
     derivative_style = {"color": COLOURS[1], "lw": 1.4, "ls": "--"}
     with figure_style():
-        figure = Figure(figsize=(9.2, 2.0 * rows + 0.7), layout="constrained")
+        figure = Figure(figsize=(WIDTH, (140 * rows + 60) * PIXEL), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes in panels.flat[len(activations) :]:
             axes.set_axis_off()
@@ -35,12 +46,12 @@ def plot_duals(duals: pd.DataFrame) -> Figure:
         panels[0, 0].set_xlim(-1, 1)
         panels[0, 0].set_xticks([-1, 0, 1])
         panels[0, 0].set_ylim(-1.15, 2.3)
-        figure.supxlabel("correlation $\\xi$", fontsize=11)
+        figure.supxlabel("correlation $\\xi$")
         handles = [
             *panels[0, 0].plot([], [], **dual_style, label="dual activation, normalised"),
             *panels[0, 0].plot([], [], **derivative_style, label="its derivative"),
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+        add_legend(figure, handles)
     return figure
 
 
@@ -64,19 +75,20 @@ def plot_spectra(spectra: pd.DataFrame) -> Figure:
     texts = shares.map(lambda share: f"{share:g}" if share else "")
     first = spectra.iloc[0]
     with figure_style("white"):
-        figure = Figure(figsize=(9.2, 0.36 * len(activations) + 1.4), layout="constrained")
+        figure = Figure(figsize=(WIDTH, (28 * len(activations) + 70) * PIXEL), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[5, 4])
-        annotations = {"annot": texts, "fmt": "", "annot_kws": {"fontsize": 8}}
-        seaborn.heatmap(shares, ax=left, vmin=0, vmax=100, cmap="Blues", cbar=False, **annotations)
+        annotations: dict[str, Any] = {"annot": texts, "fmt": "", "annot_kws": {"color": BLACK}}
+        cells: dict[str, Any] = {"cmap": shade_colours(), "linecolor": WHITE, "linewidths": 0.5}
+        seaborn.heatmap(shares, ax=left, vmin=0, vmax=100, cbar=False, **cells, **annotations)
         left.set_yticks(np.arange(len(activations)) + 0.5, [activation_label(name) for name in activations], rotation=0)
         left.set_xlabel("degree")
         left.set_ylabel("")
         left.set_title("coefficients of the power series, %")
         for row, activation in enumerate(activations):
             values = eigenvalues.loc[eigenvalues["activation"] == activation, "value"]
-            right.plot(values, [row + 0.5] * len(values), "|", ms=9, mew=0.8, color=COLOURS[0])
+            right.plot(values, [row + 0.5] * len(values), "|", ms=9, mew=0.8, color=COLOURS[0], rasterized=True)
         right.set_xscale("log")
-        right.grid(visible=True, axis="x", color="#dddddd")
+        right.grid(visible=True, axis="x", color=LIGHT_GREY)
         right.set_xlabel("eigenvalue")
-        right.set_title(f"Gram matrix on {first['n']:d} points in {first['d']:d} dimensions")
+        right.set_title(f"Gram matrix of {first['n']:d} points, d = {first['d']:d}")
     return figure

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
-from nngplab.report.figures.style import BLACK, figure_style
+from nngplab.report.figures.style import BLACK, PIXEL, WHITE, WIDTH, add_legend, figure_style
 from nngplab.report.labels import activation_label
 
 
@@ -27,13 +27,15 @@ def plot_test_mse(summary: pd.DataFrame) -> Figure:
     activations = list(summary["activation"].unique())
     colours = kernel_colours(activations)
     with figure_style():
-        figure = Figure(figsize=(9.2, 5.4 * len(activations)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, (360 * len(activations) + 50) * PIXEL), layout="constrained")
         panels = figure.subplots(len(activations), sharey=True, squeeze=False)[:, 0]
         for axes, activation in zip(panels, activations, strict=True):
             of_activation = summary[summary["activation"] == activation].sort_values("k", ignore_index=True)
             _plot_activation(axes, of_activation, colours[activation])
             if len(activations) > 1:
-                axes.set_title(f"networks with {activation_label(activation)} activation")
+                axes.set_title(f"networks with {activation_label(activation)} activation", pad=18)
+        handles = {label: handle for handle, label in zip(*panels[0].get_legend_handles_labels(), strict=True)}
+        add_legend(figure, list(handles.values()), "outside lower center", ncols=4)
     return figure
 
 
@@ -45,10 +47,10 @@ def _plot_activation(axes: Axes, summary: pd.DataFrame, colour: str) -> None:
     axes.fill_between(width, summary["q25"], summary["q75"], color=colour, alpha=0.3, lw=0, label="25 to 75% of draws")
     axes.plot(width, summary["median_test_mse"], color=colour, lw=1.8, label="median of the draws")
     _plot_intervals(axes, summary[np.isfinite(summary["median_high"])])
-    for asked, fill, label in ((True, colour, "width of the problem set"), (False, "white", "added width")):
+    for asked, fill, label in ((True, colour, "width of the problem set"), (False, WHITE, "added width")):
         some = summary[summary["on_sheet"] == asked]
         if len(some):
-            style: dict[str, Any] = {"ms": 7, "mfc": fill, "mec": colour, "mew": 1.6, "zorder": 3, "label": label}
+            style: dict[str, Any] = {"ms": 5.5, "mfc": fill, "mec": colour, "mew": 1.6, "zorder": 3, "label": label}
             axes.plot(some["k"], some["median_test_mse"], "o", **style)
     axes.axhline(first["nngp_test_mse"], color=KERNEL_COLOURS["laplace"], lw=1.8, label="NNGP ($k \\to \\infty$)")
     axes.axhline(first["zero_test_mse"], color=KERNEL_COLOURS["zero"], ls="--", lw=1.2, label="zero predictor")
@@ -56,7 +58,6 @@ def _plot_activation(axes: Axes, summary: pd.DataFrame, colour: str) -> None:
     _set_ticks(axes, summary)
     axes.set_xlabel("width $k$")
     axes.set_ylabel("test MSE")
-    axes.legend(loc="upper left", fontsize=9.5, frameon=True, framealpha=0.9)
 
 
 def _plot_intervals(axes: Axes, summary: pd.DataFrame) -> None:
@@ -70,13 +71,13 @@ def _plot_intervals(axes: Axes, summary: pd.DataFrame) -> None:
 def _mark_threshold(axes: Axes, n: int) -> None:
     axes.axvline(n, color=BLACK, ls=":", lw=1.4)
     axes.annotate(
-        f"$k = n = {n:d}$\ninterpolation threshold",
+        f"interpolation threshold $k = n = {n:d}$",
         (n, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(6, -6),
+        xytext=(0, 3),
         textcoords="offset points",
-        va="top",
-        fontsize=10,
+        ha="center",
+        va="bottom",
     )
 
 

@@ -1,0 +1,27 @@
+"""An SVG figure as a part of the page, so that its texts and axes have the colours of the page in light and dark."""
+
+import hashlib
+import re
+
+from markupsafe import Markup
+
+# The colours of `nngplab.report.figures.style` that the page replaces by its own.
+_VARIABLES = {"#1b1e23": "--text", "#565d66": "--muted", "#d3d8df": "--line", "#ffffff": "--page"}
+
+
+def inline_svg(text: str, file: str, alt: str) -> Markup:
+    """Return a figure that `nngplab.report.figures.style.save` wrote as an element <svg> of a page in HTML.
+
+    Args:
+        text: the SVG.
+        file: its path, from which its identifiers are derived, so that those of two figures differ.
+        alt: the alternative text, without markup.
+    """
+    prefix = f"f{hashlib.sha256(file.encode()).hexdigest()[:5]}"
+    text = text[text.index("<svg") :].strip().replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(f'"{colour}"', f'"var({variable})"')
+    attributes = Markup('<svg role="img" aria-label="{}" data-file="{}"').format(alt, file)
+    return Markup(text.replace("<svg", attributes, 1))  # noqa: S704 - it is markup of matplotlib
