@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Milliseconds. A machine that is busy with other tests takes long to show the page, and no test asserts speed.
+TIMEOUT = 180_000
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +45,8 @@ def open_report(browser, report_file) -> Iterator[Callable[..., Any]]:
     def open_window(width: int = 1280, height: int = 720, scheme: str = "light", **options: Any) -> Any:
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
         contexts.append(context)
+        context.set_default_timeout(TIMEOUT)
+        context.set_default_navigation_timeout(TIMEOUT)
         window = context.new_page()
         window.messages = []
         window.on("console", lambda message: window.messages.append(message.text))
@@ -60,12 +64,33 @@ def open_report(browser, report_file) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture(scope="session")
 def view(open_report) -> Callable[..., Any]:
-    """Return a window with the report that tests share: look at it, resize or scroll it, but change nothing."""
-    windows: dict[tuple[Any, ...], Any] = {}
+    """Return the window that tests share, with a size, colours and a medium: look at it and scroll, but change nothing.
 
-    def shared(width: int = 1280, height: int = 720, scheme: str = "light") -> Any:
-        if (width, height, scheme) not in windows:
-            windows[width, height, scheme] = open_report(width, height, scheme)
-        return windows[width, height, scheme]
+    To load the page takes longer than to lay it out anew. The medium "null" is that of the browser.
+    """
+    window = open_report()
+
+    def shared(width: int = 1280, height: int = 720, scheme: str = "light", media: str = "null") -> Any:
+        window.set_viewport_size({"width": width, "height": height})
+        window.emulate_media(color_scheme=scheme, media=media)
+        return window
 
     return shared
+
+
+@pytest.fixture(scope="session")
+def live(open_report) -> Any:
+    """The window in which tests follow links, press buttons and move pictures; each leaves the size as it was."""
+    return open_report()
+
+
+@pytest.fixture(scope="session")
+def still(open_report) -> Any:
+    """The page without script."""
+    return open_report(java_script_enabled=False)
+
+
+@pytest.fixture(scope="session")
+def calm(open_report) -> Any:
+    """The page on a phone whose reader wants nothing to move."""
+    return open_report(375, reduced_motion="reduce")

@@ -11,17 +11,9 @@ PICTURES = ("frames", "explorer")
 
 
 @pytest.fixture(scope="module")
-def still(open_report):
-    """The page without script."""
-    return open_report(java_script_enabled=False)
-
-
-@pytest.fixture(scope="module")
-def window(open_report):
-    """The page with script, which these tests move."""
-    opened = open_report()
-    opened.locator(".is-live").nth(len(PICTURES) - 1).wait_for()
-    return opened
+def window(live):
+    live.locator(".is-live").nth(len(PICTURES) - 1).wait_for()
+    return live
 
 
 def picture(page, name):
@@ -81,10 +73,9 @@ def test_play_moves_the_frames_and_can_be_paused(window):
     assert button.text_content() == "Play"
 
 
-def test_reduced_motion_has_no_button(open_report):
-    page = open_report(reduced_motion="reduce")
-    page.locator(".is-live").nth(len(PICTURES) - 1).wait_for()
-    assert not picture(page, "frames").locator(".controls button").is_visible()
+def test_reduced_motion_has_no_button(calm):
+    calm.locator(".is-live").nth(len(PICTURES) - 1).wait_for()
+    assert not picture(calm, "frames").locator(".controls button").is_visible()
 
 
 def test_every_activation_is_drawn_with_its_numbers(window):
@@ -118,6 +109,7 @@ def test_every_activation_is_drawn_with_its_numbers(window):
 def test_nothing_is_wider_than_the_window(window, width, name):
     window.set_viewport_size({"width": width, "height": 720})
     overflow = picture(window, name).locator(".live").evaluate("live => live.scrollWidth - live.clientWidth")
+    window.set_viewport_size({"width": 1280, "height": 720})
     assert overflow <= 1
 
 
@@ -130,7 +122,7 @@ def test_print_shows_the_still_figures(window):
     for name in PICTURES:
         assert picture(window, name).locator(".still").is_visible()
         assert not picture(window, name).locator(".live").is_visible()
-    window.emulate_media(media="screen")
+    window.emulate_media(media="null")
 
 
 def test_the_script_is_small_and_loads_nothing():

@@ -17,10 +17,9 @@ EMPTY = '<main></main><script type="application/json" id="origins">{}</script>'
 
 
 @pytest.fixture(scope="module")
-def window(open_report) -> Any:
-    opened = open_report(1280, 800)
-    opened.evaluate(CLIPBOARD)
-    return opened
+def window(live) -> Any:
+    live.evaluate(CLIPBOARD)
+    return live
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +129,7 @@ TEXT = st.text(st.characters(categories=["L", "P", "S"], include_characters=' ,"
 VALUE = st.floats(allow_nan=False) | st.integers(-(10**6), 10**6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(TEXT, VALUE), min_size=1, max_size=6))
 def test_any_table_comes_back_from_its_csv(blank, rows):
     body = "".join(f"<tr><td>{html.escape(text)}</td><td>{data(value, 'x')}</td></tr>" for text, value in rows)
@@ -138,7 +137,7 @@ def test_any_table_comes_back_from_its_csv(blank, rows):
     assert copied_rows(blank) == [["text", "number"], *([text, str(value)] for text, value in rows)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.none() | st.integers(-3, 3) | st.floats(allow_nan=False), min_size=2, max_size=8))
 def test_any_column_of_numbers_sorts_by_exact_value_and_is_stable(blank, values):
     cells = [data("" if value is None else value, "–" if value is None else "1.0") for value in values]

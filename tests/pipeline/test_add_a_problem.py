@@ -40,7 +40,8 @@ def test_the_table_of_the_page_lists_these_files():
 
 def test_the_new_problem_runs_alone_and_is_in_the_report(extended, done):
     output = done(extended, *SNAKEMAKE)
-    assert set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)) == {"dice_throws", "report", "all"}
+    rules = {"dice_throws", "report_origins", "report", "all"}
+    assert set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)) == rules
     page = (extended / "results/report.html").read_text()
     assert re.findall(r'<section id="(\w+)">', page) == ["answers", *SECTIONS[:-1], "dice", "theory", "provenance"]
     assert "The mean of 1,000 throws is " in sentences(page, "dice")

@@ -46,6 +46,24 @@ def test_bars_open_and_close(source, expected):
     assert [form for _, form in forms(source)] == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        *((r"[-1, 1]", ["prefix"]), (r"x = -y", ["prefix"]), (r"(a, +b)", ["prefix"]), (r"|-x|", ["prefix"])),
+        *((r"x - y", [None]), (r"(x) - y", [None]), (r"|x| - y", [None]), (r"n! + 1", [None]), (r"-x", [None])),
+        (r"a + \cdots + b", [None, None]),
+    ],
+)
+def test_a_sign_has_no_spaces_unlike_an_operator(source, expected):
+    signs = [element for element in elements(source, "mo") if element.text in ("-", "−", "+")]
+    assert [sign.get("form") for sign in signs] == expected
+
+
+def test_a_row_of_one_element_is_this_element():
+    assert all(len(row) > 1 for row in elements(r"a_{1} + {b} + \frac{1}{x} + y^{-z}", "mrow"))
+    assert parsed(latex("x")).attrib == {}
+
+
 def test_a_norm_is_not_stretched_unless_it_is_asked_for():
     assert {bar.get("stretchy") for bar in elements(r"\lVert \frac{a}{b} \rVert", "mo")} == {"false"}
     assert {bar.get("stretchy") for bar in elements(r"\left\lVert \frac{a}{b} \right\rVert", "mo")} == {"true"}

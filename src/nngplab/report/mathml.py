@@ -5,6 +5,7 @@ limits of integrals above and below, and set sans-serif letters in italics. The 
 know. See MathML Core (https://www.w3.org/TR/mathml-core/) for the elements and their attributes.
 """
 
+import itertools
 import re
 from xml.etree import ElementTree as Tree
 
@@ -12,6 +13,9 @@ _BARS = {"\\lVert": "prefix", "\\rVert": "postfix", "\\lvert": "prefix", "\\rver
 _ACCENTS = {"~": "˜", "^": "ˆ", "ˇ": "ˇ", "˙": "˙", "¯": "¯"}
 _SCRIPTS = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 _CLOSING = {")", "]", "}", "!", "|", "‖"}
+_SIGNS = {"-", "−", "+", "±"}
+# A "+" or "−" after one of these, or after an opening bar, is a sign.
+_BEFORE_SIGNS = {"(", "[", "{", ",", "=", "<", ">", "≤", "≥", "≠", "≈", "∼", "≡", "→", "⟹"}
 _THIN_SPACE = {"width": "0.167em"}
 
 
@@ -31,6 +35,7 @@ def improve(mathml: str, latex: str) -> str:
         _set_limits(element)
         _set_letters(element)
         _set_prime(element)
+        _set_signs(element)
         _set_function_spaces(element)
         if element.tag in _SCRIPTS:
             for script in list(element)[1:]:
@@ -87,6 +92,14 @@ def _set_prime(element: Tree.Element) -> None:
     if element.tag == "msup" and element[1].text in ("′", "″"):
         element.tag, element[1].tag = "mrow", "mo"
         element[1].attrib.update(lspace="0", rspace="0")
+
+
+def _set_signs(parent: Tree.Element) -> None:
+    """Mark a sign, such as the minus of x = −y, which has no space after it, unlike that of x − y."""
+    for before, sign in itertools.pairwise(parent):
+        follows = before.text in _BEFORE_SIGNS or before.get("form") == "prefix"
+        if sign.tag == before.tag == "mo" and sign.text in _SIGNS and follows:
+            sign.set("form", "prefix")
 
 
 def _set_function_spaces(parent: Tree.Element) -> None:
