@@ -87,6 +87,7 @@ def summarise(results: Path, folder: Path, networks: Sequence[str] = NETWORKS) -
 PICTURES = (
     *(f"by_n_images/outputs_{network}.svg" for network in RELU_NETWORKS),
     *("iterates.svg", "noisy.svg", "activations.svg", "limit_images.svg"),
+    *("frames.png", "frames.json", "frames.svg"),
 )
 
 
