@@ -14,6 +14,8 @@ rule report_origins:
         template="workflow/report/origins.json.jinja",
     output:
         origins="results/report/origins.json",
+    log:
+        "logs/report_origins.log",
     params:
         origins=lambda wc: json.dumps(origins_of(workflow, [path for paths in RESULTS for path in paths])),
     message:
