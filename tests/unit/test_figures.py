@@ -11,7 +11,7 @@ from PIL import Image
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
-from nngplab.report.figures import kernel_regression, width_sweep
+from nngplab.report.figures import kernel_regression, linear_autoencoder, width_sweep
 from nngplab.report.figures.images import plot_image_grid
 from nngplab.report.figures.style import save
 from nngplab.report.labels import kernel_label
@@ -242,3 +242,15 @@ def test_each_kernel_has_a_name_and_a_colour_of_its_own(kernel_tables):
         for frame in kernel_tables
     )
     assert len(colours_of_points(kernel_regression.plot_test_mse(table, summary).axes[0])) == len(ALL_KERNELS) - 1
+
+
+@pytest.mark.parametrize("seeds", [20, 21])
+def test_the_curves_of_many_seeds_are_pixels(seeds):
+    """As paths they made the page of config/full.yaml larger than it may be."""
+    keys = pd.MultiIndex.from_product([["half"], [100], [0.1], range(seeds), [1, 10]])
+    losses = pd.DataFrame(list(keys), columns=["convention", "k", "eta", "seed", "step"]).assign(loss=1.0)
+    runs = losses[losses["step"] == 1].assign(on_sheet=True, outcome="converged")
+    (panel,) = linear_autoencoder.plot_losses(losses, runs, 100).axes
+    *curves, median = [line for line in panel.lines if len(line.get_xdata())]
+    assert [curve.get_rasterized() for curve in curves] == [seeds > 20] * seeds
+    assert not median.get_rasterized()

@@ -29,6 +29,8 @@ _LOSSES = {
     "sum": "$||z - f(z)||^2$",
     "mean": "$\\frac{1}{d} ||z - f(z)||^2$",
 }
+# More curves of one colour are drawn as pixels.
+_MOST_PATHS = 20
 # Smaller losses are drawn at the lower limit (rounding can make them zero), a diverged training near the upper one.
 _LOSS_LIMITS = (1e-33, 1e8)
 _DIVERGED_HEIGHT = 1e7
@@ -82,7 +84,8 @@ def _plot_step_size(axes: Axes, losses: pd.DataFrame, diverged: "pd.Series[int]"
     curves = losses.pivot_table(index="step", columns="seed", values="loss").clip(lower=_LOSS_LIMITS[0])
     # The losses of a seed that diverged are at other steps, and end earlier.
     curves = curves.interpolate(limit_area="inside")
-    axes.plot(curves.index, curves, color=colour, lw=0.8, alpha=0.4)
+    # As paths, the curves of a hundred seeds would be a sixth of the page.
+    axes.plot(curves.index, curves, color=colour, lw=0.8, alpha=0.4, rasterized=curves.shape[1] > _MOST_PATHS)
     median = curves.fillna(math.inf).median(axis=1)
     axes.plot(median.index, median, color=colour, lw=2.2, label=f"$\\eta$ = {eta:g}")
     for seed in diverged:
