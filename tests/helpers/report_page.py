@@ -199,12 +199,16 @@ class Reader(HTMLParser):
         if "data" in names:
             attributes, text = self.data[-1]
             self.data[-1] = (attributes, text + data)
-        elif not {"math", "code", "pre"} & set(names):
+        elif not ({"math", "code", "pre"} & set(names) or self._is_reference()):
             self.prose += [(inner["id"], data) for outer, inner in self.stack if outer == "section"]
             for tag, attributes in self.stack:
                 if attributes.get("class") in ("answer", "findings", "question") or tag == "tbody":
                     section = next(inner["id"] for outer, inner in self.stack if outer == "section")
                     self.untraced.append((section, data))
+
+    def _is_reference(self) -> bool:
+        """Return whether this is a link to a part of the page: its number is that of a problem or figure."""
+        return any(tag == "a" and attributes.get("href", "").startswith("#") for tag, attributes in self.stack)
 
 
 def alternative_texts(tags: list[tuple[str, dict[str, str]]]) -> list[str]:

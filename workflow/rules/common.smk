@@ -70,9 +70,10 @@ shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
 
 def targets(stage):
-    """Return the files that the rule with the name of a stage writes; those that it requests if it writes none."""
+    """Return the files of a stage: what the rule of its name requests, or what it writes and needs of its own folder."""
     named = getattr(rules, stage)
-    return named.output or named.input
+    own = [path for path in named.input if str(path).startswith(f"results/{stage}/")]
+    return [*named.output, *own] if named.output else named.input
 
 
 def literal(value):
