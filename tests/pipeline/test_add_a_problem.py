@@ -43,7 +43,8 @@ def test_the_new_problem_runs_alone_and_is_in_the_report(extended, done):
     rules = {"dice_throws", "report_origins", "report", "all"}
     assert set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)) == rules
     page = (extended / "results/report.html").read_text()
-    assert re.findall(r'<section id="(\w+)">', page) == ["answers", *SECTIONS[:-1], "dice", "theory", "provenance"]
+    expected = ["answers", *SECTIONS[:-1], "dice", "theory", "images", "provenance"]
+    assert re.findall(r'<section id="(\w+)">', page) == expected
     assert "The mean of 1,000 throws is " in sentences(page, "dice")
 
 
