@@ -47,7 +47,6 @@ DOWNLOADS = "it downloads packages"
 NEEDS_SLURM = "it needs Slurm; tests/cluster runs the profile"
 # These do not run here.
 NOT_RUN = {
-    "make check": "the tests are a part of it",
     "make test": "these tests are a part of it",
     "make cluster": DOWNLOADS,
     "pip install .": f"{DOWNLOADS}; `make test-library` runs it",

@@ -71,7 +71,7 @@ def code_digests(job: Any, rules: Callable[[], dict[str, str]]) -> dict[str, str
         found["shell"] = md5(f"{_without_machine_paths(shell._process_prefix or '')}\n{rule.shellcmd}".encode())
         if values := _global_values(rule.shellcmd, job.dag.workflow.globals):
             found["globals"] = _digest(values)
-    elif rule.is_run:
+    elif rule.is_run and not rule.template_engine:
         found["run"] = md5(f"{rule.run_func_src}\n{_digest(rules())}\n{config}".encode())
     if rule.wrapper or rule.cwl or rule.template_engine:
         found["wrapper"] = md5(f"{rule.wrapper} {rule.cwl} {rule.template_engine}\n{config}".encode())
