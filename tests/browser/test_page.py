@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +119,12 @@ class TestFiguresAndTables:
 
 
 @pytest.fixture(scope="module")
-def plain(open_report) -> Any:
+def plain(calm) -> Iterator[Any]:
     """A window whose formulas are text and whose drawings are empty: axe-core would take minutes to visit them."""
-    window = open_report()
-    measure(window, "simplify")
-    return window
+    measure(calm, "simplify")
+    yield calm
+    calm.set_viewport_size({"width": 375, "height": 720})
+    calm.emulate_media(color_scheme="light")
 
 
 class TestAccess:
