@@ -80,6 +80,8 @@ def write(folder: Path, digits: int, results: list[CheckResult]) -> None:
     for name in ("duals", "spectra"):
         (theory / f"{name}.svg").write_text(PICTURE)
     write_explorer(theory)
+    largest = pd.DataFrame({"activation": ["sine"], "quantity": "eigenvalue", "index": 1, "value": 61.8})
+    write_csv(largest, theory / "spectra.csv")
     write_csv(pd.DataFrame({"activation": ["sine"], "xi": -0.5, "dual": -0.4, "derivative": 0.8}), theory / "duals.csv")
 
 
