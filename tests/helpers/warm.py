@@ -1,7 +1,11 @@
 """Python, Snakemake and DVC that start quickly, also where they use PyTorch and what else the project needs."""
 
+import sys
 from functools import partial
 
+from tests.helpers.checkout import ROOT
+
+sys.path.append(str(ROOT / "packages/snakemake-dvc/tests"))
 from helpers.warm import PROGRAMS, READ_AT_IMPORT
 from helpers.warm import connect as _connect
 
