@@ -178,7 +178,7 @@ def main(names: list[str]) -> None:
         sessions = Sessions(Path(home), warm) if any(steps(page) for page in pages) else None
         for page in pages:
             folder = Path(home) / page.stem
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)  # that of the first session is there
             done = sessions.run_page(page, folder) if sessions and steps(page) else []
             text = updated(page, done, run_python(page))
             with atomic_write(page) as beside:
