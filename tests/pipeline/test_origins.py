@@ -15,7 +15,7 @@ from nngplab.report.origins import origins_of
 from snakemake_dvc._snakemake import dag_of_all
 dag = dag_of_all()
 paths = {str(path): job.rule.name for job in dag.jobs for path in job.output if path.startswith("results/")}
-del paths["results/report/origins.json"]
+paths.pop("results/report/origins.json", None)
 print(json.dumps([origins_of(dag.workflow, paths), paths]))
 """
 

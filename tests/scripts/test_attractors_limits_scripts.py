@@ -281,5 +281,6 @@ class TestFigures:
         same = {
             name: (folder / name).read_bytes() == (trained / "results/attractors" / name).read_bytes()
             for name in PICTURES
+            if not name.startswith("frames.")  # another script draws these
         }
-        assert same == {name: name != "activations.svg" for name in PICTURES}
+        assert same == {name: name != "activations.svg" for name in same}

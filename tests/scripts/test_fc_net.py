@@ -441,8 +441,8 @@ class TestFigures:
     def test_the_predictions_shown_are_true(self, data, runs):
         test = VerifiedCIFAR10(data / FOLDER, pd.read_csv(data / "files.csv"), train=False)
         images = to_tensors(test)[0].view(-1, 3, 32, 32).numpy()
-        predictions = runpy.run_path(str(SCRIPTS / "fc_net_figures.py"))["predictions"]
-        figure = predictions(runs / "mse_0.npz", images, CLASSES, 88)
+        script = runpy.run_path(str(SCRIPTS / "fc_net_figures.py"))
+        figure = script["predictions"](runs / "mse_0.npz", images, CLASSES, 88)
         with np.load(runs / "mse_0.npz") as file:
             labels, predicted = file["labels"], file["outputs"].argmax(axis=1)
         shown = {}
@@ -453,8 +453,8 @@ class TestFigures:
             right = CLASSES[labels[index]]
             assert title == (right if predicted[index] == labels[index] else f"{right}\n→ {CLASSES[predicted[index]]}")
         wrong = (labels != predicted).sum()
-        assert len(shown) == 10 + min(10, wrong)
-        assert sum("→" in title for title in shown.values()) == min(10, wrong)
+        assert len(shown) == script["SHOWN"] + min(script["SHOWN"], wrong)
+        assert sum("→" in title for title in shown.values()) == min(script["SHOWN"], wrong)
 
     def test_the_script_draws_all_with_the_mark_of_the_stand_in(self, data, runs, summarised, tmp_path):
         for folder in (tmp_path / "one", tmp_path / "two"):
