@@ -112,6 +112,6 @@ def test_a_page_shows_its_section_only(finished, done, tmp_path):
     # Problem 11 uses no images.
     assert sections["challenge"] == ["challenge", "images", "provenance"]
     assert sections["kernel_regression"] == ["kernel_regression", "provenance"]
-    assert all("This page answers one problem." in page for page in pages.values())
+    assert all("This page answers a part of the problem set." in page for page in pages.values())
     assert (folder / "results/report.html").read_bytes() == whole
     assert "Nothing to be done" in done(folder, "snakemake", "--dry-run", "--cores", "2", *TINY)
