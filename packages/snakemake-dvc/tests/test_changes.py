@@ -90,6 +90,42 @@ def test_a_function_that_a_run_block_calls(checkout: Checkout) -> None:
     checkout.has_nothing_to_do()
 
 
+TEMPLATE = """
+rule words:
+    input:
+        "words.jinja",
+    output:
+        "results/fit/words.txt",
+    params:
+        number=1,
+    template_engine:
+        "jinja2"
+"""
+
+
+def test_a_template_depends_on_what_it_shows_and_not_on_other_rules(checkout: Checkout) -> None:
+    rules = (checkout.folder / "rules/fit.smk").read_text()
+    rules = rules.replace("rules.best.output,\n", "rules.best.output,\n        rules.words.output,\n")
+    head, tail = rules.split("rule fit:")
+    checkout.write(
+        {"rules/fit.smk": f"{head}{TEMPLATE.lstrip()}\n\nrule fit:{tail}", "words.jinja": "{{ params.number }}"}
+    )
+    checkout.write_stages()
+    words, finished = checkout.folder / "results/fit/words.txt", "(Rule: words)"
+    assert finished in checkout.run(*SNAKEMAKE).text
+    assert words.read_text() == "1"
+    checkout.has_nothing_to_do()
+    checkout.edit("rules/fit.smk", "rule fit:", "def of_others():\n    return 1\n\n\nrule fit:")
+    assert finished not in checkout.run(*SNAKEMAKE).text
+    checkout.has_nothing_to_do()
+    checkout.edit("rules/fit.smk", "number=1", "number=2")
+    assert finished in checkout.run(*REPRO).text
+    checkout.write({"words.jinja": "number {{ params.number }}"})
+    assert finished in checkout.run(*SNAKEMAKE).text
+    assert words.read_text() == "number 2"
+    checkout.has_nothing_to_do()
+
+
 def test_a_comment_in_a_rules_file_runs_no_job(checkout: Checkout) -> None:
     for path, old in (("rules/fit.smk", "# A fit"), ("rules/data.smk", "# The points")):
         checkout.edit(path, old, f"# Now. {old}")
