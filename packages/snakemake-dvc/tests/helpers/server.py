@@ -8,7 +8,6 @@ A forked process has the command line of the server. A request with `execute` ex
 other processes can read its command line. A request whose program is `python` executes the code in its first argument.
 """
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -18,13 +17,13 @@ import random
 import shutil
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from warm import ENGINE_MODULES
+from warm.server import end
 
 MODULES = f"{ENGINE_MODULES} snakemake_dvc.__main__"
 
@@ -92,9 +91,8 @@ def run(request: dict[str, Any]) -> None:
         code, sys.argv = arguments[0], ["-c", *arguments[1:]]
         exec(compile(code, "<test>", "exec"), {"__name__": "__main__"})  # noqa: S102
         return
-    folder = BIN
-    sys.argv = [str(folder / program), *arguments]
-    sys.path[0] = str(folder)
+    sys.argv = [str(BIN / program), *arguments]
+    sys.path[0] = str(BIN)
     if request["execute"]:
         os.execve(sys.argv[0], sys.argv, request["env"])  # noqa: S606 - no shell is involved
     sys.exit(main_of(program)())
@@ -112,17 +110,6 @@ def main_of(program: str) -> Callable[[], Any]:
     else:
         from dvc.cli import main
     return main
-
-
-def end(code: Any) -> None:
-    """End this process as Python does, but without freeing all modules, which takes a second."""
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    if isinstance(code, str):
-        print(code, file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else bool(code))
 
 
 def main() -> None:
