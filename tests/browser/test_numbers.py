@@ -5,11 +5,23 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from nngplab.report.tracing import Number, Origin
+from tests.helpers.checkout import ROOT
 from tests.helpers.report_page import Reader, read_title
 
+SCRIPT = (ROOT / "workflow/report/numbers.js").read_text()
+NO_ORIGINS = '<script type="application/json" id="origins">{"files": {}}</script>'
 OPENED = "#origin:popover-open"
 NUMBER = ".answer data[title*=' in results/']:not(a *, summary *)"
+
+
+@pytest.fixture(scope="module")
+def blank(browser) -> Any:
+    """A page for numbers that are made up."""
+    return browser.new_page()
 
 
 @pytest.fixture(scope="module")
@@ -154,11 +166,36 @@ def test_axe_finds_nothing_in_the_popover(closed):
     from axe_playwright_python.sync_playwright import Axe
 
     closed.locator(NUMBER).first.click()
-    # axe-core visits the whole page, for minutes, even if it is to judge a part. No other test follows.
-    closed.evaluate("document.querySelector('main').replaceChildren()")
-    assert closed.locator(OPENED).is_visible()
-    found = Axe().run(closed, context="#origin").response["violations"]
+    # axe-core visits the whole page, for minutes, even if it is to judge a part.
+    main = "document.querySelector('main')"
+    closed.evaluate(f"page = [...{main}.childNodes]; {main}.replaceChildren()")
+    try:
+        assert closed.locator(OPENED).is_visible()
+        found = Axe().run(closed, context="#origin").response["violations"]
+    finally:
+        closed.evaluate(f"{main}.replaceChildren(...page)")
     assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found] == []
+
+
+NAMES = st.from_regex(r"[a-z_][a-z_0-9]*", fullmatch=True)
+ROWS = st.dictionaries(NAMES, st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1), max_size=3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(allow_nan=False), ROWS, NAMES)
+@example(1e-05, {"k": "a, column b", "loss": "0.5 = (x)"}, "column")
+def test_the_script_reads_any_title(blank, value, row, column):
+    number = Number(value, Origin("results/theory/x.csv", row, column))
+    blank.set_content(f"<main>{number.__html__()} {(number / 2).__html__()}</main>{NO_ORIGINS}")
+    blank.evaluate(f"() => {{ {SCRIPT} }}")
+    shown = []
+    for place in (0, 1):
+        blank.locator("main data").nth(place).click()
+        entries = blank.locator(f"{OPENED} dl > div").all()
+        shown.append({entry.locator("dt").text_content(): entry.locator("dd").text_content() for entry in entries})
+    named = {"row": ", ".join(f"{name} = {text}" for name, text in row.items())} if row else {}
+    assert shown[0] == {"exact value": str(value), "file": "results/theory/x.csv", **named, "column": column}
+    assert shown[1] == {"exact value": str(value / 2), "formula": str((number / 2).origin)}
 
 
 def test_without_script_the_title_has_the_value_and_its_place(report_file):

@@ -111,8 +111,8 @@ class TestFiguresAndTables:
         window = view(width)
         wide = measure(window, "scrolled")
         assert len(wide) > 3
-        for live, share, shadows, tab_index in wide:
-            assert live < 2
+        for moved, share, shadows, tab_index in wide:
+            assert moved < 2
             assert share < 0.6
             assert shadows == 4
             assert tab_index == 0

@@ -5,6 +5,7 @@ from functools import partial
 
 from tests.helpers.checkout import ROOT
 
+# Those of snakemake-dvc, also for `make sessions`, which runs outside of pytest.
 sys.path.append(str(ROOT / "packages/snakemake-dvc/tests"))
 from helpers.warm import PROGRAMS, READ_AT_IMPORT
 from helpers.warm import connect as _connect
