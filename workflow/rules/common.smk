@@ -70,7 +70,7 @@ shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
 
 def targets(stage):
-    """Return the files of a stage: what the rule of its name requests, or what it writes and needs of its own folder."""
+    """Return the files that the rule of a stage requests, or those that it writes and needs in results/STAGE."""
     named = getattr(rules, stage)
     own = [path for path in named.input if str(path).startswith(f"results/{stage}/")]
     return [*named.output, *own] if named.output else named.input
