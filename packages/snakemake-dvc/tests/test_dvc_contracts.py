@@ -11,7 +11,7 @@ import pytest
 from helpers.checkouts import Checkout, copied, plain_project
 from helpers.commands import REPRO, SNAKEMAKE, Server
 from helpers.small_workflow import FOLDER, JOBS, METRICS, POINTS, files_in
-from hypothesis import given, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from snakemake_dvc import _dvc
 from snakemake_dvc._dvc import Dvc
@@ -217,13 +217,17 @@ CONTENT = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.text(min_size=1, max_size=4), CONTENT, min_size=1, max_size=4))
+@example({"\x85": "\x85"})
 def test_yaml_of_dvc_is_read_as_dvc_reads_it(tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]) -> None:
-    from dvc.utils.serialize import dumps_yaml, parse_yaml
+    from dvc.utils.serialize import YAMLFileCorruptedError, dumps_yaml, parse_yaml
 
     path = tmp_path_factory.getbasetemp() / "dvc.lock"
     path.write_text(dumps_yaml(content), encoding="utf-8")
-    ours, theirs = _dvc.load(str(path)), parse_yaml(path.read_text(encoding="utf-8"), str(path))
-    assert repr(ours) == repr(theirs)
+    try:
+        theirs = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except YAMLFileCorruptedError:
+        reject()  # DVC cannot read what it has written: the line break "\x85" becomes a space
+    assert repr(_dvc.load(str(path))) == repr(theirs)
 
 
 def test_dvc_removes_outputs_by_a_method_that_sets_unknown_files_aside(checkout: Checkout) -> None:
