@@ -26,15 +26,17 @@ from nngplab.kernels.samples import row_blocks
 Array = npt.NDArray[Any]
 Function = Callable[[Array], Array]
 
-# By default, the last degree has at most so many harmonics: rounding then changes their share by less than 1e-12.
+# By default, the last degree has at most so many harmonics: rounding then changes their sum by less than 1e-12.
 LARGEST_MULTIPLICITY = 1e8
 LARGEST_DEGREE = 200
 # Nodes in a panel of integration, and the largest number of panels.
 _NODES, _MOST_PANELS = 32, 512
 # Where the density of the angle is below exp(-_DECAY), relative to its maximum, the panels end.
 _DECAY = 100.0
-# Of the largest value of a kernel: a bound of what rounding does to its product with a harmonic of norm 1.
-_ROUNDING = 32 * float(np.finfo(np.float64).eps)
+# Of the largest value of a kernel: bounds of what rounding does to its mean product with a harmonic of norm 1, and of
+# the change at which the rules have converged.
+_ROUNDING = 8 * float(np.finfo(np.float64).eps)
+_CONVERGED = 4 * _ROUNDING
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +81,8 @@ def spectrum(
 
     The eigenvalue of degree l is E[k(t) P_l(t)], where t is a coordinate of a sample, and P_l is the Gegenbauer
     polynomial with P_l(1) = 1. It is computed by Gauss rules in the angle, in which the kernels of this package are
-    smooth up to both ends. Its error is about 1e-15 k(1) / N^(1/2) with N harmonics of its degree. An eigenvalue below
-    that error is returned as 0.
+    smooth up to both ends. Its error is about 1e-16 k(1) / N^(1/2) with N harmonics of its degree. An eigenvalue below
+    2e-15 k(1) / N^(1/2) is returned as 0, and counts in the tail.
 
     Args:
         kernel: a kernel, or a short form of one (`nngplab.kernels.as_kernel`), such as "relu" or `NTK(depth=3)`.
@@ -102,7 +104,7 @@ def spectrum(
     at_one = float(k(np.zeros(1))[0])
     coefficients = zonal_coefficients(k, d, last)
     noise = _ROUNDING * at_one
-    if np.any(coefficients < -100 * noise):
+    if np.any(coefficients < -1000 * noise):
         degree = int(np.argmin(coefficients))
         raise InputError(
             f"kernel {kernel!r} is not positive semi-definite on the sphere of dimension {d}: it has a negative "
@@ -141,10 +143,10 @@ def equivalent_ridge(kernel: str | Dual | Kernel | Callable[[Array, Array], Arra
     nodes = chebyshev.chebpts1(48)
     series = chebyshev.chebfit(nodes, k(np.arccos(nodes / 2)), 47)
     slope = 2 * float(chebyshev.chebval(0.0, chebyshev.chebder(series)))
-    if slope <= 100 * _ROUNDING * at_one:
+    if slope <= 400 * _ROUNDING * at_one:
         return math.inf
     rest = at_one - at_zero - slope
-    return max(rest / slope, 0.0) if abs(rest) > 10 * _ROUNDING * at_one else 0.0
+    return max(rest / slope, 0.0) if abs(rest) > 40 * _ROUNDING * at_one else 0.0
 
 
 def on_the_sphere(kernel: Any, d: int) -> Function:
@@ -254,7 +256,7 @@ def zonal_coefficients(function: Function, d: int, degrees: int) -> Array:
     panels = max(4, math.ceil(degrees * reach / 24))
     found, largest = _by_panels(function, d, degrees, reach, panels)
     change = math.inf
-    while change > _ROUNDING * largest:
+    while change > _CONVERGED * largest:
         if panels >= _MOST_PANELS:
             raise InputError(
                 f"the function on the sphere of dimension {d} varies too fast: its expectation times a harmonic of "
@@ -273,7 +275,12 @@ def _by_panels(function: Function, d: int, degrees: int, reach: float, panels: i
     edges = np.linspace(-reach, reach, panels + 1)
     centres, half = (edges[1:] + edges[:-1]) / 2, reach / panels
     x = (centres[:, np.newaxis] + half * nodes).ravel()
-    weights = np.tile(weights, panels) * np.cos(x) ** (d - 2)
+    # cos(x)^(d - 2), where rounding is not raised to a power.
+    weights = np.tile(weights, panels) * np.exp((d - 2) / 2 * np.log1p(-(np.sin(x) ** 2)))
     values = function(math.pi / 2 + x)
     weights /= weights.sum()
-    return zonal_harmonics(math.pi / 2 + x, d, degrees) @ (weights * values), float(np.max(np.abs(values)))
+    # Without the mean, which is orthogonal to all further harmonics but for rounding.
+    mean = weights @ values
+    coefficients = zonal_harmonics(math.pi / 2 + x, d, degrees) @ (weights * (values - mean))
+    coefficients[0] += mean
+    return coefficients, float(np.max(np.abs(values)))
