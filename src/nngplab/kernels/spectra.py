@@ -159,23 +159,23 @@ def on_the_sphere(kernel: Any, d: int) -> Function:
     found = as_kernel(kernel)
     if isinstance(found, Precomputed):
         raise InputError("a precomputed Gram matrix has no spectrum on the sphere: give the kernel itself")
-    axes = np.zeros((2, d))
-    axes[0, 0] = axes[1, 1] = 1
+    axes = np.eye(2, d)
     others = np.linalg.qr(np.random.default_rng(0).standard_normal((d, 2)))[0].T
     angles = np.array([0.3, 1.0, 2.0, 3.0])
-    values, again = (_along_circle(found, *pair, angles) for pair in (axes, others))
-    at_one = float(_along_circle(found, *axes, np.zeros(1))[0])
+    values, again = _along_circle(found, axes, angles), _along_circle(found, others, angles)
+    at_one = float(_along_circle(found, axes, np.zeros(1))[0])
     if not at_one > 0:
         raise InputError(f"kernel {found!r} is {at_one:.6g} between a sample and itself: it must be above 0")
     if not np.allclose(values, again, rtol=1e-8, atol=1e-8 * at_one):
         raise InputError(
             f"kernel {found!r} depends on more than the angle of two unit vectors: it has no such spectrum"
         )
-    return lambda theta: _along_circle(found, *axes, theta)
+    return lambda theta: _along_circle(found, axes, theta)
 
 
-def _along_circle(kernel: Kernel, x: Array, z: Array, angles: Array) -> Array:
-    """Return the kernel (m,) between the unit vector x and cos(angle) x + sin(angle) z for angles (m,)."""
+def _along_circle(kernel: Kernel, axes: Array, angles: Array) -> Array:
+    """Return the kernel (m,) between x and cos(angle) x + sin(angle) z, with x and z in axes (2, d), at angles (m,)."""
+    x, z = axes
     values = np.empty(len(angles))
     for block in row_blocks(len(angles), len(x)):
         theta = angles[block, np.newaxis]

@@ -29,6 +29,11 @@ Array = npt.NDArray[Any]
 class PredictedErrors:
     """What theory predicts for a regression. Each array has the shape (...) of the settings, () for one setting.
 
+    >>> from nngplab.kernels import spectrum
+    >>> from nngplab.theory import predicted_errors, sine_target_power
+    >>> predicted_errors(spectrum("erf", d=200), sine_target_power(200, 4), n=100)
+    <PredictedErrors of 1 setting, mean test MSE: 1.283e-05>
+
     Attributes:
         test_mse: the mean of the mean squared error on new samples, (...), whose labels have noise too.
         train_mse: that on the training samples, (...).
@@ -42,7 +47,9 @@ class PredictedErrors:
     learnability: Array
 
     def __repr__(self) -> str:
-        return f"<PredictedErrors of {self.test_mse.size} settings, test MSE: {self.test_mse.ravel()[:3]}>"
+        lowest, highest, count = np.min(self.test_mse), np.max(self.test_mse), self.test_mse.size
+        ends = f"{lowest:.4g}" if lowest == highest else f"{lowest:.4g} to {highest:.4g}"
+        return f"<PredictedErrors of {count} setting{'' if count == 1 else 's'}, mean test MSE: {ends}>"
 
 
 def predicted_errors(
@@ -88,10 +95,10 @@ def predicted_errors(
     >>> from nngplab.theory import sine_target_power
     >>> relu = spectrum("relu", d=200)
     >>> target = sine_target_power(200, relu.degrees)
-    >>> predicted_errors(relu, target, n=[50, 100]).test_mse / target.total  # of kernel regression
-    array([0.77892733, 0.59286463])
-    >>> predicted_errors(relu, target, n=100, features=[50, 100, 200, 400]).test_mse / target.total  # Problem 12
-    array([1.7, 1.0])
+    >>> (predicted_errors(relu, target, n=[50, 100]).test_mse / target.total).round(4)  # of kernel regression
+    array([0.7953, 0.5868])
+    >>> (predicted_errors(relu, target, 100, features=[50, 100, 200]).test_mse / target.total).round(4)  # Problem 12
+    array([1.6585,    inf, 1.264 ])
     """
     if len(target.power) != len(spectrum.eigenvalues):
         raise InputError(

@@ -16,6 +16,10 @@ Array = npt.NDArray[Any]
 class TargetPower:
     """The mean square of a target function on the unit sphere, by the degree of the harmonics: 0, 1, 2, ...
 
+    >>> import numpy as np
+    >>> TargetPower(np.array([0.0, 1.0]), tail=0.5)  # a linear function and one of degree 2
+    <TargetPower degrees: 1, total: 1.5>
+
     Attributes:
         power: E[f_l(x)^2] of the part f_l of the target of each degree l, (degrees + 1,).
         tail: that of all higher degrees together.
