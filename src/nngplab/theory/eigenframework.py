@@ -62,30 +62,19 @@ def predicted_errors(
 ) -> PredictedErrors:
     """Predict the mean errors of kernel regression, or of regression on random features of that kernel.
 
-    The mean is over training samples that are uniform on the unit sphere, and over the features. With kappa > 0 such
-    that (n - z)(1 - z / k) kappa = ridge, where z is the sum of eigenvalue / (eigenvalue + kappa) over all
-    eigenfunctions, and L the term of an eigenfunction in that sum (its learnability) and q the sum of L^2, the test MSE
-    is the sum of
-
-        (1 - L) (1 - L (1 - z / k) / (1 - q / k)) E[f^2]
-
-    over the eigenfunctions, plus the noise, divided by 1 - (q (1 - 2 z / k) + z^2 / k) / (n (1 - q / k)). The train MSE
-    is (1 - z / n)^2 times the test MSE. Eigenvalues beyond the last degree of the spectrum are small against kappa if n
-    and k are small against the number of harmonics of the next degree: then they add their sum over kappa to z alone,
-    as an additional ridge.
-
-    Without a ridge, the regression is that of minimum norm. Its test MSE is infinite where there are as many samples as
-    features or nonzero eigenvalues.
+    The mean is over training samples that are uniform on the unit sphere, and over the features. The equations are in
+    docs/theory/learning_curves.md and docs/theory/random_feature_regression.md. Without a ridge, the regression is that
+    of minimum norm. Its test MSE is infinite where there are as many samples as features or nonzero eigenvalues.
 
     Args:
-        spectrum: that of the kernel, or of the mean kernel of the features, whose sum has 1 / k as its factor, as in
-            `nngplab.networks.hidden_features`.
+        spectrum: that of the kernel, or of the mean kernel of the features. The features are divided by k^(1/2), as in
+            `nngplab.networks.hidden_features`. Eigenvalues beyond the last degree act as a ridge, which is right if n
+            and k are small against the number of harmonics of the next degree.
         target: the power of the target in each degree of the spectrum.
         n: numbers of training samples, above 0.
         features: the numbers k of random features, above 0; infinite for the kernel itself.
         ridge: what is added to the diagonal of the Gram matrix, 0 or above.
-        noise: the variance of independent noise of the labels, 0 or above.
-            All four broadcast against each other: (...).
+        noise: the variance of independent noise of the labels, 0 or above; n to noise broadcast against each other.
 
     Raises:
         InputError: if a number is out of its range, or the target has other degrees than the spectrum.
@@ -105,34 +94,40 @@ def predicted_errors(
             f"the target has its power in degrees up to {len(target.power) - 1}, and the spectrum has degrees up to "
             f"{spectrum.degrees}: give both the same degrees"
         )
-    n, features = (_checked(*pair, at_least_zero=False) for pair in (("n", n), ("features", features)))
-    ridge, noise = _checked("ridge", ridge), _checked("noise", noise)
-    if not (np.all(np.isfinite(n)) and np.all(np.isfinite(ridge)) and np.all(np.isfinite(noise))):
-        raise InputError("n, ridge and noise must be finite; features alone may be infinite, for the kernel itself")
-    try:
-        settings = np.broadcast(n, features, ridge, noise)
-    except ValueError:
-        shapes = ", ".join(str(np.shape(values)) for values in (n, features, ridge, noise))
-        raise InputError(f"n, features, ridge and noise have the shapes {shapes}: they must broadcast") from None
+    settings = _settings(n, features, ridge, noise)
     rows = [_predict(spectrum, target, *map(float, setting)) for setting in settings]
     test, train, kappa = (np.array([row[i] for row in rows]).reshape(settings.shape) for i in range(3))
     learnability = np.array([row[3] for row in rows]).reshape(*settings.shape, spectrum.degrees + 1)
     return PredictedErrors(test, train, kappa, learnability)
 
 
-def _checked(name: str, values: npt.ArrayLike, at_least_zero: bool = True) -> Array:
+def _settings(n: npt.ArrayLike, features: npt.ArrayLike, ridge: npt.ArrayLike, noise: npt.ArrayLike) -> np.broadcast:
+    n, features = _checked("n", n, above=True), _checked("features", features, above=True)
+    ridge, noise = _checked("ridge", ridge), _checked("noise", noise)
+    if not all(np.all(np.isfinite(values)) for values in (n, ridge, noise)):
+        raise InputError("n, ridge and noise must be finite; features alone may be infinite, for the kernel itself")
+    try:
+        return np.broadcast(n, features, ridge, noise)
+    except ValueError:
+        shapes = ", ".join(str(np.shape(values)) for values in (n, features, ridge, noise))
+        raise InputError(f"n, features, ridge and noise have the shapes {shapes}: they must broadcast") from None
+
+
+def _checked(name: str, values: npt.ArrayLike, above: bool = False) -> Array:
     array = real_array(name, values)
-    allowed = array >= 0 if at_least_zero else array > 0
+    allowed = array > 0 if above else array >= 0
     if not np.all(allowed):
-        bound = "0 or above" if at_least_zero else "above 0"
-        raise InputError(f"{name} is {array[~allowed].flat[0]:g}: it must be {bound}")
+        raise InputError(f"{name} is {array[~allowed].flat[0]:g}: it must be {'above 0' if above else '0 or above'}")
     return array
 
 
 def _predict(
     spectrum: Spectrum, target: TargetPower, n: float, k: float, ridge: float, noise: float
 ) -> tuple[float, float, float, Array]:
-    """Return the test MSE, the train MSE, kappa and the learnability (degrees + 1,) for one setting."""
+    """Return the test MSE, the train MSE, kappa and the learnability (degrees + 1,) for one setting.
+
+    z is the sum of the learnabilities of all eigenfunctions, and q that of their squares.
+    """
     kappa = _effective_regularisation(spectrum, n, k, ridge)
     L = _learnability(spectrum, kappa)
     q = float(spectrum.multiplicities @ L**2)
