@@ -139,15 +139,15 @@ $(INSTALLED): requirements.lock
 	@mkdir -p "$$ENVIRONMENT"
 	@[ $(VENV) -ef "$$ENVIRONMENT" ] || ln -sfn "$$ENVIRONMENT" $(VENV)
 	@$(PYTHON) -m venv --clear "$$ENVIRONMENT"
-	@# pip would compile the packages on one core. Some of them have files for other versions of Python.
-	@python -m pip install --quiet --no-compile --require-hashes --requirement requirements.lock
-	@python -m compileall -q -j 0 "$$ENVIRONMENT/lib" >/dev/null || true
-	@python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc
+	@# pip unpacks on one core: PyTorch and NVIDIA's libraries are half of the work.
+	@awk '/^[^ ]/ { half = /^(nvidia-|torch)/ ? "pytorch" : "others" } { print > ("$(VENV)/" half ".txt") }' requirements.lock
+	@printf '%s\n' pytorch others | xargs -P 2 -I {} python -m pip install --quiet --no-deps --no-compile --require-hashes --requirement $(VENV)/{}.txt
+	@python -m pip install --quiet --no-compile --no-deps --no-build-isolation --editable . --editable packages/snakemake-dvc
 	@touch $@
 
 # After visdom, which its own tests need and some of whose packages are among these.
 $(TESTS): $(VISDOM) requirements-test.lock
-	python -m pip install --quiet --no-deps --require-hashes --requirement requirements-test.lock
+	python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements-test.lock
 	touch $@
 
 # Beside the rest, so that it is never in their way: visdom comes as source, which only setuptools before 81 can build.
@@ -155,25 +155,25 @@ $(TESTS): $(VISDOM) requirements-test.lock
 $(VISDOM): $(INSTALLED) requirements-visdom.lock
 	echo 'setuptools<81' >$(VENV)/visdom-build.txt
 	PIP_CONSTRAINT="$$ENVIRONMENT/visdom-build.txt" PIP_BUILD_CONSTRAINT="$$ENVIRONMENT/visdom-build.txt" \
-	    python -m pip install --quiet --use-pep517 --no-deps --require-hashes --requirement requirements-visdom.lock
+	    python -m pip install --quiet --no-compile --use-pep517 --no-deps --require-hashes --requirement requirements-visdom.lock
 	touch $@
 
 $(DOCS): $(INSTALLED) requirements-docs.lock
-	python -m pip install --quiet --no-deps --require-hashes --requirement requirements-docs.lock
+	python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements-docs.lock
 	touch $@
 
 # Apart from the rest: each start of Snakemake loads every executor that it finds, and that of Slurm asks the cluster.
 # snakemake-dvc lets Snakemake find this folder if a command or its profile asks for one of these executors.
 $(CLUSTER)/.installed: $(INSTALLED) requirements-cluster.lock
 	rm -rf $(CLUSTER)
-	python -m pip install --quiet --no-deps --require-hashes --target $(CLUSTER) --requirement requirements-cluster.lock
+	python -m pip install --quiet --no-compile --no-deps --require-hashes --target $(CLUSTER) --requirement requirements-cluster.lock
 	touch $@
 
 # Snakemake and DVC of the version before: snakemake-dvc is tested with both.
 # In the folder of the other environment, which is cleared first.
 $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	$(PYTHON) -m venv --clear "$$ENVIRONMENT/engines"
-	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --require-hashes --requirement requirements-engines.lock
+	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --no-compile --require-hashes --requirement requirements-engines.lock
 	touch $@
 
 .PHONY: docs help report install test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint types style format dvc.yaml docs/configuration.md README.md sessions lock clean

@@ -21,22 +21,22 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory) -> tuple[bytes, bytes]:
-    small = Small(tmp_path_factory.mktemp("small") / "unbroken")
+def unbroken(tmp_path_factory, warm) -> tuple[bytes, bytes]:
+    small = Small(tmp_path_factory.mktemp("small") / "unbroken", warm)
     small.finish()
     return small.results()
 
 
 class TestKilled:
-    def test_a_training_killed_twice_ends_in_the_same_bytes(self, unbroken, tmp_path):
-        small = Small(tmp_path / "killed")
+    def test_a_training_killed_twice_ends_in_the_same_bytes(self, unbroken, warm, tmp_path):
+        small = Small(tmp_path / "killed", warm)
         done = [small.kill_after(epochs) for epochs in (2, 5)]
         assert 2 <= done[0] < 5 <= done[1] < 12
         small.finish()
         assert small.results() == unbroken
 
-    def test_two_trainings_end_in_the_same_bytes_and_a_finished_one_does_nothing(self, unbroken, tmp_path):
-        small = Small(tmp_path / "again")
+    def test_two_trainings_end_in_the_same_bytes_and_a_finished_one_does_nothing(self, unbroken, warm, tmp_path):
+        small = Small(tmp_path / "again", warm)
         small.finish()
         assert small.results() == unbroken
         state = small.state.read_bytes()
@@ -45,8 +45,8 @@ class TestKilled:
         assert small.state.read_bytes() == state
 
     @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-    def test_on_a_gpu_too(self, tmp_path):
-        whole, killed = Small(tmp_path / "whole", "cuda"), Small(tmp_path / "killed", "cuda")
+    def test_on_a_gpu_too(self, warm, tmp_path):
+        whole, killed = (Small(tmp_path / name, warm, "cuda") for name in ("whole", "killed"))
         whole.finish()
         killed.kill_after(4)
         killed.finish()

@@ -77,18 +77,18 @@ save_torch(net.state_dict(), folder / "weights.pt")
 
 
 class Small:
-    """That training in a subprocess."""
+    """That training in a subprocess; one that is not killed starts quickly, with the programs of `warm`."""
 
-    def __init__(self, folder: Path, device: str = "cpu"):
+    def __init__(self, folder: Path, warm: Path, device: str = "cpu"):
         folder.mkdir()
-        self.folder, self.state, self.device = folder, folder / "state", device
+        self.folder, self.warm, self.state, self.device = folder, warm, folder / "state", device
 
-    def start(self, pause: float = 0.0) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", PROGRAM, str(self.folder), str(pause), self.device]
+    def start(self, python: str | Path = sys.executable, pause: float = 0.0) -> subprocess.Popen[str]:
+        command = [str(python), "-c", PROGRAM, str(self.folder), str(pause), self.device]
         return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
     def finish(self) -> None:
-        process = self.start()
+        process = self.start(self.warm / "python")
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
 

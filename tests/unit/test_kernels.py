@@ -235,29 +235,31 @@ class TestDepthAndNtk:
 class TestTabulatedDual:
     """A dual made from any activation is used as a name is."""
 
-    SOFTPLUS = dual_of(lambda x: np.logaddexp(0, x), "softplus", lambda x: 1 / (1 + np.exp(-x)))
+    @pytest.fixture(scope="class")
+    def softplus(self):
+        return dual_of(lambda x: np.logaddexp(0, x), "softplus", lambda x: 1 / (1 + np.exp(-x)))
 
-    def test_gram_matrices_are_kernels(self):
+    def test_gram_matrices_are_kernels(self, softplus):
         X, Z = rows(30, 4), rows(7, 4, seed=1)
         for kernel in (nngp, ntk):
-            K = kernel(X, dual=self.SOFTPLUS, depth=2)
+            K = kernel(X, dual=softplus, depth=2)
             np.testing.assert_array_equal(K, K.T)
             assert np.linalg.eigvalsh(K)[0] >= -1e-12
-            np.testing.assert_allclose(kernel(X, X.copy(), self.SOFTPLUS, depth=2), K, rtol=1e-12)
-        np.testing.assert_array_equal(np.diagonal(nngp(X, dual=self.SOFTPLUS, depth=3)), 1)
-        np.testing.assert_array_equal(NNGP(self.SOFTPLUS)(X, Z), nngp(X, Z, self.SOFTPLUS))
+            np.testing.assert_allclose(kernel(X, X.copy(), softplus, depth=2), K, rtol=1e-12)
+        np.testing.assert_array_equal(np.diagonal(nngp(X, dual=softplus, depth=3)), 1)
+        np.testing.assert_array_equal(NNGP(softplus)(X, Z), nngp(X, Z, softplus))
 
-    def test_against_sampled_units(self):
+    def test_against_sampled_units(self, softplus):
         X = rows(5, 3)
         X /= np.linalg.norm(X, axis=1, keepdims=True)
-        features = self.SOFTPLUS.activation(np.random.default_rng(3).standard_normal((100_000, 3)) @ X.T)
+        features = softplus.activation(np.random.default_rng(3).standard_normal((100_000, 3)) @ X.T)
         products = features[:, :, np.newaxis] * features[:, np.newaxis, :]
         error = products.std(axis=0) / np.sqrt(len(products))
-        assert np.all(np.abs(products.mean(axis=0) - nngp(X, dual=self.SOFTPLUS)) < 5 * error)
+        assert np.all(np.abs(products.mean(axis=0) - nngp(X, dual=softplus)) < 5 * error)
 
-    def test_one_variance_at_a_time(self):
+    def test_one_variance_at_a_time(self, softplus):
         with pytest.raises(InputError, match=r"softplus is tabulated for one variance at a time: normalise the rows"):
-            nngp(rows(3, 2), dual=self.SOFTPLUS, normalize=False)
+            nngp(rows(3, 2), dual=softplus, normalize=False)
 
 
 class TestLaplace:
