@@ -134,10 +134,11 @@ def write_width_theory(
     draws: dict[int, Sequence[float]],
     ridges: dict[float, tuple[float, Sequence[float]]],
     n: int = 100,
+    zero: float = 2.5e-5,
     activations: Sequence[str] = ("relu",),
 ) -> None:
     """Tables of the predictions and draws of each width, and of those of each ridge, of which the first is 0."""
-    setting = {"n": n, "nngp_predicted_test_mse": 1e-5, "target_power": 2.5e-5}
+    setting = {"n": n, "nngp_predicted_test_mse": 1e-5, "target_power": zero}
     widths, rows = [], []
     for activation in activations:
         for k, test_mse in predicted.items():

@@ -12,16 +12,28 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import SCRIPTS
-from tests.helpers.report_page import PICTURE, TEMPLATES, answer_of, read_shown, sentences, typed_digits, write_cifar10
+from tests.helpers.report_page import (
+    PICTURE,
+    TEMPLATES,
+    answer_of,
+    read_shown,
+    sentences,
+    typed_digits,
+    write_cifar10,
+    write_width_theory,
+)
 
 SUMMARY = runpy.run_path(str(SCRIPTS / "width_sweep_summary.py"))
 N = 10
+# The test MSE of predicting zero, in the tables of predictions.
+ZERO = 15
 # Multiples of this are exact: equal errors are equal to the last digit.
 UNIT = 2.0**-20
 
@@ -58,6 +70,20 @@ def table(sweep: Sweep) -> pd.DataFrame:
     )
 
 
+@dataclass
+class Predictions:
+    """Predictions and draws of each width and of each ridge at k = N, besides those without a ridge."""
+
+    widths: dict[int, float]
+    draws: dict[int, list[int]]
+    ridges: dict[float, tuple[float, list[int]]]
+
+
+def write_predictions(folder: Path, predictions: Predictions) -> None:
+    ridges = {0.0: (math.inf, [9, 7]), 0.5: (1.0, [2, 2])} if not predictions.ridges else predictions.ridges
+    write_width_theory(folder, predictions.widths, predictions.draws, ridges, n=N, zero=ZERO)
+
+
 class Page:
     def __init__(self, folder: Path) -> None:
         self.results = folder / "results"
@@ -67,15 +93,19 @@ class Page:
         (self.results / "width_sweep/curve.svg").write_text(PICTURE)
 
     def text(self, sweep: Sweep) -> str:
+        """The words from the caption of the figure, which comes first, to the table."""
+        write_predictions(self.results / "width_sweep", Predictions({4: 1.0, N: math.inf}, {4: [2], N: [9]}, {}))
+        text = self.whole(sweep)
+        return text.partition("added to show the peak and the limit.")[2].partition("The test MSE at each width")[0]
+
+    def whole(self, sweep: Sweep) -> str:
         summary = SUMMARY["summarise"](table(sweep), UNIT * sweep.nngp, UNIT * sweep.zero).assign(activation="relu")
         summary.to_csv(self.results / "width_sweep/summary.csv", index=False)
         report = HTMLReport(TEMPLATES, Results(self.results), student=None, config={}, provenance={})
         html = report.render(["width_sweep"])
         assert typed_digits(html, "width_sweep") == []
         check_answer(answer_of(html, "width_sweep"), Facts(sweep), sweep.nngp)
-        text = sentences(html, "width_sweep")
-        # From the caption of the figure, which comes first, to the table.
-        return text.partition("added to show the peak and the limit.")[2].partition("The test MSE at each width")[0]
+        return sentences(html, "width_sweep")
 
 
 @pytest.fixture(scope="module")
@@ -276,3 +306,65 @@ def test_few_draws_have_no_verdict(page, sweep):
     text = page.text(sweep)
     assert "So few draws have no finite interval of this kind, and decide nothing" in text
     assert re.findall(r"networks are (?:worse|better)|95% interval", text) == []
+
+
+@st.composite
+def predictions(draw: st.DrawFn) -> Predictions:
+    count = draw(st.sampled_from([1, 2, 5]))
+    errors = st.lists(st.integers(1, 30), min_size=count, max_size=count)
+    widths = sorted({N, *draw(st.lists(st.sampled_from([1, 4, 8, 16, 64]), min_size=1, unique=True))})
+    predicted = {k: math.inf if k == N else float(draw(st.integers(1, 30))) for k in widths}
+    ridges = {0.0: (math.inf, draw(errors))}
+    for ridge in (0.1, 1.0, 10.0)[: draw(st.integers(1, 3))]:
+        ridges[ridge] = (float(draw(st.integers(1, 30))), draw(errors))
+    return Predictions(predicted, {k: draw(errors) for k in widths}, ridges)
+
+
+def place(values: list[int], predicted: float) -> str:
+    """Where the 95% interval of the mean is from the prediction, by hand."""
+    low, high = mean_ends(values)
+    return "above" if low > predicted else "below" if high < predicted else "inside"
+
+
+def mean_ends(values: list[int]) -> tuple[float, float]:
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.fmean(values) - half, statistics.fmean(values) + half
+
+
+@settings(max_examples=25, deadline=None)
+@given(predictions())
+def test_the_predictions_are_where_the_page_says(page, case):
+    write_predictions(page.results / "width_sweep", case)
+    text = page.whole(COIN_TOSS).partition("and the predicted mean (line).")[2]
+    part, _, ridge = text.partition("A ridge at the peak:")
+    single = len(case.draws[N]) == 1
+    assert ("One draw has no interval" in part) == single
+    finite = [k for k in case.widths if k != N]
+    kinds = {} if single else {k: place(case.draws[k], case.widths[k]) for k in finite}
+    all_inside = "At every width but k=n, the 95% interval of the measured mean contains the prediction." in part
+    assert all_inside == (not single and set(kinds.values()) == {"inside"})
+    no_inside = "At no width the 95% interval of the measured mean contains the prediction." in part
+    assert no_inside == (not single and "inside" not in kinds.values())
+    for kind, words in (
+        ("inside", "The 95% interval of the measured mean contains the prediction at"),
+        ("above", "It is above the prediction at"),
+        ("below", "It is below the prediction at"),
+    ):
+        expected = [] if kind == "inside" and all_inside else [k for k in kinds if kinds[k] == kind]
+        assert widths_after(part, words) == expected
+    exact = [k for k, kind in kinds.items() if kind == "above" and k < N - 1]
+    assert ("For Gaussian features the mean is known exactly" in part) == bool(exact)
+    assert ("with corrections of order" in part) == any(kind != "inside" for kind in kinds.values())
+    check_ridge(ridge, case, single)
+
+
+def check_ridge(text: str, case: Predictions, single: bool) -> None:
+    ridges = {ridge: values for ridge, values in case.ridges.items() if ridge}
+    best = min(ridges, key=lambda ridge: ridges[ridge][0])
+    assert f"the prediction at k=n is smallest for {best}" in text
+    smallest = min(statistics.fmean(values) for _, values in ridges.values())
+    same = statistics.fmean(ridges[best][1]) == smallest
+    assert ("is that for the same ridge." in text) == same
+    low, high = (0, math.inf) if single else mean_ends(ridges[best][1])
+    assert ("So the right ridge removes the peak" in text) == (high < ZERO)
+    assert ("are worse than predicting zero." in text) == (low > ZERO)

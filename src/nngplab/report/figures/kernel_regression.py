@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
 from nngplab.report.figures.style import BLACK, DARK_GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style, interval_bars
@@ -111,6 +112,7 @@ def plot_learning_curves(measured: pd.DataFrame, predicted: pd.DataFrame) -> Fig
         axes.set_ylim(0.5 * float(ratio.min()), 2 * max(float(ratio.max()), 1))
         handles += axes.plot([], [], "--", lw=1.2, color=KERNEL_COLOURS["zero"], label="zero predictor")
         _mark_numbers(axes, int(first["d"]), int(first["harmonics_of_two_degrees"]))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("number of training samples $n$")
         axes.set_ylabel("test MSE ÷ that of predicting zero")
         add_legend(figure, handles, "outside lower center")

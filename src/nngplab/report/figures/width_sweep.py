@@ -169,7 +169,7 @@ def plot_ridges(ridges: pd.DataFrame, predicted: pd.DataFrame) -> Figure:
 def _plot_means(axes: Axes, x: "pd.Series[float]", measured: pd.DataFrame, colour: str = BLACK, name: str = "") -> None:
     """Draw measured means as points, with their interval where it is finite."""
     mean, low, high = (measured[f"measured_{name}"] for name in ("mean", "low", "high"))
-    style: dict[str, Any] = {"ms": 4.5, "mew": 0, "color": colour, "elinewidth": 1.2, "capsize": 3, "capthick": 1.2}
+    style: dict[str, Any] = {"ms": 4, "color": colour, "elinewidth": 1.2, "capsize": 3, "capthick": 1.2}
     label = f"measured mean{name}" + (" (95% interval)" if np.isfinite(high).any() else "")
     axes.errorbar(x, mean, interval_bars(mean, low, high), fmt="o", zorder=4, label=label, **style)
 
