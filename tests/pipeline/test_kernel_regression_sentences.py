@@ -21,6 +21,7 @@ from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from nngplab.report.tracing import significant
 from tests.helpers.checkout import SCRIPTS
+from tests.helpers.predictions import write_kernel_theory
 from tests.helpers.report_page import (
     PICTURE,
     TEMPLATES,
@@ -28,7 +29,6 @@ from tests.helpers.report_page import (
     sentences,
     typed_digits,
     write_cifar10,
-    write_kernel_theory,
 )
 
 SUMMARY = runpy.run_path(str(SCRIPTS / "kernel_regression_summary.py"))
@@ -287,65 +287,3 @@ def test_the_oracle_knows_all_verdicts():
     assert verdict([0, 1], [0, 9]) == "undecided"
     assert verdict([7, 1, 2], [0, 1, 2]) == "equal"
     assert np.isclose(scipy.stats.t.ppf(0.975, 1), 12.706, atol=1e-3)
-
-
-@st.composite
-def theories(draw: st.DrawFn) -> tuple[Errors, Theory]:
-    errors, _ = draw(errors_of_kernels())
-    kernels = [kernel for kernel in errors if kernel != "zero"]
-    predicted = {kernel: UNIT * draw(st.integers(1, 60)) for kernel in kernels}
-    ridges = {kernel: draw(st.sampled_from([0.0, 0.1, 0.2, 0.5, math.inf])) for kernel in kernels}
-    return errors, Theory(predicted, ridges, draw(st.sampled_from([1.0, 1.02, 1.2])))
-
-
-def mean_and_verdict(mses: list[int], predicted: float) -> tuple[float, str]:
-    """The mean over the repeats, and where the prediction is from its interval, by hand."""
-    values = [UNIT * mse for mse in mses[1:]]
-    mean, deviation = statistics.fmean(values), statistics.stdev(values)
-    half = scipy.stats.t.ppf(0.975, len(values) - 1) * deviation / math.sqrt(len(values))
-    if half == 0:
-        return mean, "inside" if mean == predicted else "above" if predicted > mean else "below"
-    return mean, "above" if predicted > mean + half else "below" if predicted < mean - half else "inside"
-
-
-@settings(max_examples=20, deadline=None)
-@given(theories(), st.booleans())
-def test_the_predictions_are_where_the_page_says(page, case, literal):
-    errors, theory = case
-    text = page.text(tables(errors, errors, literal), theory)
-    # "predicted test errors" is in the text before too.
-    part = text.partition("Predicted test errors")[2].partition("The target is linear but for the share")[0]
-    single = len(errors["zero"]) == 2
-    assert ("its test errors are not compared with them" in part) == literal
-    assert ("One repeat has no interval to compare" in part) == (single and not literal)
-    found = {} if single else {k: mean_and_verdict(errors[k], p) for k, p in theory.predicted.items()}
-    everywhere = "For every kernel, the 95% interval of the measured mean contains the prediction." in part
-    assert everywhere == (not literal and bool(found) and all(kind == "inside" for _, kind in found.values()))
-    for kind, words in (
-        ("inside", r"The 95% interval of the measured mean contains the prediction for the (.*?)\. "),
-        ("above", r"The prediction is above the interval for the (.*?)\. "),
-        ("below", r"The prediction is below the interval for the (.*?)\. "),
-    ):
-        said = re.search(words, part)
-        names = sorted(kernel_label(k) for k, (_, verdict) in found.items() if verdict == kind)
-        expected = [] if literal or (kind == "inside" and everywhere) else names
-        assert (sorted(split(said[1])) if said else []) == expected
-    if found and not literal:
-        distance = max(abs(mean / theory.predicted[k] - 1) for k, (mean, _) in found.items())
-        assert f"measured mean and the prediction is {distance:,.1%} of" in part.replace("\u202f", "")
-    check_ridges(text, errors, theory, literal)
-
-
-def check_ridges(text: str, errors: Errors, theory: Theory, literal: bool) -> None:
-    """One number explains the order if and only if it has the order of the measured means."""
-    asked = [kernel for kernel in errors if kernel not in BASELINES]
-    assert ("Why this order:" in text) == (len(asked) > 1 and not literal)
-    if len(asked) == 1 or literal:
-        return
-    pairs = sorted((theory.ridges[kernel], statistics.fmean(errors[kernel][1:])) for kernel in asked)
-    ordered = all(first[1] <= second[1] for first, second in itertools.pairwise(pairs))
-    assert ("the measured mean test MSE does not decrease" in text) == ordered
-    assert ("The order of the measured means is another." in text) == (not ordered)
-    close = theory.from_ridge < 1.05
-    assert ("so that this number is not enough here" in text) == (not close)
-    assert ("a ridge only adds error" in text) == (close and ordered)

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.stats
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import SCRIPTS
+from tests.helpers.predictions import write_width_theory
 from tests.helpers.report_page import (
     PICTURE,
     TEMPLATES,
@@ -27,7 +27,6 @@ from tests.helpers.report_page import (
     sentences,
     typed_digits,
     write_cifar10,
-    write_width_theory,
 )
 
 SUMMARY = runpy.run_path(str(SCRIPTS / "width_sweep_summary.py"))
@@ -306,65 +305,3 @@ def test_few_draws_have_no_verdict(page, sweep):
     text = page.text(sweep)
     assert "So few draws have no finite interval of this kind, and decide nothing" in text
     assert re.findall(r"networks are (?:worse|better)|95% interval", text) == []
-
-
-@st.composite
-def predictions(draw: st.DrawFn) -> Predictions:
-    count = draw(st.sampled_from([1, 2, 5]))
-    errors = st.lists(st.integers(1, 30), min_size=count, max_size=count)
-    widths = sorted({N, *draw(st.lists(st.sampled_from([1, 4, 8, 16, 64]), min_size=1, unique=True))})
-    predicted = {k: math.inf if k == N else float(draw(st.integers(1, 30))) for k in widths}
-    ridges = {0.0: (math.inf, draw(errors))}
-    for ridge in (0.1, 1.0, 10.0)[: draw(st.integers(1, 3))]:
-        ridges[ridge] = (float(draw(st.integers(1, 30))), draw(errors))
-    return Predictions(predicted, {k: draw(errors) for k in widths}, ridges)
-
-
-def place(values: list[int], predicted: float) -> str:
-    """Where the 95% interval of the mean is from the prediction, by hand."""
-    low, high = mean_ends(values)
-    return "above" if low > predicted else "below" if high < predicted else "inside"
-
-
-def mean_ends(values: list[int]) -> tuple[float, float]:
-    half = scipy.stats.t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-    return statistics.fmean(values) - half, statistics.fmean(values) + half
-
-
-@settings(max_examples=25, deadline=None)
-@given(predictions())
-def test_the_predictions_are_where_the_page_says(page, case):
-    write_predictions(page.results / "width_sweep", case)
-    text = page.whole(COIN_TOSS).partition("and the predicted mean (line).")[2]
-    part, _, ridge = text.partition("A ridge at the peak:")
-    single = len(case.draws[N]) == 1
-    assert ("One draw has no interval" in part) == single
-    finite = [k for k in case.widths if k != N]
-    kinds = {} if single else {k: place(case.draws[k], case.widths[k]) for k in finite}
-    all_inside = "At every width but k=n, the 95% interval of the measured mean contains the prediction." in part
-    assert all_inside == (not single and set(kinds.values()) == {"inside"})
-    no_inside = "At no width the 95% interval of the measured mean contains the prediction." in part
-    assert no_inside == (not single and "inside" not in kinds.values())
-    for kind, words in (
-        ("inside", "The 95% interval of the measured mean contains the prediction at"),
-        ("above", "It is above the prediction at"),
-        ("below", "It is below the prediction at"),
-    ):
-        expected = [] if kind == "inside" and all_inside else [k for k in kinds if kinds[k] == kind]
-        assert widths_after(part, words) == expected
-    exact = [k for k, kind in kinds.items() if kind == "above" and k < N - 1]
-    assert ("For Gaussian features the mean is known exactly" in part) == bool(exact)
-    assert ("with corrections of order" in part) == any(kind != "inside" for kind in kinds.values())
-    check_ridge(ridge, case, single)
-
-
-def check_ridge(text: str, case: Predictions, single: bool) -> None:
-    ridges = {ridge: values for ridge, values in case.ridges.items() if ridge}
-    best = min(ridges, key=lambda ridge: ridges[ridge][0])
-    assert f"the prediction at k=n is smallest for {best}" in text
-    smallest = min(statistics.fmean(values) for _, values in ridges.values())
-    same = statistics.fmean(ridges[best][1]) == smallest
-    assert ("is that for the same ridge." in text) == same
-    low, high = (0, math.inf) if single else mean_ends(ridges[best][1])
-    assert ("So the right ridge removes the peak" in text) == (high < ZERO)
-    assert ("are worse than predicting zero." in text) == (low > ZERO)

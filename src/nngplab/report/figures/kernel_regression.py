@@ -98,8 +98,7 @@ def plot_learning_curves(measured: pd.DataFrame, predicted: pd.DataFrame) -> Fig
             axes.plot(finite["n"], finite["predicted_test_mse"] / zero, color=colour, lw=1.4)
             mean, low, high = (group[f"measured_{name}"] / zero for name in ("mean", "low", "high"))
             style: dict[str, Any] = {
-                "ms": 4,
-                "mew": 0,
+                "ms": 3.5,
                 "color": colour,
                 "elinewidth": 1.2,
                 "capsize": 3,
@@ -124,7 +123,7 @@ def _mark_numbers(axes: Axes, d: int, harmonics: int) -> None:
     low, high = axes.get_xlim()
     for n, text, side in (
         (d, f"$n = d = {d}$", "right"),
-        (harmonics, f"{harmonics} harmonics of degree 2 or below", "left"),
+        (harmonics, f"{harmonics} harmonics up to degree 2", "left"),
     ):
         if low < n < high:
             axes.axvline(n, color=BLACK, ls=":", lw=1.4)
