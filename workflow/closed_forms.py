@@ -10,13 +10,18 @@ SCHEMA = Path("workflow/schemas/kernel_regression.schema.yaml")
 PAGE = Path("docs/activations.md")
 # First those that Problem 11 asks for. The linear kernel, which is that of the identity, is always a baseline.
 ASKED = ["relu", "sine", "erf"]
+# Kernels that are not in the problem set, and are compared with the theory.
+FURTHER = ["linear", "ntk", "relu_depth3"]
 NAMES = [*ASKED, *(name for name in DUALS if name not in [*ASKED, "identity"])]
 
 
 def with_names(schema: str) -> str:
     """Return the text of the schema with the names of all kernels of Problem 11."""
-    kernels = "".join(f"        - {name}\n" for name in [*NAMES, "laplace"])
-    return re.sub(r"(?<=\n  kernels:\n)(.*?\n      enum:\n)(?: {8}- \w+\n)+", rf"\g<1>{kernels}", schema, flags=re.S)
+    for key, further in (("kernels", []), ("curve_kernels", FURTHER)):
+        kernels = "".join(f"        - {name}\n" for name in [*NAMES, "laplace", *further])
+        start = rf"(\n  {key}:\n.*?\n      enum:\n)"
+        schema = re.sub(rf"{start}(?: {{8}}- \w+\n)+", rf"\g<1>{kernels}", schema, count=1, flags=re.DOTALL)
+    return schema
 
 
 def with_table(page: str) -> str:

@@ -11,6 +11,7 @@ from tests.helpers.small_checkout import (
     ALL,
     CONFIG,
     ENGINES,
+    FIXED_SWEEP,
     KERNELS,
     LONG,
     SWEEP,
@@ -21,6 +22,7 @@ from tests.helpers.small_checkout import (
     edit,
     git,
     jobs_run,
+    set_key,
 )
 
 
@@ -39,7 +41,7 @@ def one_key_edited(workspace: Workspace) -> None:
 
 
 def one_key_of_the_data_edited(workspace: Workspace) -> None:
-    configure(workspace.folder, "kernel_regression", n=25)
+    set_key(workspace.folder, "seed", 5)
 
 
 def a_module_of_one_problem_edited(workspace: Workspace) -> None:
@@ -255,7 +257,7 @@ TABLE: list[tuple[Callable[[Workspace], None], set[str], str]] = [
     (one_key_of_the_data_edited, ALL, "dvc"),
     (a_module_of_one_problem_edited, SWEEP, "dvc"),
     (a_module_of_all_problems_edited, ALL, "dvc"),
-    (a_script_edited_and_given_an_old_time, SWEEP - {"width_sweep_fit"}, "snakemake"),
+    (a_script_edited_and_given_an_old_time, FIXED_SWEEP - {"width_sweep_fit"}, "snakemake"),
     (a_rule_edited, {"width_sweep_figure"}, "dvc"),
     (a_comment_added_to_the_common_rules, set(), "dvc"),
     (a_module_next_to_a_script_edited, {"width_sweep_figure"}, "dvc"),
@@ -271,20 +273,20 @@ TABLE: list[tuple[Callable[[Workspace], None], set[str], str]] = [
     (a_switch_to_another_branch_and_back_without_dvc_checkout, set(), "snakemake"),
     (a_fresh_clone_with_dvc_pull, set(), "snakemake"),
     (a_fresh_clone_without_dvc_pull, set(), "dvc"),
-    (a_switch_of_branches_and_a_script_edited, SWEEP - {"width_sweep_fit"}, "snakemake"),
+    (a_switch_of_branches_and_a_script_edited, FIXED_SWEEP - {"width_sweep_fit"}, "snakemake"),
     (a_fresh_clone_with_dvc_pull_and_one_key_edited, KERNELS, "dvc"),
-    (a_fresh_clone_with_dvc_pull_and_a_script_edited, SWEEP - {"width_sweep_fit"}, "snakemake"),
+    (a_fresh_clone_with_dvc_pull_and_a_script_edited, FIXED_SWEEP - {"width_sweep_fit"}, "snakemake"),
     (a_key_edited_and_reverted, set(), "dvc"),
     (results_restored_from_the_run_cache_of_dvc, set(), "snakemake"),
     (one_width_added, SWEEP, "snakemake"),
     (a_run_with_another_configuration, set(), "snakemake"),
-    (a_run_killed_during_a_job, SWEEP, "snakemake"),
+    (a_run_killed_during_a_job, FIXED_SWEEP, "snakemake"),
     (a_run_killed_during_a_job_and_the_edit_reverted, set(), "snakemake"),
-    (a_run_killed_during_a_job_and_the_checkout_copied, SWEEP, "dvc"),
+    (a_run_killed_during_a_job_and_the_checkout_copied, FIXED_SWEEP, "dvc"),
     (a_job_killed_after_one_key_was_edited, KERNELS, "snakemake"),
     (a_stage_run_with_no_commit, set(), "dvc"),
     (a_new_cache_folder, set(), "snakemake"),
     (a_stage_added_by_the_user, set(), "dvc"),
-    (the_configuration_edited_during_a_run, SWEEP, "snakemake"),
-    (a_script_edited_during_a_run, SWEEP, "dvc"),
+    (the_configuration_edited_during_a_run, FIXED_SWEEP, "snakemake"),
+    (a_script_edited_during_a_run, FIXED_SWEEP, "dvc"),
 ]

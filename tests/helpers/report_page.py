@@ -14,11 +14,11 @@ import pandas as pd
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import ROOT
+from tests.helpers.predictions import PICTURE, write_kernel_theory, write_width_theory
 
 SECTIONS = ("cifar10", "kernel_regression", "width_sweep")
 TEMPLATES = ROOT / "workflow/report"
 SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
 
 
 def write_cifar10(folder: Path, train: int = 50_000, test: int = 10_000, **changes: object) -> None:
@@ -94,6 +94,8 @@ def write_kernels(folder: Path, levels: dict[str, float], spread: float = 0.001,
     )
     labels.to_csv(folder / "labels.csv", index=False)
     (folder / "repeats.svg").write_text(PICTURE)
+    predicted = {kernel: level for kernel, level in levels.items() if kernel != "zero"}
+    write_kernel_theory(folder, fits, predicted, {kernel: 1e4 * level for kernel, level in predicted.items()})
 
 
 def write_widths(
@@ -124,6 +126,10 @@ def write_widths(
     )
     summary.to_csv(folder / "summary.csv", index=False)
     (folder / "curve.svg").write_text(PICTURE)
+    draws = {k: [0.9 * median, median, 1.1 * median] for k, median in medians.items()}
+    predicted = {k: np.inf if k == 100 else median for k, median in medians.items()}
+    ridges = {0.0: (np.inf, [1.0, 2.0]), 0.1: (1.2e-5, [1.1e-5, 1.3e-5]), 1.0: (2e-5, [1.9e-5, 2e-5])}
+    write_width_theory(folder, predicted, draws, ridges, activations=activations)
 
 
 KERNELS = {"relu": 1.3e-5, "sine": 1.1e-5, "erf": 1.0e-5, "laplace": 1.6e-5, "linear": 0.9e-5, "zero": 2.5e-5}

@@ -22,9 +22,11 @@ NOTHING_TO_DO = {
     "snakemake": (["snakemake", "--dry-run"], "Nothing to be done"),
     "dvc": (["dvc", "status"], "Data and pipelines are up to date."),
 }
-KERNELS = {f"kernel_regression_{part}" for part in ("fit", "merge", "summary", "figure")}
-SWEEP = {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure"}
-ALL = KERNELS | SWEEP | {"kernel_regression_data", "kernel_regression_misprints"}
+KERNELS = {f"kernel_regression_{part}" for part in ("fit", "merge", "summary", "theory", "figure")}
+# Those of the draws on the data set of the problem set, and all of Problem 12.
+FIXED_SWEEP = {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure"}
+SWEEP = FIXED_SWEEP | {"width_sweep_redrawn", "width_sweep_theory"}
+ALL = KERNELS | SWEEP | {f"kernel_regression_{part}" for part in ("data", "misprints", "curve")}
 # The width of the sweep, and its draws for a job that takes a few seconds.
 K, LONG = 64, 5000
 

@@ -14,10 +14,12 @@ ACTIVATION = "def {}(x):\n    return x / ({} + abs(x))\n"
 COMPARE_KERNELS = [
     "Merge the test errors of the kernels of Problem 11",
     "Compare the kernels of Problem 11",
+    "Predict the test errors of Problem 11",
     "Draw the test errors of Problem 11",
 ]
 COMPARE_NETWORKS = [
     "Compare the networks of Problem 12 with the NNGP",
+    "Predict the test errors of Problem 12",
     "Draw test error against width for Problem 12",
 ]
 
@@ -28,6 +30,20 @@ def kernel(name: str, repeats: str = "0 to 3") -> str:
 
 def networks(name: str, k: int = 64) -> str:
     return f"Train the last layer of networks of Problem 12: {name}, k = {k}, draws 0 to 2"
+
+
+def redrawn(name: str) -> str:
+    return f"Train networks of Problem 12 on new data: {name}, draws 0 to 19"
+
+
+def activation(name: str) -> list[str]:
+    """The jobs of one activation."""
+    return [
+        kernel(name),
+        networks(name),
+        redrawn(name),
+        f"Measure the learning curve of a kernel of Problem 11: {name}",
+    ]
 
 
 def add_activation(workspace: Workspace, name: str) -> None:
@@ -58,15 +74,15 @@ def with_two(finished_small, run, tmp_path_factory) -> Path:
 CASES: dict[str, tuple[Callable[[Workspace], object], list[str]]] = {
     "an activation added": (
         lambda workspace: add_activation(workspace, "third"),
-        [kernel("third"), networks("third"), *COMPARE_KERNELS, *COMPARE_NETWORKS],
+        [*activation("third"), *COMPARE_KERNELS, *COMPARE_NETWORKS],
     ),
     "an activation added before the others": (
         lambda workspace: set_key(workspace.folder, "extra_activations", ["gelu", "second", "first"]),
-        [kernel("gelu"), networks("gelu"), *COMPARE_KERNELS, *COMPARE_NETWORKS],
+        [*activation("gelu"), *COMPARE_KERNELS, *COMPARE_NETWORKS],
     ),
     "one of two activations edited": (
         lambda workspace: write_activation(workspace, "first", 2),
-        [kernel("first"), networks("first"), *COMPARE_KERNELS, *COMPARE_NETWORKS],
+        [*activation("first"), *COMPARE_KERNELS, *COMPARE_NETWORKS],
     ),
     "an activation removed": (
         lambda workspace: set_key(workspace.folder, "extra_activations", ["first"]),
@@ -87,7 +103,10 @@ CASES: dict[str, tuple[Callable[[Workspace], object], list[str]]] = {
     ),
     "a width added": (
         lambda workspace: configure(workspace.folder, "width_sweep", extra_widths=[3]),
-        [*(networks(name, 3) for name in ("relu", "first", "second")), *COMPARE_NETWORKS],
+        [
+            *(job for name in ("relu", "first", "second") for job in (networks(name, 3), redrawn(name))),
+            *COMPARE_NETWORKS,
+        ],
     ),
 }
 

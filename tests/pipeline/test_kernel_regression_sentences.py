@@ -7,6 +7,7 @@ import runpy
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,15 @@ from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from nngplab.report.tracing import significant
 from tests.helpers.checkout import SCRIPTS
-from tests.helpers.report_page import PICTURE, TEMPLATES, answer_of, sentences, typed_digits, write_cifar10
+from tests.helpers.predictions import write_kernel_theory
+from tests.helpers.report_page import (
+    PICTURE,
+    TEMPLATES,
+    answer_of,
+    sentences,
+    typed_digits,
+    write_cifar10,
+)
 
 SUMMARY = runpy.run_path(str(SCRIPTS / "kernel_regression_summary.py"))
 BASELINES = ["linear", "zero"]
@@ -56,6 +65,14 @@ def tables(after: Errors, before: Errors, literal: bool) -> pd.DataFrame:
     )
 
 
+class Theory(NamedTuple):
+    """What theory predicts for each kernel."""
+
+    predicted: dict[str, float]
+    ridges: dict[str, float]
+    from_ridge: float
+
+
 class Page:
     def __init__(self, folder: Path) -> None:
         self.results = folder / "results"
@@ -74,7 +91,10 @@ class Page:
             | {"zero_test_mse": [0.1, 0.2], "f_test_mse": [0.0, 0.15], "nonlinear_share": [0.1, 0.2]}
         ).to_csv(self.folder / "labels.csv", index=False)
 
-    def text(self, table: pd.DataFrame) -> str:
+    def text(self, table: pd.DataFrame, theory: "Theory | None" = None) -> str:
+        kernels = [kernel for kernel in table["kernel"].unique() if kernel != "zero"]
+        theory = theory or Theory(dict.fromkeys(kernels, 3 * UNIT), dict.fromkeys(kernels, 0.5), 1.01)
+        write_kernel_theory(self.folder, table, theory.predicted, theory.ridges, theory.from_ridge)
         table.to_csv(self.folder / "test_mse.csv", index=False)
         SUMMARY["summarise"](table).to_csv(self.folder / "summary.csv", index=False)
         SUMMARY["compare_pairs"](table).to_csv(self.folder / "paired.csv", index=False)

@@ -11,6 +11,7 @@ import yaml
 
 from tests.helpers.checkout import ALL_STAGES, ROOT, SECTIONS, TINY, digests, make_small
 from tests.helpers.report_page import Reader
+from tests.helpers.small_checkout import SWEEP
 
 SUBSET = ROOT.parent / "shared/cifar10/cifar-10-real-subset.tar.gz"
 SUBSET_SHA256 = "ff1e276ce5a83fb90d8957c1cc19a44b81f4dadf4333dd0345d225d3e9192b55"
@@ -41,6 +42,13 @@ CONTRACT = {
     "kernel_regression/test_mse.csv": ["kernel", "seed", "test_mse", "r2", "condition_number"],
     "challenge/benchmark.csv": ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy"],
     "width_sweep/test_mse.csv": ["k", "repeat", "train_mse", "test_mse"],
+    "kernel_regression/theory.csv": [
+        *["kernel", "predicted_test_mse", "predicted_train_mse", "kappa"],
+        *["measured_mean", "measured_low", "measured_high"],
+    ],
+    "width_sweep/theory.csv": [
+        *["k", "predicted_test_mse", "measured_mean", "measured_low", "measured_high", "measured_median", "draws"]
+    ],
 }
 
 
@@ -126,7 +134,7 @@ def test_an_edited_module_makes_the_jobs_that_import_it_stale(run, after):
     module = after / "src/nngplab/networks/random_features.py"
     module.write_text(module.read_text() + "\n# edited\n")
     theory = {"theory_checks", "theory_summary"}
-    assert jobs(run, after) == {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "report", *theory}
+    assert jobs(run, after) == {*SWEEP, "report", *theory}
 
 
 def test_an_invalid_configuration_is_rejected_before_any_job(run, checkout):
@@ -181,7 +189,7 @@ def test_snakemake_makes_its_own_report(run, after):
 
 def test_one_stage_can_be_requested(run, checkout):
     assert jobs(run, checkout, "--", "width_sweep") == {
-        *("kernel_regression_data", "width_sweep_fit", "width_sweep_summary", "width_sweep_figure", "width_sweep"),
+        *("kernel_regression_data", *SWEEP, "width_sweep"),
     }
 
 

@@ -18,10 +18,21 @@ from hypothesis import strategies as st
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
 from tests.helpers.checkout import SCRIPTS
-from tests.helpers.report_page import PICTURE, TEMPLATES, answer_of, read_shown, sentences, typed_digits, write_cifar10
+from tests.helpers.predictions import write_width_theory
+from tests.helpers.report_page import (
+    PICTURE,
+    TEMPLATES,
+    answer_of,
+    read_shown,
+    sentences,
+    typed_digits,
+    write_cifar10,
+)
 
 SUMMARY = runpy.run_path(str(SCRIPTS / "width_sweep_summary.py"))
 N = 10
+# The test MSE of predicting zero, in the tables of predictions.
+ZERO = 15
 # Multiples of this are exact: equal errors are equal to the last digit.
 UNIT = 2.0**-20
 
@@ -58,6 +69,20 @@ def table(sweep: Sweep) -> pd.DataFrame:
     )
 
 
+@dataclass
+class Predictions:
+    """Predictions and draws of each width and of each ridge at k = N, besides those without a ridge."""
+
+    widths: dict[int, float]
+    draws: dict[int, list[int]]
+    ridges: dict[float, tuple[float, list[int]]]
+
+
+def write_predictions(folder: Path, predictions: Predictions) -> None:
+    ridges = {0.0: (math.inf, [9, 7]), 0.5: (1.0, [2, 2])} if not predictions.ridges else predictions.ridges
+    write_width_theory(folder, predictions.widths, predictions.draws, ridges, n=N, zero=ZERO)
+
+
 class Page:
     def __init__(self, folder: Path) -> None:
         self.results = folder / "results"
@@ -67,15 +92,19 @@ class Page:
         (self.results / "width_sweep/curve.svg").write_text(PICTURE)
 
     def text(self, sweep: Sweep) -> str:
+        """The words from the caption of the figure, which comes first, to the table."""
+        write_predictions(self.results / "width_sweep", Predictions({4: 1.0, N: math.inf}, {4: [2], N: [9]}, {}))
+        text = self.whole(sweep)
+        return text.partition("added to show the peak and the limit.")[2].partition("The test MSE at each width")[0]
+
+    def whole(self, sweep: Sweep) -> str:
         summary = SUMMARY["summarise"](table(sweep), UNIT * sweep.nngp, UNIT * sweep.zero).assign(activation="relu")
         summary.to_csv(self.results / "width_sweep/summary.csv", index=False)
         report = HTMLReport(TEMPLATES, Results(self.results), student=None, config={}, provenance={})
         html = report.render(["width_sweep"])
         assert typed_digits(html, "width_sweep") == []
         check_answer(answer_of(html, "width_sweep"), Facts(sweep), sweep.nngp)
-        text = sentences(html, "width_sweep")
-        # From the caption of the figure, which comes first, to the table.
-        return text.partition("added to show the peak and the limit.")[2].partition("The test MSE at each width")[0]
+        return sentences(html, "width_sweep")
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 import scipy.stats
 
+from nngplab.datasets.sine_target import sine_target
+from nngplab.kernels.gram import nngp
 from nngplab.kernels.tabulated import dual_by_quadrature
 from nngplab.pipeline.metrics import round_numbers
+from nngplab.pipeline.seeds import integer_seed
 from tests.helpers.checkout import ROOT
 from tests.helpers.scripts import options_of, run_script
 
@@ -249,3 +252,76 @@ class TestSummary:
         summary, paired = read(tmp_path / "summary.csv"), read(tmp_path / "paired.csv")
         for low, high in ((summary["mean_low"], summary["mean_high"]), (paired["low"], paired["high"])):
             assert (set(low), set(high)) == ({-np.inf}, {np.inf})
+
+
+CURVE = {"n": [5, 10, 60], "d": 10, "n_test": 100, "repeats": 4, "seed": 5}
+
+
+@pytest.fixture(scope="module")
+def theory(results, tmp_path_factory) -> Path:
+    """The predictions for the data set of the problem set, with two kernels that are not in it."""
+    folder = tmp_path_factory.mktemp("theory")
+    extra = [fit_kernel(results, results / "sine_target.npz", kernel, 0, 4) for kernel in ("ntk", "relu_depth3")]
+    curves = []
+    for kernel in ("relu", "tanh"):
+        curves.append(folder / f"curve_{kernel}.csv")
+        file = {"activation_file": ROOT / "workflow/activations/tanh.py"} if kernel == "tanh" else {}
+        run_script("kernel_regression_curve", *options_of(kernel=kernel, **CURVE, **file, output=curves[-1]))
+    names = {"theory": "theory", "degrees": "degrees", "curve": "curve", "summary": "summary", "predicted": "predicted"}
+    options = {"test_mse": results / "test_mse.csv", "extra_shards": extra, "curves": curves, "laplace_L": 0.005}
+    options |= {"activation_files": [ROOT / "workflow/activations/tanh.py"]}
+    outputs = {option: folder / f"{name}.csv" for option, name in names.items()}
+    run_script("kernel_regression_theory", *options_of(**options, **outputs))
+    return folder
+
+
+class TestTheory:
+    def test_each_kernel_has_its_prediction_beside_the_mean(self, results, theory):
+        table, fits = read(theory / "theory.csv").set_index("kernel"), read(results / "test_mse.csv")
+        assert list(table.index) == [*KERNELS, "linear", "ntk", "relu_depth3"]
+        # The mean of the 100 repeats of the default configuration: all are within 2.3% of the predictions.
+        means = {"relu": 1.483e-5, "sine": 1.3551e-5, "erf": 1.30907e-5, "laplace": 1.71943e-5, "linear": 1.27118e-5}
+        means |= {"ntk": 1.61604e-5, "relu_depth3": 1.70923e-5}
+        assert table["predicted_test_mse"].to_dict() == pytest.approx(means, rel=0.023)
+        mine = fits[fits["kernel"].eq("relu") & fits["repeat"].gt(0)]["test_mse"]
+        assert table.loc["relu", "measured_mean"] == pytest.approx(mine.mean())
+        interval = scipy.stats.ttest_1samp(mine, 0).confidence_interval(0.95)
+        assert tuple(table.loc["relu", ["measured_low", "measured_high"]]) == pytest.approx(tuple(interval), rel=1e-9)
+        low, high = interval
+        assert table.loc["relu", "inside"] == (low <= table.loc["relu", "predicted_test_mse"] <= high)
+        assert table.loc["linear", "predicted_test_mse"] / table.loc["linear", "target_power"] == pytest.approx(
+            0.5, 1e-4
+        )
+
+    def test_one_number_explains_the_order(self, theory):
+        """1 - 2 / pi for ReLU; the linear kernel has no ridge."""
+        table = read(theory / "theory.csv").set_index("kernel").sort_values("equivalent_ridge")
+        assert list(table.index) == ["linear", "erf", "sine", "relu", "ntk", "relu_depth3", "laplace"]
+        assert table["predicted_test_mse"].is_monotonic_increasing
+        assert table.loc["relu", "equivalent_ridge"] == pytest.approx(1 - 2 / np.pi)
+        assert table["ridge_distance"].max() < 0.02
+
+    def test_the_degrees(self, theory):
+        table = read(theory / "degrees.csv")
+        for _, group in table.groupby("kernel"):
+            assert group["target_share"].sum() == pytest.approx(1, abs=1e-8)
+            assert group["kernel_share"].sum() <= 1 + 1e-12
+        linear = table.query("kernel == 'linear' and degree == 1").iloc[0]
+        assert (linear["harmonics"], linear["learnability"]) == (200, pytest.approx(0.5))
+
+    def test_the_learning_curve(self, theory):
+        curve, summary = read(theory / "curve.csv"), read(theory / "summary.csv")
+        assert list(zip(curve["kernel"], curve["n"], strict=True)) == list(
+            itertools.product(["relu", "tanh"], CURVE["n"])
+        )
+        assert curve["draws"].eq(4).all()
+        assert curve.query("n < 60")["distance"].max() < 0.6
+        assert summary["points"].tolist() == [3, 3]
+        assert summary["inside"].tolist() == curve.groupby("kernel", sort=False)["inside"].sum().tolist()
+        assert summary["largest_distance"].max() == curve["distance"].max()
+
+    def test_a_point_of_the_curve_by_hand(self, theory):
+        row = read(theory / "curve_relu.csv").query("n == 10 and repeat == 2").iloc[0]
+        data = sine_target(10, 10, 100, integer_seed(5, "kernel_regression_curve", 10, 2))
+        outputs = nngp(data.X_test, data.X) @ np.linalg.solve(nngp(data.X), data.y)
+        assert row["test_mse"] == pytest.approx(np.mean((outputs - data.y_test) ** 2), rel=1e-8)

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nngplab.datasets.sine_target import write_sine_target
+from nngplab.datasets.sine_target import sine_target, write_sine_target
 from nngplab.kernels.duals import DUALS
 from nngplab.kernels.gram import linear, nngp
 from nngplab.kernels.tabulated import dual_by_quadrature
 from nngplab.pipeline.metrics import round_numbers
-from nngplab.pipeline.seeds import generator
+from nngplab.pipeline.seeds import generator, integer_seed
 from tests.helpers.checkout import ROOT
 from tests.helpers.random_features import DATA, by_hand
 from tests.helpers.scripts import run_script
@@ -175,3 +175,54 @@ class TestSummary:
             cosines, test_cosines = linear(DATA.X), linear(DATA.X_test, DATA.X)
             outputs = dual(test_cosines) @ np.linalg.solve(dual(np.clip(cosines, -1, 1)), DATA.y)
             assert limits[activation] == pytest.approx([np.mean((outputs - DATA.y_test) ** 2)], rel=1e-8)
+
+
+REDRAWN = ["--widths", 2, 10, 40, "--ridges", 0.1, 1.0, "--n", 10, "--d", 8, "--n-test", 30, "--seed", 88]
+
+
+def redrawn(folder: Path, first: int, last: int, activation: str = "relu") -> Path:
+    output = folder / f"redrawn_{activation}{first}-{last}.csv"
+    file = ["--activation-file", TANH] if activation == "tanh" else []
+    draws = ["--first-draw", first, "--last-draw", last]
+    run_script("width_sweep_redrawn", "--activation", activation, *file, *REDRAWN, *draws, "--output", output)
+    return output
+
+
+class TestRedrawn:
+    def test_rows_by_hand(self, tmp_path):
+        table = read(redrawn(tmp_path, 0, 1)).query("repeat == 1").set_index(["k", "ridge"])
+        assert list(table.index) == [(2, 0), (10, 0), (10, 0.1), (10, 1), (40, 0)]
+        data = sine_target(10, 8, 30, integer_seed(88, "width_sweep_redrawn", 1))
+        for k, ridge in table.index:
+            B = generator(88, "width_sweep_redrawn", k, 1).standard_normal((k, 8))
+            F, F_test = (np.sqrt(2 / k) * np.maximum(X @ B.T, 0) for X in (data.X, data.X_test))
+            gram = F @ F.T + ridge * np.eye(10)
+            a = F.T @ np.linalg.solve(gram, data.y) if ridge else np.linalg.lstsq(F, data.y)[0]
+            expected = np.mean((F_test @ a - data.y_test) ** 2)
+            assert table.loc[(k, ridge), "test_mse"] == pytest.approx(expected, rel=1e-6)
+
+    def test_a_draw_does_not_depend_on_the_others_of_its_job(self, tmp_path):
+        whole, parts = read(redrawn(tmp_path, 0, 3)), [read(redrawn(tmp_path, *ends)) for ends in ((0, 0), (1, 3))]
+        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole, check_exact=True)
+
+    def test_predictions_beside_the_means(self, tmp_path):
+        shards = [redrawn(tmp_path, 0, 19), redrawn(tmp_path, 0, 19, "tanh")]
+        outputs = {name: tmp_path / f"{name}.csv" for name in ("theory", "ridges", "predicted")}
+        options = [item for name, path in outputs.items() for item in (f"--{name}", path)]
+        run_script("width_sweep_theory", "--shards", *shards, "--widths", 2, 40, "--activation-files", TANH, *options)
+        theory, ridges, predicted = (read(path) for path in outputs.values())
+        assert list(zip(theory["activation"], theory["k"], strict=True)) == [
+            *[("relu", 2), ("relu", 40)],
+            *[("tanh", 2), ("tanh", 40)],
+        ]
+        assert theory.query("k == 40")["distance"].max() < 0.2
+        assert theory["draws"].eq(20).all()
+        mine = read(shards[0]).query("k == 2")["test_mse"]
+        assert theory.loc[0, "measured_mean"] == pytest.approx(mine.mean())
+        assert theory.loc[0, "gaussian_excess"] == pytest.approx(2 / (10 * 7))
+        assert np.isnan(theory.loc[1, "gaussian_excess"])
+        assert ridges["ridge"].tolist() == [0, 0.1, 1] * 2
+        assert np.isinf(ridges["predicted_test_mse"]).tolist() == [True, False, False] * 2
+        assert ridges.loc[1:2, "distance"].max() < 0.5
+        assert np.isfinite(predicted["predicted_test_mse"]).all()
+        assert set(predicted[predicted["ridge"] > 0]["k"]) == {10}

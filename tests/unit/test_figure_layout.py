@@ -161,6 +161,16 @@ def repeats(rng: np.random.Generator, size: int) -> Figure:
     return kernel_regression.plot_test_mse(table, summary)
 
 
+def curves_of_kernels(rng: np.random.Generator, size: int) -> Figure:
+    d, kernels = int(rng.choice([2, 10, 30])), ["laplace", "ntk", *ACTIVATIONS[: size + 1]]
+    keys = pd.MultiIndex.from_product([kernels, [2, 5, 40, 500 * size]], names=["kernel", "n"]).to_frame(index=False)
+    table = keys.assign(d=d, harmonics_of_two_degrees=(d + 1) * (d + 2) // 2 - 1, target_power=2e-4)
+    mean = table["target_power"] * 10.0 ** rng.uniform(-4 * size, 1, len(table))
+    table = table.assign(measured_mean=mean, measured_low=-0.5 * mean, measured_high=2.5 * mean)
+    table.loc[0, ["measured_low", "measured_high"]] = (-np.inf, np.inf)
+    return kernel_regression.plot_learning_curves(table, keys.assign(predicted_test_mse=mean))
+
+
 def losses(rng: np.random.Generator, size: int) -> Figure:
     etas = [1e-4, 1e-3, 1e-2, 1e-1, 0.3, 2.5][: 2 * size]
     keys = [("half", 100, eta, seed) for eta in etas for seed in range(3)]
@@ -208,6 +218,26 @@ def widths(rng: np.random.Generator, size: int) -> Figure:
     return width_sweep.plot_test_mse(pd.concat(parts))
 
 
+def means(rng: np.random.Generator, size: int, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measured and predicted means of three activations over widths or ridges."""
+    n = int(rng.choice([1, 3, 100, 1024]))
+    values = sorted({*[2**i for i in range(11)], n, n + 10}) if column == "k" else [0.0, 1e-3, 0.01, 1.0, 10.0]
+    keys = pd.MultiIndex.from_product([ACTIVATIONS[:size], values], names=["activation", column])
+    table = keys.to_frame(index=False).assign(n=n, nngp_predicted_test_mse=1e-5, target_power=2e-5)
+    mean = 10.0 ** rng.uniform(-6, 3, len(table))
+    columns = {"measured_mean": mean, "measured_low": -mean, "measured_high": 3 * mean, "measured_median": 0.9 * mean}
+    predicted = table.assign(predicted_test_mse=0.95 * mean)
+    return table.assign(**columns), predicted if column == "ridge" else predicted.assign(ridge=0.0)
+
+
+def redrawn(rng: np.random.Generator, size: int) -> Figure:
+    return width_sweep.plot_redrawn(*means(rng, size, "k"))
+
+
+def ridges_at_the_peak(rng: np.random.Generator, size: int) -> Figure:
+    return width_sweep.plot_ridges(*means(rng, size, "ridge"))
+
+
 def angles(rng: np.random.Generator, size: int) -> Figure:
     shown = [{"input": "test", "class": "automobile"}] * 3 + [{"input": "noisy", "class": "airplane"}] * size
     shown.append({"input": "noise", "class": None})
@@ -223,7 +253,8 @@ def explorer(rng: np.random.Generator, size: int) -> Figure:
 
 
 FIGURES = [basins, limits, image_rows, limit_images, image_grid, benchmark, ridges, direction, learning_curves]
-FIGURES += [confusion, repeats, losses, convergence, duals, spectra, widths, angles, explorer]
+FIGURES += [confusion, repeats, losses, convergence, duals, spectra, widths, angles, explorer, curves_of_kernels]
+FIGURES += [redrawn, ridges_at_the_peak]
 
 
 @pytest.mark.parametrize("make", FIGURES, ids=lambda make: make.__name__)

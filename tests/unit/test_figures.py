@@ -13,7 +13,7 @@ from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
 from nngplab.report.figures import kernel_regression, linear_autoencoder, width_sweep
 from nngplab.report.figures.images import plot_image_grid
-from nngplab.report.figures.style import save
+from nngplab.report.figures.style import interval_bars, save
 from nngplab.report.labels import kernel_label
 
 REPEATS = 7
@@ -155,6 +155,50 @@ class TestWidthSweep:
         for panel, nngp in ((0, 1.5e-5), (1, 2.5e-5)):
             assert ([0, 1], [nngp, nngp]) in lines(figure, panel)
         assert width_sweep.plot_test_mse(width_table).axes[0].get_title() == ""
+
+
+class TestPredictions:
+    @pytest.fixture
+    def means(self) -> pd.DataFrame:
+        mean = np.array([2.0, 9.0, 3.0])
+        return pd.DataFrame(
+            {"activation": "relu", "k": [4, 10, 64], "ridge": [0.0, 0.1, 1.0], "n": 10, "measured_mean": mean}
+            | {"measured_low": [1.0, -np.inf, -1.0], "measured_high": [3.0, np.inf, 7.0], "measured_median": 0.9 * mean}
+            | {"nngp_predicted_test_mse": 1.5, "target_power": 4.0}
+        )
+
+    @pytest.fixture
+    def predicted(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"activation": "relu", "k": [4, 8, 9, 11, 64, 10, 10], "ridge": [0.0] * 5 + [0.1, 1.0]}
+            | {"predicted_test_mse": [2.1, 5.0, 8.0, 7.0, 3.1, 8.8, 3.2]}
+        )
+
+    def test_the_prediction_over_the_widths_has_a_gap_at_the_threshold(self, means, predicted):
+        drawn = lines(width_sweep.plot_redrawn(means, predicted))
+        assert ([4, 8, 9], [2.1, 5.0, 8.0]) in drawn
+        assert ([11, 64], [7.0, 3.1]) in drawn
+        assert ([4, 10, 64], [2.0, 9.0, 3.0]) in drawn
+
+    def test_the_prediction_over_the_ridges(self, means, predicted):
+        drawn = lines(width_sweep.plot_ridges(means, predicted))
+        assert ([0.1, 1.0], [8.8, 3.2]) in drawn
+        assert ([0.1, 1.0], [9.0, 3.0]) in drawn
+
+    def test_bars_are_finite_and_start_above_zero(self, means):
+        bars = interval_bars(*(means[f"measured_{name}"] for name in ("mean", "low", "high")))
+        np.testing.assert_allclose(bars, [[1, np.nan, 0.999 * 3], [1, np.nan, 4]])
+
+    def test_learning_curves_are_relative_to_zero(self):
+        table = pd.DataFrame(
+            {"kernel": "relu", "n": [5, 50], "measured_mean": [4.0, 1.0], "measured_low": [3.0, 0.9], "d": 10}
+            | {"measured_high": [5.0, 1.1], "target_power": 2.0, "harmonics_of_two_degrees": 65}
+        )
+        predicted = pd.DataFrame({"kernel": "relu", "n": [5, 10, 50], "predicted_test_mse": [4.2, np.inf, 1.2]})
+        drawn = lines(kernel_regression.plot_learning_curves(table, predicted))
+        assert ([5, 50], [2.0, 0.5]) in drawn
+        assert ([5, 50], [2.1, 0.6]) in drawn
+        assert ([10, 10], [0, 1]) in drawn, "n = d is marked"
 
 
 class TestImageGrid:

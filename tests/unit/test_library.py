@@ -13,7 +13,10 @@ import pytest
 from nngplab import datasets, kernels, regression
 from nngplab.datasets.sine_target import sine_target
 
-PACKAGES = ["nngplab", *(f"nngplab.{name}" for name in ("kernels", "regression", "networks", "datasets", "duals"))]
+PACKAGES = [
+    "nngplab",
+    *(f"nngplab.{name}" for name in ("kernels", "regression", "networks", "datasets", "theory", "duals")),
+]
 # What `pip install .` does not bring, and programs of the library must do without.
 NOT_INSTALLED = ["dvc", "matplotlib", "pandas", "psutil", "requests", "snakemake", "torch", "torchvision"]
 FORBID = f"""

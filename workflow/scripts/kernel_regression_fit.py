@@ -17,10 +17,10 @@ from nngplab.datasets.sine_target import (
     sine_target,
 )
 from nngplab.kernels.base import Kernel
-from nngplab.kernels.objects import NNGP, Laplace, as_kernel
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.seeds import integer_seed
+from nngplab.problems.kernel_regression import kernel_named
 from nngplab.regression.estimator import KernelRegression
 from nngplab.regression.singular import condition_number
 
@@ -28,7 +28,13 @@ log = logging.getLogger("nngplab")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    headline, kernel = read_sine_target(arguments.data), read_kernel(arguments)
+    headline = read_sine_target(arguments.data)
+    # The zero predictor has no kernel.
+    kernel = (
+        None
+        if arguments.kernel == "zero"
+        else kernel_named(arguments.kernel, arguments.activation_file, arguments.laplace_L)
+    )
     rows = []
     # For many small systems, one thread is faster than BLAS with several.
     with threadpool_limits(1, "blas"):
@@ -40,20 +46,6 @@ def main(arguments: argparse.Namespace) -> None:
     (n, d), n_test = headline.X.shape, len(headline.X_test)
     setting = {"n": n, "d": d, "n_test": n_test, "labels_before_normalising": headline.labels_before_normalising}
     write_csv(pd.DataFrame(rows).assign(kernel=arguments.kernel, **setting), arguments.output)
-
-
-def read_kernel(arguments: argparse.Namespace) -> Kernel | None:
-    """Return the kernel of a job; None for the zero predictor."""
-    # Within the function, so that an error in the code of an activation is one line too.
-    from nngplab.kernels.activations import dual_named
-
-    if arguments.kernel == "zero":
-        return None
-    if arguments.kernel == "laplace":
-        return Laplace(bandwidth=1 / arguments.laplace_L)
-    if arguments.activation_file:
-        return NNGP(dual_named(arguments.kernel, arguments.activation_file))
-    return as_kernel(arguments.kernel)
 
 
 def draw_repeat(headline: SineTarget, repeat: int) -> SineTarget:

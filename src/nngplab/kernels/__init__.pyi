@@ -16,6 +16,9 @@ from .polynomials import hermite as hermite
 from .polynomials import monomial as monomial
 from .radial import RBF as RBF
 from .radial import Laplace as Laplace
+from .spectra import Spectrum as Spectrum
+from .spectra import equivalent_ridge as equivalent_ridge
+from .spectra import spectrum as spectrum
 from .tabulated import dual_by_quadrature as dual_by_quadrature
 from .tabulated import dual_of as dual_of
 from .tabulated import hermite_coefficients as hermite_coefficients

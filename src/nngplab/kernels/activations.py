@@ -22,7 +22,7 @@ from nngplab.kernels.tabulated import dual_by_quadrature, dual_of
 Array = npt.NDArray[Any]
 
 # The name of the optional closed form in a file, and what the tables of Problem 11 name so.
-_TAKEN = ("dual", "laplace", "linear", "zero")
+_TAKEN = ("dual", "laplace", "linear", "zero", "ntk", "relu_depth3")
 
 
 def dual_named(name: str, file: Path | None = None) -> Dual:

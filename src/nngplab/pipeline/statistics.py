@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,40 @@ def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> tuple[float, fl
         return -np.inf, np.inf
     half = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1) * scipy.stats.sem(values)
     return float(values.mean() - half), float(values.mean() + half)
+
+
+def compare_with_prediction(predicted: float, values: npt.ArrayLike) -> dict[str, Any]:
+    """Compare the predicted mean of some quantity with measured values of it.
+
+    Args:
+        predicted: the prediction, which may be infinite.
+        values: independent values (n,).
+
+    Returns:
+        `measured_mean`, its 95% interval from `measured_low` to `measured_high`, `measured_median`, `draws` (n),
+        `difference` (how far the measured mean is above the prediction, relative to the prediction; NaN if that is 0 or
+        infinite), `distance` (its absolute value), and whether the interval is `above` or `below` the prediction, or
+        has it `inside`.
+
+    >>> compared = compare_with_prediction(2.0, [2.0, 2.2, 2.4])
+    >>> round(compared["difference"], 3), compared["inside"]
+    (0.1, True)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    mean, (low, high) = float(values.mean()), mean_interval(values)
+    difference = mean / predicted - 1 if 0 < predicted < np.inf else np.nan
+    return {
+        "measured_mean": mean,
+        "measured_low": low,
+        "measured_high": high,
+        "measured_median": float(np.median(values)),
+        "draws": len(values),
+        "difference": difference,
+        "distance": abs(difference),
+        "inside": low <= predicted <= high,
+        "above": low > predicted,
+        "below": high < predicted,
+    }
 
 
 def combined_half_width(parts: Iterable[tuple[float, int]], level: float = 0.95) -> float:

@@ -7,6 +7,7 @@ from nngplab.kernels.duals import DUALS
 
 DATASETS = {"course": "course challenge", "cifar10": "CIFAR-10"}
 _BASELINES = {"laplace": "Laplace kernel", "linear": "linear kernel", "zero": "zero predictor"}
+_DEEP = {"ntk": "ReLU NTK", "relu_depth3": "ReLU NNGP of depth 3"}
 # The models of Problem 13 that are not named after an activation or a kernel.
 _MODELS = {
     "network": "network",
@@ -23,7 +24,7 @@ def activation_label(activation: str) -> str:
 
 def kernel_label(kernel: str) -> str:
     """Return the name in words of a kernel or baseline; "relu" is the ReLU NNGP."""
-    return _BASELINES.get(kernel) or f"{activation_label(kernel)} NNGP"
+    return (_BASELINES | _DEEP).get(kernel) or f"{activation_label(kernel)} NNGP"
 
 
 def model_label(model: str) -> str:

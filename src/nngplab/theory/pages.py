@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from nngplab.theory import (
     arc_cosine,
     arcsine,
+    learning_curves,
     minimum_norm,
     problem_01,
     problem_05,
@@ -13,6 +14,7 @@ from nngplab.theory import (
     problem_08,
     problem_09,
     problem_10,
+    random_feature_regression,
 )
 from nngplab.theory.identity import Identity
 
@@ -43,4 +45,6 @@ PAGES = (
     DerivationPage("arc_cosine", "arc-cosine", arc_cosine.IDENTITIES),
     DerivationPage("arcsine", "arcsine", arcsine.IDENTITIES),
     DerivationPage("minimum_norm", "minimum norm", minimum_norm.IDENTITIES),
+    DerivationPage("learning_curves", "learning curves", learning_curves.IDENTITIES),
+    DerivationPage("random_feature_regression", "random features", random_feature_regression.IDENTITIES),
 )

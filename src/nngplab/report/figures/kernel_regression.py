@@ -1,15 +1,17 @@
-"""The figure of Problem 11."""
+"""The figures of Problem 11."""
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
-from nngplab.report.figures.style import BLACK, DARK_GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style
+from nngplab.report.figures.style import BLACK, DARK_GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style, interval_bars
 from nngplab.report.labels import kernel_label
 
 
@@ -68,3 +70,62 @@ def _add_legend(figure: Figure, axes: Axes) -> None:
         *axes.plot([], [], "--", lw=1.2, color=KERNEL_COLOURS["zero"], label="zero predictor"),
     ]
     add_legend(figure, handles)
+
+
+def plot_learning_curves(measured: pd.DataFrame, predicted: pd.DataFrame) -> Figure:
+    """Draw the mean test MSE of each kernel against the number of training samples, on logarithmic axes.
+
+    The test MSE is divided by that of predicting zero. Predictions are lines, and measured means are points with their
+    interval where it is finite. Lines mark n = d and the number of harmonics of degree 2 and below.
+
+    Args:
+        measured: columns kernel, n, measured_mean, measured_low, measured_high, target_power, d,
+            harmonics_of_two_degrees; one row for each kernel and n.
+        predicted: columns kernel, n, predicted_test_mse; more values of n.
+    """
+    first = measured.iloc[0]
+    colours = kernel_colours(measured["kernel"])
+    with figure_style():
+        figure = Figure(figsize=(WIDTH, 380 * PIXEL), layout="constrained")
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        handles = []
+        for kernel, group in measured.groupby("kernel", sort=False):
+            colour, zero = colours[str(kernel)], group["target_power"].iloc[0]
+            line = predicted[predicted["kernel"] == kernel]
+            finite = line[np.isfinite(line["predicted_test_mse"])]
+            axes.plot(finite["n"], finite["predicted_test_mse"] / zero, color=colour, lw=1.4)
+            mean, low, high = (group[f"measured_{name}"] / zero for name in ("mean", "low", "high"))
+            style: dict[str, Any] = {
+                "ms": 3.5,
+                "color": colour,
+                "elinewidth": 1.2,
+                "capsize": 3,
+                "capthick": 1.2,
+            }
+            axes.errorbar(group["n"], mean, interval_bars(mean, low, high), fmt="o", **style)
+            handles += axes.plot([], [], "o-", ms=4, mew=0, lw=1.4, color=colour, label=kernel_label(str(kernel)))
+        axes.axhline(1, color=KERNEL_COLOURS["zero"], ls="--", lw=1.2)
+        ratio = measured["measured_mean"] / measured["target_power"]
+        axes.set_ylim(0.5 * float(ratio.min()), 2 * max(float(ratio.max()), 1))
+        handles += axes.plot([], [], "--", lw=1.2, color=KERNEL_COLOURS["zero"], label="zero predictor")
+        _mark_numbers(axes, int(first["d"]), int(first["harmonics_of_two_degrees"]))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("number of training samples $n$")
+        axes.set_ylabel("test MSE ÷ that of predicting zero")
+        add_legend(figure, handles, "outside lower center")
+    return figure
+
+
+def _mark_numbers(axes: Axes, d: int, harmonics: int) -> None:
+    """Mark n = d, and the number of harmonics up to degree 2, where they are on the axis."""
+    low, high = axes.get_xlim()
+    for n, text, side in (
+        (d, f"$n = d = {d}$", "right"),
+        (harmonics, f"{harmonics} harmonics up to degree 2", "left"),
+    ):
+        if low < n < high:
+            axes.axvline(n, color=BLACK, ls=":", lw=1.4)
+            place: dict[str, Any] = {"xytext": (0, 3), "textcoords": "offset points", "va": "bottom"}
+            axes.annotate(text, (n, 1), xycoords=("data", "axes fraction"), ha=side, **place)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import seaborn
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from numpy.typing import ArrayLike, NDArray
 
 from nngplab.errors import InputError
 from nngplab.pipeline.files import atomic_write
@@ -82,6 +84,18 @@ def add_legend(figure: Figure, handles: list[Any], place: Any = "outside upper c
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
             break
         legend.remove()
+
+
+def interval_bars(mean: ArrayLike, low: ArrayLike, high: ArrayLike) -> NDArray[np.float64]:
+    """Return the lengths (2, m) of error bars for a logarithmic axis, from the ends of intervals around means (m,).
+
+    An interval that is not finite has no bar (NaN). One with an end that is not positive begins just above 0.
+    """
+    centre = np.asarray(mean, float)
+    bars = np.abs(np.array([low, high], float) - centre)
+    bars[0] = np.minimum(bars[0], 0.999 * centre)
+    bars[:, ~np.isfinite(np.asarray(high, float))] = np.nan
+    return bars
 
 
 def power_of_ten(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The figure of Problem 12."""
+"""The figures of Problem 12."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
-from nngplab.report.figures.style import BLACK, PIXEL, WHITE, WIDTH, add_legend, figure_style
+from nngplab.report.figures.style import BLACK, GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style, interval_bars
 from nngplab.report.labels import activation_label
 
 
@@ -88,3 +88,93 @@ def _set_ticks(axes: Axes, summary: pd.DataFrame) -> None:
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FixedFormatter([f"{k:d}" for k in ticks]))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def plot_redrawn(theory: pd.DataFrame, predicted: pd.DataFrame) -> Figure:
+    """Draw the mean test MSE over new data and new networks against the width k, measured and predicted.
+
+    Args:
+        theory: columns activation, k, measured_mean, measured_low, measured_high, measured_median,
+            nngp_predicted_test_mse, target_power, n; one row for each activation and k.
+        predicted: columns activation, k, ridge, predicted_test_mse; those without a ridge are drawn.
+    """
+    activations = list(theory["activation"].unique())
+    colours = kernel_colours(activations)
+    with figure_style():
+        figure = Figure(figsize=(WIDTH, (330 * len(activations) + 50) * PIXEL), layout="constrained")
+        panels = figure.subplots(len(activations), sharey=True, squeeze=False)[:, 0]
+        for axes, activation in zip(panels, activations, strict=True):
+            measured, curve = (table[table["activation"] == activation] for table in (theory, predicted))
+            _plot_redrawn(axes, measured, curve[curve["ridge"] == 0], colours[activation])
+            if len(activations) > 1:
+                axes.set_title(f"networks with {activation_label(activation)} activation", pad=18)
+        add_legend(figure, panels[0].get_legend_handles_labels()[0], "outside lower center", ncols=3)
+    return figure
+
+
+def _plot_redrawn(axes: Axes, measured: pd.DataFrame, predicted: pd.DataFrame, colour: str) -> None:
+    first, n = measured.iloc[0], int(measured["n"].iloc[0])
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    # The prediction is infinite at k = n, so that the curve has two parts.
+    for place, part in enumerate((predicted[predicted["k"] < n], predicted[predicted["k"] > n])):
+        part = part.sort_values("k")
+        axes.plot(part["k"], part["predicted_test_mse"], color=colour, lw=1.8, label=[None, "predicted mean"][place])
+    _plot_means(axes, measured["k"], measured)
+    axes.plot(measured["k"], measured["measured_median"], "_", ms=9, mew=1.6, color=GREY, label="measured median")
+    limit = first["nngp_predicted_test_mse"]
+    axes.axhline(limit, color=KERNEL_COLOURS["laplace"], lw=1.2, label="predicted mean of the NNGP ($k \\to \\infty$)")
+    axes.axhline(first["target_power"], color=KERNEL_COLOURS["zero"], ls="--", lw=1.2, label="zero predictor")
+    _bound(axes, measured)
+    _mark_threshold(axes, n)
+    _set_ticks(axes, measured.assign(on_sheet=np.log2(measured["k"]) % 1 == 0))
+    axes.set_xlabel("width $k$")
+    axes.set_ylabel("test MSE")
+
+
+def plot_ridges(ridges: pd.DataFrame, predicted: pd.DataFrame) -> Figure:
+    """Draw the mean test MSE of networks with as many hidden units as samples against the ridge.
+
+    Args:
+        ridges: columns activation, ridge, measured_mean, measured_low, measured_high, nngp_predicted_test_mse,
+            target_power; one row for each activation and ridge. Rows without a ridge are left out.
+        predicted: columns activation, k, ridge, predicted_test_mse; those with a ridge are drawn.
+    """
+    ridges, predicted = ridges[ridges["ridge"] > 0], predicted[predicted["ridge"] > 0]
+    activations = list(ridges["activation"].unique())
+    colours = kernel_colours(activations)
+    with figure_style():
+        figure = Figure(figsize=(WIDTH, 260 * PIXEL), layout="constrained")
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for activation in activations:
+            curve, measured = (table[table["activation"] == activation] for table in (predicted, ridges))
+            name = f", {activation_label(activation)}" if len(activations) > 1 else ""
+            colour = colours[activation]
+            axes.plot(curve["ridge"], curve["predicted_test_mse"], color=colour, lw=1.8, label=f"predicted mean{name}")
+            _plot_means(axes, measured["ridge"], measured, colour if len(activations) > 1 else BLACK, name)
+            if len(activations) == 1:
+                limit, line = measured["nngp_predicted_test_mse"].iloc[0], KERNEL_COLOURS["laplace"]
+                axes.axhline(limit, color=line, lw=1.2, label="predicted mean of the NNGP without a ridge")
+        power = ridges["target_power"].iloc[0]
+        axes.axhline(power, color=KERNEL_COLOURS["zero"], ls="--", lw=1.2, label="zero predictor")
+        _bound(axes, ridges)
+        axes.set_xlabel("ridge added to the Gram matrix")
+        axes.set_ylabel("test MSE at $k = n$")
+        add_legend(figure, axes.get_legend_handles_labels()[0], "outside lower center", ncols=4)
+    return figure
+
+
+def _plot_means(axes: Axes, x: "pd.Series[float]", measured: pd.DataFrame, colour: str = BLACK, name: str = "") -> None:
+    """Draw measured means as points, with their interval where it is finite."""
+    mean, low, high = (measured[f"measured_{name}"] for name in ("mean", "low", "high"))
+    style: dict[str, Any] = {"ms": 4, "color": colour, "elinewidth": 1.2, "capsize": 3, "capthick": 1.2}
+    label = f"measured mean{name}" + (" (95% interval)" if np.isfinite(high).any() else "")
+    axes.errorbar(x, mean, interval_bars(mean, low, high), fmt="o", zorder=4, label=label, **style)
+
+
+def _bound(axes: Axes, measured: pd.DataFrame) -> None:
+    """Bound the vertical axis by what was measured: the prediction has no bound."""
+    values = measured[["measured_mean", "nngp_predicted_test_mse", "target_power"]]
+    axes.set_ylim(0.7 * float(values.min().min()), 2 * float(values.max().max()))
