@@ -50,9 +50,12 @@ def plot_outcomes(curves: pd.DataFrame, settings: pd.DataFrame) -> Figure:
         for axes, k in zip(panels, widths, strict=True):
             of_width = curves[curves["k"] == k]
             shares = [of_width[name] for name in _OUTCOMES]
-            axes.stackplot(of_width["eta"], shares, colors=[colour for _, colour in _OUTCOMES.values()], lw=0)
+            axes.stackplot(
+                of_width["eta"], shares, colors=[colour for _, colour in _OUTCOMES.values()], lw=0, rasterized=True
+            )
             _plot_shares(axes, settings[settings["k"] == k])
-            axes.set(ylim=(-0.04, 1.04), yticks=[0, 0.5, 1], ylabel=f"width {k}\nshare of the draws")
+            axes.tick_params(which="minor", bottom=False)
+            axes.set(ylim=(-0.08, 1.08), yticks=[0, 0.5, 1], ylabel=f"width {k}\nshare of the draws")
         panels[0].set(xscale="log", xlim=(curves["eta"].min(), curves["eta"].max()))
         panels[-1].set_xlabel("step size $\\eta$")
         add_legend(figure, _legend_of_outcomes(panels[0]), ncols=3)
@@ -66,12 +69,13 @@ def _plot_shares(axes: Axes, settings: pd.DataFrame) -> None:
         "x": (1 / _LEFT, survived, 1 - settings["diverged_high"], 1 - settings["diverged_low"], COLOURS[3]),
     }
     for marker, (place, share, low, high, colour) in intervals.items():
-        axes.vlines(place * settings["eta"], low, high, color=colour, lw=1)
+        axes.vlines(place * settings["eta"], low, high, color=colour, lw=1, rasterized=True)
         for asked, rows in share.groupby(settings["on_sheet"]):
             fill = colour if asked or marker == "x" else WHITE
             etas = place * settings.loc[rows.index, "eta"]
-            axes.plot(etas, rows, marker, ls="", ms=5, mew=1.2, color=colour, mfc=fill, clip_on=False)
-    axes.plot(settings["eta"], settings["in_time"], "_", ls="", ms=9, mew=1.4, color=BLACK, clip_on=False)
+            style: dict[str, Any] = {"ls": "", "ms": 5, "mew": 1.2, "color": colour, "mfc": fill}
+            axes.plot(etas, rows, marker, **style, rasterized=True)
+    axes.plot(settings["eta"], settings["in_time"], "_", ls="", ms=9, mew=1.4, color=BLACK, rasterized=True)
 
 
 def _legend_of_outcomes(axes: Axes) -> list[Any]:
@@ -106,24 +110,24 @@ def plot_phase(path: pd.DataFrame) -> Figure:
             s = float(rows["relative_step"].iloc[0])
             _draw_plane(axes, s)
             axes.plot(rows["predicted_b"], rows["predicted_a"], color=COLOURS[0], lw=0.8, alpha=0.7)
-            axes.plot(rows["b"], rows["a"], "o", ms=2.5, color=COLOURS[0])
+            axes.plot(rows["b"], rows["a"], "o", ms=2.5, color=COLOURS[0], rasterized=True)
             axes.plot(rows["b"].iloc[0], rows["a"].iloc[0], "o", ms=6, mfc="none", mew=1.4, color=COLOURS[3])
             axes.set_title(f"{_KINDS[kind]}\n$\\eta$ = {rows['eta'].iloc[0]:g}, s = {s:.3g}")
-            axes.set_xlabel("$b$, from the first layer")
         panels[0].set(xlim=(-_LIMIT, _LIMIT), ylim=(-_LIMIT, _LIMIT), xticks=[-2, 0, 2], yticks=[-2, 0, 2])
         panels[0].set_ylabel("$a$, from the second layer")
+        figure.supxlabel("$b$, from the first layer")
         add_legend(figure, _legend_of_plane(panels[0]), ncols=6)
     return figure
 
 
 def _draw_plane(axes: Axes, s: float) -> None:
     axes.set_aspect("equal")
-    b = np.geomspace(s / (2 * _LIMIT), 2 * _LIMIT, 400)
+    b = np.geomspace(s / _LIMIT, _LIMIT, 40)
     stable = np.where(b**2 + (s / b) ** 2 < 2, s / b, np.nan)
     for sign in (1, -1):
         axes.plot(sign * b, sign * s / b, color=GREY, lw=1)
         axes.plot(sign * b, sign * stable, color=COLOURS[2], lw=3)
-    turn = np.linspace(0, 2 * np.pi, 200)
+    turn = np.linspace(0, 2 * np.pi, 49)
     axes.plot(np.sqrt(2) * np.cos(turn), np.sqrt(2) * np.sin(turn), color=BLACK, lw=0.8, ls=":")
     if s < 2:
         # Along the diagonals, a² + b² - s a b is (1 - s/2) u² and (1 + s/2) v².
