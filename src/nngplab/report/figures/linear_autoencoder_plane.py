@@ -74,8 +74,8 @@ def _plot_shares(axes: Axes, settings: pd.DataFrame) -> None:
             fill = colour if asked or marker == "x" else WHITE
             etas = place * settings.loc[rows.index, "eta"]
             style: dict[str, Any] = {"ls": "", "ms": 5, "mew": 1.2, "color": colour, "mfc": fill}
-            axes.plot(etas, rows, marker, **style, rasterized=True)
-    axes.plot(settings["eta"], settings["in_time"], "_", ls="", ms=9, mew=1.4, color=BLACK, rasterized=True)
+            axes.plot(etas, rows, marker, **style)
+    axes.plot(settings["eta"], settings["in_time"], "_", ls="", ms=9, mew=1.4, color=BLACK)
 
 
 def _legend_of_outcomes(axes: Axes) -> list[Any]:
