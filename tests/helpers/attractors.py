@@ -46,6 +46,7 @@ def find_limits(data, folder: Path, network: str, *more: object) -> None:
         *["--targets", 1e-3, "--max-steps", 2000, "--test-images", 10, "--noise", 1e-3, "--device", "cpu"],
         *["--seed", 88, "--inputs", folder / f"limit_inputs_{network}.csv"],
         *["--limits", folder / f"limits_{network}.csv", "--errors", folder / f"limit_errors_{network}.csv"],
+        *["--homogeneity", folder / f"homogeneity_{network}.csv"],
         *["--points", folder / f"limit_points_{network}.npz", *more],
     )
 
@@ -70,6 +71,7 @@ def write_tables(data, results: Path, folder: Path, networks: Sequence[str] = NE
 def summarise(results: Path, folder: Path, networks: Sequence[str] = NETWORKS) -> None:
     """Run the script that summarises the tables of networks."""
     tables = {"attempts": "attempts", "limits": "limits", "limit-inputs": "limit_inputs", "errors": "limit_errors"}
+    tables["homogeneity"] = "homogeneity"
     for option, table in tables.items():
         tables[option] = [f"--{option}", *(folder / f"{table}_{network}.csv" for network in networks)]
     run_script(
@@ -80,6 +82,7 @@ def summarise(results: Path, folder: Path, networks: Sequence[str] = NETWORKS) -
         *["--all-limits", results / "limits.csv", "--limit-shares", results / "limit_shares.csv"],
         *["--all-errors", results / "limit_errors.csv", "--metrics", results / "metrics.json"],
         *["--figure", results / "basins.svg", "--limits-figure", results / "limits.svg"],
+        *["--all-homogeneity", results / "homogeneity.csv", "--homogeneity-figure", results / "homogeneity.svg"],
     )
 
 

@@ -48,6 +48,9 @@ class Raw:
     rule: str = "auto"
     agrees: tuple[bool, ...] = (True, False, True, True, False)
     noise_iterations: tuple[int, ...] = (1, 10)
+    # Whether the eigenvalues of the ReLU networks are as predicted, and whether weights have overflowed.
+    predictable: bool = True
+    overflowed: bool = False
     draw: int = 0
 
     @property
@@ -148,6 +151,20 @@ def limit_tables(training: Training) -> dict[str, pd.DataFrame]:
     }
 
 
+def homogeneity(raw: Raw, training: Training) -> pd.DataFrame:
+    """The eigenvalue nearest to 1 at each training image; of some ReLU networks it is not as predicted."""
+    random = raw.random("homogeneity", training.activation, training.n, training.target)
+    relu = training.activation == "relu"
+    table = pd.DataFrame({"image": range(1, training.n + 1), "relative_error": random.uniform(0, 1e-3, training.n)})
+    table = table.assign(activation=training.activation, n_images=training.n, target=training.target, homogeneous=relu)
+    predicted, wrong = random.uniform(0, 1, training.n), 0.0 if relu and raw.predictable else 0.25
+    table = table.assign(
+        predicted_distance=predicted, distance=predicted + wrong, degrees=random.uniform(0, 90, training.n)
+    )
+    relations = {"euler": 1e-16 + wrong, "scaled": 1e-16 + wrong, "smallest_scale": 0.5, "largest_scale": 10.0}
+    return table.assign(**relations)
+
+
 def attempts(raw: Raw, activation: str, n: int, outcome: str) -> pd.DataFrame:
     failures = [("dead" if i % 2 else "diverged", 4 * 2.0**-i) for i in range(raw.failed_attempts)]
     rows = [{"purpose": "fit", "outcome": name, "step_size": size} for name, size in [*failures, (outcome, 1e-3)]]
@@ -203,7 +220,11 @@ def other_tables(raw: Raw) -> dict[str, pd.DataFrame]:
 
 def write(raw: Raw, folder: Path) -> list[Training]:
     """Write the files of the section as the scripts do, through files for each network."""
-    trainings, parts = [], {name: [] for name in ("limits", "limit_inputs", "limit_errors", "attempts")}
+    trainings, eigenvalues, parts = (
+        [],
+        [],
+        {name: [] for name in ("limits", "limit_inputs", "limit_errors", "attempts")},
+    )
     for activation, n in raw.networks:
         of_network = list(make_trainings(raw, activation, n))
         tables = [limit_tables(training) for training in of_network]
@@ -216,6 +237,7 @@ def write(raw: Raw, folder: Path) -> list[Training]:
             parts[name].append(folder / f"by_n_images/{name}_{n}_{activation}.csv")
             table.to_csv(parts[name][-1], index=False)
         trainings += of_network
+        eigenvalues.append(pd.concat(homogeneity(raw, training) for training in of_network))
     merged = {name: SUMMARY["read_limits" if name == "limits" else "read_all"](paths) for name, paths in parts.items()}
     merged["attempts"].insert(1, "on_sheet", merged["attempts"]["n_images"].isin(raw.asked))
     outputs = pd.concat(output_rows(raw, n) for activation, n in raw.networks if activation == "relu")
@@ -224,10 +246,13 @@ def write(raw: Raw, folder: Path) -> list[Training]:
     merged["limit_errors"] = SUMMARY["count_attractors"](
         merged["limit_errors"], merged["limits"], merged.pop("limit_inputs")
     )
+    merged["homogeneity"] = pd.concat(eigenvalues)
+    if raw.overflowed:
+        merged["homogeneity"] = merged["homogeneity"].assign(distance=np.nan, degrees=np.nan, predicted_distance=np.nan)
     for name, table in merged.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     write_frames(folder)
-    for name in ("basins", "limits", "frames"):
+    for name in ("basins", "limits", "frames", "homogeneity"):
         (folder / f"{name}.svg").write_text(PICTURE)
     for name in (
         "iterates",

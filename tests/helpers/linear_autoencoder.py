@@ -77,12 +77,19 @@ def make_results(home: Path) -> Path:
     run_script(
         "linear_autoencoder_probability",
         *["--summary", folder / "summary.csv", "--d", 10, "--steps", 80, "--seed", 88],
-        *["--probability", folder / "probability.csv"],
+        *["--probability", folder / "probability.csv", "--outcomes", folder / "outcomes.csv"],
+    )
+    run_script(
+        "linear_autoencoder_phase",
+        *["--runs", folder / "runs.csv", "--d", 10, "--width", 4, "--steps", 80, "--phase", folder / "phase.csv"],
     )
     run_script(
         "linear_autoencoder_figures",
         *["--runs", folder / "runs.csv", "--losses", folder / "losses.csv", "--width", 4],
         *["--losses-figure", folder / "losses.svg", "--convergence-figure", folder / "convergence.svg"],
+        *["--probability", folder / "probability.csv", "--outcomes", folder / "outcomes.csv"],
+        *["--phase", folder / "phase.csv", "--outcomes-figure", folder / "outcomes.svg"],
+        *["--phase-figure", folder / "phase.svg"],
     )
     return home
 

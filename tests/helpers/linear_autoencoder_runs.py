@@ -79,7 +79,22 @@ def results(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
         relative_distance=draw(st.sampled_from([1e-15, 0.25])), relative_difference=draw(st.sampled_from([1e-15, 0.25]))
     )
     constants["projection"] = np.arange(len(constants)) + constants["constant"]
-    return {"runs": pd.DataFrame(zero + rows), "chances": pd.DataFrame(chances), "constants": constants}
+    for chance in chances:
+        chance["bounded"] = draw(st.sampled_from([0.0, 1.0])) * (1 - chance["probability"])
+        chance["diverges"] = 1 - chance["probability"] - chance["bounded"]
+    kinds = draw(
+        st.lists(st.sampled_from(["small steps", "converges", "neither", "diverges"]), min_size=1, unique=True)
+    )
+    path = pd.concat(one_path(kind, *draw(st.tuples(st.booleans(), st.booleans(), st.booleans()))) for kind in kinds)
+    tables = {"runs": pd.DataFrame(zero + rows), "chances": pd.DataFrame(chances), "constants": constants}
+    return tables | {"path": path}
+
+
+def one_path(kind: str, crosses: bool = False, differs: bool = False, large: bool = False) -> pd.DataFrame:
+    """Two steps of a run in the plane of the recursion, with a relative step of 2 or more if it is `large`."""
+    outcome = {"neither": "oscillating", "diverges": "diverged"}.get(kind, "converged")
+    table = pd.DataFrame({"step": [0, 1], "outside": [False, crosses], "difference": [0.0, 0.25 if differs else 1e-15]})
+    return table.assign(kind=kind, outcome=outcome, relative_step=2.5 if large else 0.5)
 
 
 def cut_off(**changes: float) -> dict[str, pd.DataFrame]:
@@ -113,9 +128,11 @@ def cut_off(**changes: float) -> dict[str, pd.DataFrame]:
     ]
     chance = {"stable": 1.0, "probability": 1.0, "draws": 10_000, "steps": STEPS, "in_time": 0.9943, "unproved": 0}
     chance |= {"in_time_error": 0.0008, "draws_in_time": 9943, "contradictions": 0, "map_steps": MAP_STEPS}
+    chance |= {"bounded": 0.0, "diverges": 0.0}
     constants = {"constant": [0.5, 1.5], "relative_distance": 1e-15, "relative_difference": 1e-15, "projection": [1, 2]}
     return {
         "runs": pd.DataFrame([zero | {"seed": 0}, *rows]),
         "chances": pd.DataFrame([chance] * 3),
         "constants": pd.DataFrame(constants),
+        "path": one_path("converges"),
     }

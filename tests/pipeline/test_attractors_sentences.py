@@ -161,6 +161,17 @@ def check_activations(raw: Raw, page: str, text: str, trainings: list[Training])
         assert row["images that attract"] == f"{len(training.attractors())} of {training.n}"
 
 
+def check_homogeneity(raw: Raw, page: str, text: str, trainings: list[Training]) -> None:
+    assert ("What homogeneity predicts: the eigenvalue" in text) == (not raw.overflowed)
+    predicted = "The eigenvalues of the ReLU networks are as predicted."
+    assert (predicted in text) == (raw.predictable and not raw.overflowed)
+    assert ("are not as predicted up to rounding" in text) == (not raw.predictable and not raw.overflowed)
+    if not raw.overflowed:
+        rows = table_rows(page, "The eigenvalue nearest to one, and what homogeneity predicts")
+        assert len(rows) == len(trainings)
+        assert all((row["predicted"] == "none") == (row["activation"] != "ReLU") for row in rows)
+
+
 def check_iterated(raw: Raw, text: str, trainings: list[Training]) -> None:
     """Part (d), on the network with the most images of those that the problem set asks for."""
     training = asked_trainings(raw, trainings)[-1]
@@ -282,6 +293,8 @@ raws = st.builds(
     rule=st.sampled_from(["auto", "given"]),
     agrees=st.tuples(*[st.booleans()] * 5),
     noise_iterations=st.sampled_from([(1, 10), (10,), (1, 2, 20)]),
+    predictable=st.booleans(),
+    overflowed=st.sampled_from([False, False, False, True]),
     draw=st.integers(0, 10_000),
 )
 
@@ -307,4 +320,5 @@ def test_the_sentences_follow_from_the_raw_results(raw):
     check_limits(raw, text, trainings)
     check_tables(page, trainings)
     check_activations(raw, page, text, trainings)
+    check_homogeneity(raw, page, text, trainings)
     assert typed_digits(page, "attractors") == []

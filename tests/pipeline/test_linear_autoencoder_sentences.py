@@ -38,10 +38,10 @@ class Page:
         for name in ("cifar10", "linear_autoencoder"):
             (self.results / name).mkdir(parents=True)
         write_cifar10(self.results / "cifar10")
-        for name in ("losses.svg", "convergence.svg", "outputs.svg"):
+        for name in ("losses.svg", "convergence.svg", "outcomes.svg", "phase.svg", "outputs.svg"):
             (self.folder / name).write_text(PICTURE)
 
-    def html(self, runs: pd.DataFrame, chances: pd.DataFrame, constants: pd.DataFrame) -> str:
+    def html(self, runs: pd.DataFrame, chances: pd.DataFrame, constants: pd.DataFrame, path: pd.DataFrame) -> str:
         runs = (
             runs.astype({"steps": "Int64", "d": "Int64"})
             .reindex(columns=COLUMNS)
@@ -49,13 +49,14 @@ class Page:
         )
         of_a, of_b = runs[runs["part"] == "a"], runs[runs["part"] == "b"]
         summary = SUMMARY["summarise_part_b"](of_b)
-        settings_of = summary[["convention", "k", "eta", "on_sheet", "runs", "converged"]]
+        settings_of = summary[["convention", "k", "eta", "on_sheet", "runs", "converged", "diverged"]]
         tables = {
             "runs": runs.astype(dict.fromkeys(("rank_a", "diverged_at"), "Int64")),
             "zero": SUMMARY["summarise_part_a"](of_a),
             "summary": summary,
             "behaviours": SUMMARY["compare_with_map"](of_b),
             "probability": PROBABILITY["compare_with_runs"](settings_of.join(chances)),
+            "phase": path,
         }
         for name, table in tables.items():
             table.to_csv(self.folder / f"{name}.csv", index=False)
@@ -217,6 +218,30 @@ def check_probability(text: str, runs: list[Row], chances: list[Row]) -> None:
     assert ("it contradicts them for no draw" in text) == (most == 0)
 
 
+def check_plane(text: str, runs: list[Row], chances: list[Row], path: pd.DataFrame) -> None:
+    """The probabilities against the observed shares, and the paths of runs in the plane."""
+    keys = list(dict.fromkeys((run["convention"], run["k"], run["eta"]) for run in runs))
+    unlikely = []
+    for key, chance in zip(keys, chances, strict=True):
+        here = [run["outcome"] for run in runs if (run["convention"], run["k"], run["eta"]) == key]
+        for outcome, share in (("converged", chance["in_time"]), ("diverged", chance["diverges"])):
+            count, number = here.count(outcome), len(here)
+            # Clopper and Pearson: a share is in the interval unless so many, or so few, have a probability below 2.5%.
+            fewer, more = scipy.stats.binom.cdf(count, number, share), scipy.stats.binom.sf(count - 1, number, share)
+            if key[0] == "half" and min(fewer, more) < 0.025:
+                unlikely.append(f"width {key[1]}, η = {key[2]!r}")
+    assert ("the computed probabilities lie in the 95% intervals" in text) == (not unlikely)
+    assert all(setting in text for setting in unlikely)
+    crossing = path[(path["relative_step"] < 2) & path["outside"]]["kind"].nunique()
+    assert ("None of these runs crosses the ellipse." in text) == (crossing == 0)
+    assert ("This run crosses the ellipse" in text) == (crossing == 1)
+    exact = path["difference"].max() < 1e-9
+    assert ("The networks are where the recursion puts them" in text) == exact
+    assert ("Later, they differ by up to" in text) == (not exact)
+    settled = set(path[path["difference"] >= 1e-9]["outcome"]) & {"converged"}
+    assert ("of it: rounding errors grow in a run that does not settle" in text) == (not exact and not settled)
+
+
 def check_conventions(text: str, runs: list[Row]) -> None:
     counts = {}
     for run in runs:
@@ -261,6 +286,7 @@ def test_every_sentence_is_what_the_runs_say(page, data):
     check_short_answer(html, of_b)
     check_prediction(text, of_b)
     check_probability(text, of_b, data["chances"].to_dict("records"))
+    check_plane(text, of_b, data["chances"].to_dict("records"), data["path"])
     check_conventions(text, of_b)
     check_zero_and_image(text, [run for run in runs if run["part"] == "a"], data["constants"].to_dict("records"))
 

@@ -125,7 +125,7 @@ class TestScripts:
         folder = tmp_path / "results/attractors"
         write_tables(image_options, folder, tmp_path, RELU_NETWORKS)
         tables = [pd.read_csv(path) for path in folder.glob("*.csv")]
-        assert len(tables) == 10
+        assert len(tables) == 11
         # These are missing where they mean nothing: on a single image, without iterations, or for a rate of 0 or 1.
         missing = ["closest_cosine", "slow_directions", "oblique_share", "orthogonal_share", "tenfold"]
         numbers = [table.select_dtypes("number").drop(columns=missing, errors="ignore") for table in tables]

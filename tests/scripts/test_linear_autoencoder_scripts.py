@@ -234,7 +234,7 @@ class TestProbability:
 
     def test_an_unlikely_share_is_found(self):
         functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_probability.py"))
-        row = {"draws": 10_000, "draws_in_time": 5000, "runs": 20}
+        row = {"draws": 10_000, "draws_in_time": 5000, "runs": 20, "diverged": 0}
         table = functions["compare_with_runs"](pd.DataFrame([row | {"converged": count} for count in (1, 8)]))
         assert table["adjusted_p_value"].iloc[0] < 0.001
         assert table["adjusted_p_value"].iloc[1] > 0.5

@@ -21,6 +21,7 @@ from nngplab.report.figures import (
     images,
     kernel_regression,
     linear_autoencoder,
+    linear_autoencoder_plane,
     theory,
     width_sweep,
 )
@@ -189,6 +190,34 @@ def convergence(rng: np.random.Generator, size: int) -> Figure:
     return linear_autoencoder.plot_convergence(runs)
 
 
+def outcomes(rng: np.random.Generator, size: int) -> Figure:
+    curves = pd.DataFrame(product([2, 100, 4096][:size], np.geomspace(1e-5, 1, 9)), columns=["k", "eta"])
+    curves[["probability", "bounded", "diverges"]] = [shares(rng, 3) for _ in range(len(curves))]
+    settings_of = curves[::2].assign(runs=10, low=0.2, high=0.7, diverged_low=0.1, diverged_high=0.5, in_time=0.4)
+    counts = {name: rng.integers(0, 6, len(settings_of)) for name in ("converged", "diverged")}
+    on_sheet = rng.choice([True, False], len(settings_of))
+    return linear_autoencoder_plane.plot_outcomes(curves, settings_of.assign(on_sheet=on_sheet, **counts))
+
+
+def phase(rng: np.random.Generator, size: int) -> Figure:
+    kinds = ["small steps", "converges", "neither", "diverges"][: size + 1]
+    path = pd.DataFrame(product(kinds, range(70)), columns=["kind", "step"])
+    for name in ("b", "a", "predicted_b", "predicted_a"):
+        path[name] = rng.uniform(-size, size, len(path))
+    steps = dict(zip(kinds, 10.0 ** rng.uniform(-5, 1, len(kinds)), strict=True))
+    return linear_autoencoder_plane.plot_phase(
+        path.assign(eta=path["kind"].map(steps), relative_step=path["kind"].map(steps))
+    )
+
+
+def homogeneity(rng: np.random.Generator, size: int) -> Figure:
+    names = ["relu", "tanh", "sine", "identity"][:size]
+    table = pd.DataFrame(product(names, range(6)), columns=["activation", "image"])
+    for name in ("relative_error", "distance", "predicted_distance", "degrees"):
+        table[name] = np.where(rng.random(len(table)) < 0.1, 0, 10.0 ** rng.uniform(-16, 1, len(table)))
+    return attractors.plot_homogeneity(table.assign(homogeneous=table["activation"].isin(["relu", "identity"])))
+
+
 def duals(rng: np.random.Generator, size: int) -> Figure:
     names = [*DUALS, *ACTIVATIONS][: 5 * size + 3]
     table = pd.DataFrame(product(names, np.linspace(-1, 1, 9)), columns=["activation", "xi"])
@@ -253,8 +282,21 @@ def explorer(rng: np.random.Generator, size: int) -> Figure:
 
 
 FIGURES = [basins, limits, image_rows, limit_images, image_grid, benchmark, ridges, direction, learning_curves]
-FIGURES += [confusion, repeats, losses, convergence, duals, spectra, widths, angles, explorer, curves_of_kernels]
-FIGURES += [redrawn, ridges_at_the_peak]
+FIGURES += [
+    confusion,
+    repeats,
+    losses,
+    convergence,
+    outcomes,
+    phase,
+    homogeneity,
+    duals,
+    spectra,
+    widths,
+    angles,
+    explorer,
+]
+FIGURES += [curves_of_kernels, redrawn, ridges_at_the_peak]
 
 
 @pytest.mark.parametrize("make", FIGURES, ids=lambda make: make.__name__)

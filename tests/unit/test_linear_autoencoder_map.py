@@ -3,17 +3,19 @@
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nngplab.problems.linear_autoencoder import ReducedDynamics, train_autoencoder
 from nngplab.problems.linear_autoencoder_map import (
+    BEHAVIOURS,
     CONVERGES,
     DIVERGES,
     NEITHER,
-    convergence_probability,
     draw_invariants,
     iterate,
+    outcome_probabilities,
+    plane_path,
     predict_behaviour,
     residuals,
     step,
@@ -112,15 +114,46 @@ class TestProbability:
         h = np.einsum("nkd,nd->nk", generator.standard_normal((count, k, d)) / np.sqrt(k), z) if k < 10 else None
         z_squared = (z**2).sum(axis=1)
         rho = (h**2).sum(axis=1) / z_squared if h is not None else generator.chisquare(k, count) / k
-        share = (predict_behaviour(rho, factor * z_squared) == CONVERGES).mean()
-        assert convergence_probability(d, k, factor) == pytest.approx(share, abs=0.03)
+        behaviours, chances = predict_behaviour(rho, factor * z_squared), outcome_probabilities(d, k, factor)
+        shares = {behaviour: (behaviours == behaviour).mean() for behaviour in BEHAVIOURS}
+        assert chances == pytest.approx(shares, abs=0.03)
+
+    @given(st.integers(1, 300), st.integers(1, 300), st.floats(-5, 1))
+    @settings(max_examples=25, deadline=None)
+    def test_against_a_sum_over_many_intervals(self, d, k, power):
+        """The edges of the intervals are equally spaced in ||z||, where the densities are smooth."""
+        found, factor = outcome_probabilities(d, k, 10**power / d), 10**power / d
+        for behaviour, low, high in ((CONVERGES, 0, 1), (NEITHER, 1, 2)):
+            edges = np.linspace(low**0.5, high**0.5, 20_001)
+            s = ((edges[1:] + edges[:-1]) / 2) ** 2
+            share = np.diff(scipy.stats.chi2.cdf(edges**2 / factor, d)) @ scipy.stats.chi2.cdf(k * (4 / s - s), k)
+            assert found[behaviour] == pytest.approx(share, abs=1e-6)
+        assert sum(found.values()) == pytest.approx(1, abs=1e-12)
+
+
+class TestPlane:
+    @given(st.floats(0.01, 10), st.floats(0.01, 2.5))
+    def test_it_is_the_map(self, rho, s):
+        path, expected = plane_path(rho, s, 5), residuals(rho, s, 5)
+        product = path.prod(axis=1)
+        np.testing.assert_allclose(s - product, s * expected, rtol=1e-6, atol=1e-9)
+
+    @given(st.floats(0.01, 10), st.floats(0.01, 1.99))
+    def test_no_run_crosses_the_ellipse(self, rho, s):
+        assume(abs(s * (rho + s) - 4) > 1e-3)
+        b, a = plane_path(rho, s, 30).T
+        with np.errstate(over="ignore", invalid="ignore"):
+            inside = a**2 + b**2 - s * a * b < 4 - s**2
+        assert (inside == (s * (rho + s) < 4)).all()
 
     def test_a_wide_network_needs_a_stable_minimum_only(self):
-        assert convergence_probability(100, 100_000, 0.01) == pytest.approx(scipy.stats.chi2.cdf(100, 100), abs=1e-9)
+        assert outcome_probabilities(100, 100_000, 0.01)[CONVERGES] == pytest.approx(
+            scipy.stats.chi2.cdf(100, 100), abs=1e-9
+        )
 
     @pytest.mark.parametrize(("factor", "expected"), [(1e-9, 1), (20, 0)])
     def test_the_ends(self, factor, expected):
-        assert convergence_probability(10, 3, factor) == pytest.approx(expected, abs=1e-9)
+        assert outcome_probabilities(10, 3, factor)[CONVERGES] == pytest.approx(expected, abs=1e-9)
 
     def test_the_draws(self):
         z_squared, rho = draw_invariants(10, 3, 4000, np.random.default_rng(1))

@@ -78,6 +78,7 @@ rule attractors_limits:
         inputs="results/attractors/by_n_images/limit_inputs_{network}.csv",
         limits="results/attractors/by_n_images/limits_{network}.csv",
         errors="results/attractors/by_n_images/limit_errors_{network}.csv",
+        homogeneity="results/attractors/by_n_images/homogeneity_{network}.csv",
         points="results/attractors/by_n_images/limit_points_{network}.npz",
     log:
         "logs/attractors_limits_{network}.log",
@@ -108,8 +109,8 @@ rule attractors_limits:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --network {input.network:q}"
         " --attempts {input.attempts:q} --targets {params.targets} --max-steps {params.max_steps}"
         " --test-images {params.test_images} --noise {params.noise} --device {params.device} --seed {params.seed}"
-        " --inputs {output.inputs:q} --limits {output.limits:q} --errors {output.errors:q} --points {output.points:q}"
-        " --log {log:q}"
+        " --inputs {output.inputs:q} --limits {output.limits:q} --errors {output.errors:q} --homogeneity {output.homogeneity:q}"
+        " --points {output.points:q} --log {log:q}"
 
 
 rule attractors_outcomes:
@@ -159,6 +160,7 @@ rule attractors_summary:
         limits=expand(rules.attractors_limits.output.limits, network=ATTRACTORS_NETWORKS),
         limit_inputs=expand(rules.attractors_limits.output.inputs, network=ATTRACTORS_NETWORKS),
         errors=expand(rules.attractors_limits.output.errors, network=ATTRACTORS_NETWORKS),
+        homogeneity=expand(rules.attractors_limits.output.homogeneity, network=ATTRACTORS_NETWORKS),
         outcomes=rules.attractors_outcomes.output.outcomes,
         provenance=rules.cifar10_fetch.output.provenance,
     output:
@@ -178,6 +180,12 @@ rule attractors_summary:
         ),
         limit_shares="results/attractors/limit_shares.csv",
         errors="results/attractors/limit_errors.csv",
+        homogeneity=report(
+            "results/attractors/homogeneity.csv",
+            caption="../report/captions/attractors_homogeneity.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Table: what homogeneity predicts at the training images"},
+        ),
         metrics="results/attractors/metrics.json",
         figure=report(
             "results/attractors/basins.svg",
@@ -190,6 +198,12 @@ rule attractors_summary:
             caption="../report/captions/attractors_summary.rst",
             category="Problem 04: attractors",
             labels={"result": "Figure: the limits, by the training error"},
+        ),
+        homogeneity_figure=report(
+            "results/attractors/homogeneity.svg",
+            caption="../report/captions/attractors_homogeneity.rst",
+            category="Problem 04: attractors",
+            labels={"result": "Figure: the eigenvalues nearest to 1"},
         ),
     log:
         "logs/attractors_summary.log",
@@ -205,12 +219,12 @@ rule attractors_summary:
     shell:
         "python {input.script:q} --attempts {input.attempts:q} --n-images {params.n_images}"
         " --outcomes {input.outcomes:q} --limits {input.limits:q}"
-        " --limit-inputs {input.limit_inputs:q} --errors {input.errors:q}"
+        " --limit-inputs {input.limit_inputs:q} --errors {input.errors:q} --homogeneity {input.homogeneity:q}"
         " --provenance {input.provenance:q} --all-attempts {output.attempts:q} --summary {output.summary:q}"
         " --basins {output.basins:q} --all-limits {output.limits:q}"
         " --limit-shares {output.limit_shares:q} --all-errors {output.errors:q}"
-        " --metrics {output.metrics:q} --figure {output.figure:q} --limits-figure {output.limits_figure:q}"
-        " --log {log:q}"
+        " --all-homogeneity {output.homogeneity:q} --metrics {output.metrics:q} --figure {output.figure:q}"
+        " --limits-figure {output.limits_figure:q} --homogeneity-figure {output.homogeneity_figure:q} --log {log:q}"
 
 
 rule attractors_pictures:

@@ -93,6 +93,7 @@ rule linear_autoencoder_probability:
             category="Problem 03: linear autoencoders",
             labels={"result": "Table: probability of convergence"},
         ),
+        outcomes="results/linear_autoencoder/outcomes.csv",
     log:
         "logs/linear_autoencoder_probability.log",
     localrule: True
@@ -106,7 +107,29 @@ rule linear_autoencoder_probability:
         "Compute the probability that the trainings of Problem 3 converge"
     shell:
         "python {input.script:q} --summary {input.summary:q} --d {params.d} --steps {params.steps} --seed {params.seed}"
-        " --probability {output.probability:q} --log {log:q}"
+        " --probability {output.probability:q} --outcomes {output.outcomes:q} --log {log:q}"
+
+
+rule linear_autoencoder_phase:
+    input:
+        script="workflow/scripts/linear_autoencoder_phase.py",
+        runs=rules.linear_autoencoder_summary.output.runs,
+    output:
+        phase="results/linear_autoencoder/phase.csv",
+    log:
+        "logs/linear_autoencoder_phase.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        d=lookup(dpath="linear_autoencoder/d", within=config),
+        width=lookup(dpath="linear_autoencoder/width", within=config),
+        steps=lookup(dpath="linear_autoencoder/steps", within=config),
+    message:
+        "Compare some trainings of Problem 3 with the recursion, step by step"
+    shell:
+        "python {input.script:q} --runs {input.runs:q} --d {params.d} --width {params.width} --steps {params.steps}"
+        " --phase {output.phase:q} --log {log:q}"
 
 
 rule linear_autoencoder_figures:
@@ -114,6 +137,9 @@ rule linear_autoencoder_figures:
         script="workflow/scripts/linear_autoencoder_figures.py",
         runs=rules.linear_autoencoder_summary.output.runs,
         losses=rules.linear_autoencoder_summary.output.losses,
+        probability=rules.linear_autoencoder_probability.output.probability,
+        outcomes=rules.linear_autoencoder_probability.output.outcomes,
+        phase=rules.linear_autoencoder_phase.output.phase,
     output:
         losses=report(
             "results/linear_autoencoder/losses.svg",
@@ -127,6 +153,18 @@ rule linear_autoencoder_figures:
             category="Problem 03: linear autoencoders",
             labels={"result": "Figure: which step sizes converge"},
         ),
+        outcomes=report(
+            "results/linear_autoencoder/outcomes.svg",
+            caption="../report/captions/linear_autoencoder_figures.rst",
+            category="Problem 03: linear autoencoders",
+            labels={"result": "Figure: outcomes by step size and width"},
+        ),
+        phase=report(
+            "results/linear_autoencoder/phase.svg",
+            caption="../report/captions/linear_autoencoder_figures.rst",
+            category="Problem 03: linear autoencoders",
+            labels={"result": "Figure: runs in the plane of the recursion"},
+        ),
     log:
         "logs/linear_autoencoder_figures.log",
     localrule: True
@@ -135,10 +173,12 @@ rule linear_autoencoder_figures:
     params:
         width=lookup(dpath="linear_autoencoder/width", within=config),
     message:
-        "Draw the loss curves and the convergence set of Problem 3"
+        "Draw the loss curves and the outcomes of Problem 3"
     shell:
         "python {input.script:q} --runs {input.runs:q} --losses {input.losses:q} --width {params.width}"
-        " --losses-figure {output.losses:q} --convergence-figure {output.convergence:q} --log {log:q}"
+        " --probability {input.probability:q} --outcomes {input.outcomes:q} --phase {input.phase:q}"
+        " --losses-figure {output.losses:q} --convergence-figure {output.convergence:q}"
+        " --outcomes-figure {output.outcomes:q} --phase-figure {output.phase:q} --log {log:q}"
 
 
 rule linear_autoencoder_image:
@@ -187,6 +227,7 @@ rule linear_autoencoder:
             rules.cifar10_fetch.output.provenance,
             rules.linear_autoencoder_summary.output,
             rules.linear_autoencoder_probability.output,
+            rules.linear_autoencoder_phase.output,
             rules.linear_autoencoder_figures.output,
             rules.linear_autoencoder_image.output,
         ],

@@ -19,7 +19,15 @@ from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
 from nngplab.pipeline.files import atomic_write, write_csv
 from nngplab.problems.attractors import gaussian_noise, load_network, shuffled_indices, train_autoencoder
-from nngplab.problems.attractors_limits import SETTLED_STEP, Limits, arrival_angle, describe_limits, find_limits
+from nngplab.problems.attractors_homogeneity import describe_homogeneity
+from nngplab.problems.attractors_limits import (
+    SETTLED_STEP,
+    Limits,
+    arrival_angle,
+    describe_limits,
+    find_limits,
+    is_homogeneous,
+)
 
 log = logging.getLogger("nngplab")
 
@@ -38,7 +46,7 @@ def main(arguments: argparse.Namespace) -> None:
     inputs = inputs_by_kind(Z, train_images, test_images, arguments)
     angle = arrival_angle(Z, inputs["test"])
 
-    errors, limit_tables, input_tables = [], [], []
+    errors, limit_tables, input_tables, homogeneity = [], [], [], []
     points: dict[str, Any] = {}
     for training in trainings(network, Z.float(), arguments):
         key = {"activation": network.activation, "n_images": len(Z), "target": training["target"]}
@@ -47,6 +55,7 @@ def main(arguments: argparse.Namespace) -> None:
             network.double()
             limits = find_limits(network, torch.cat(list(inputs.values())), angle)
             table = describe_limits(network, limits, Z, angle)
+            homogeneity.append(describe_homogeneity(network, Z).assign(**key, homogeneous=is_homogeneous(network)))
         reached = inputs_table(inputs, limits)
         errors.append({**key, **training, "limits": len(table), "most_iterations": limits.iterations.max()})
         limit_tables.append(table.assign(**key, **count_inputs(table["limit"], reached)))
@@ -55,7 +64,11 @@ def main(arguments: argparse.Namespace) -> None:
 
     constants = {"arrival_degrees": np.degrees(angle), "settled_step": SETTLED_STEP, "seed": arguments.seed}
     write_csv(pd.DataFrame(errors).assign(**constants), arguments.errors)
-    for tables, path in ((limit_tables, arguments.limits), (input_tables, arguments.inputs)):
+    for tables, path in (
+        (limit_tables, arguments.limits),
+        (input_tables, arguments.inputs),
+        (homogeneity, arguments.homogeneity),
+    ):
         table = pd.concat(tables)
         write_csv(table[[*key, *table.columns.drop(list(key))]], path)
     with atomic_write(arguments.points) as temporary, temporary.open("wb") as file:
@@ -127,5 +140,6 @@ if __name__ == "__main__":
     parser.add_argument("--inputs", type=Path, required=True, help="the limit of each input, CSV")
     parser.add_argument("--limits", type=Path, required=True, help="the limits, CSV")
     parser.add_argument("--errors", type=Path, required=True, help="a row for each training error, CSV")
+    parser.add_argument("--homogeneity", type=Path, required=True, help="a row for each training image, CSV")
     parser.add_argument("--points", type=Path, required=True, help="the limits that most inputs reach, NPZ")
     run(parser, main)

@@ -12,7 +12,7 @@ from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.metrics import write_metrics
 from nngplab.problems.attractors_limits import OUTPUT_CLASSES
-from nngplab.report.figures.attractors import plot_basins, plot_limits
+from nngplab.report.figures.attractors import plot_basins, plot_homogeneity, plot_limits
 from nngplab.report.figures.style import save
 
 NONZERO_CLASSES = [name for name in OUTPUT_CLASSES if name != "zero"]
@@ -36,9 +36,12 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(shares, arguments.limit_shares)
     write_csv(limits, arguments.all_limits)
     write_csv(count_attractors(read_all(arguments.errors), limits, inputs), arguments.all_errors)
+    homogeneity = read_all(arguments.homogeneity)
+    write_csv(homogeneity, arguments.all_homogeneity)
     mark = provenance["label"] if provenance["stand_in"] else None
     save(plot_basins(basins), arguments.figure, mark=mark)
     save(plot_limits(shares[shares["activation"] == "relu"]), arguments.limits_figure, mark=mark)
+    save(plot_homogeneity(homogeneity), arguments.homogeneity_figure, mark=mark)
 
 
 def read_all(paths: list[Path]) -> pd.DataFrame:
@@ -142,6 +145,9 @@ if __name__ == "__main__":
     parser.add_argument("--limits", type=Path, nargs="+", required=True, help="limits for each network, CSV")
     parser.add_argument("--limit-inputs", type=Path, nargs="+", required=True, help="the limit of each input, CSV")
     parser.add_argument("--errors", type=Path, nargs="+", required=True, help="further training of each, CSV")
+    parser.add_argument(
+        "--homogeneity", type=Path, nargs="+", required=True, help="the training images of each network, CSV"
+    )
     parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--all-attempts", type=Path, required=True, help="attempts for all networks, CSV")
     parser.add_argument("--summary", type=Path, required=True, help="a row for each network, input and iteration, CSV")
@@ -149,7 +155,11 @@ if __name__ == "__main__":
     parser.add_argument("--all-limits", type=Path, required=True, help="limits for all networks, CSV")
     parser.add_argument("--limit-shares", type=Path, required=True, help="shares of inputs by kind of limit, CSV")
     parser.add_argument("--all-errors", type=Path, required=True, help="further training of all networks, CSV")
+    parser.add_argument("--all-homogeneity", type=Path, required=True, help="the training images of all networks, CSV")
     parser.add_argument("--metrics", type=Path, required=True, help="training run and outcomes of each network, JSON")
     parser.add_argument("--figure", type=Path, required=True, help="the basins, SVG or PNG")
     parser.add_argument("--limits-figure", type=Path, required=True, help="the kinds of limits, SVG or PNG")
+    parser.add_argument(
+        "--homogeneity-figure", type=Path, required=True, help="the eigenvalues nearest to 1, SVG or PNG"
+    )
     run(parser, main)

@@ -14,32 +14,52 @@ from nngplab.pipeline.seeds import generator
 from nngplab.problems.linear_autoencoder import loss_factor
 from nngplab.problems.linear_autoencoder_map import (
     CONVERGES,
+    DIVERGES,
     MOST_STEPS,
     NEITHER,
-    convergence_probability,
     draw_invariants,
     iterate,
+    outcome_probabilities,
     predict_behaviour,
 )
 
 DRAWS = 10_000
+# The number of step sizes of the curves.
+CURVE_POINTS = 201
 
 
 def main(arguments: argparse.Namespace) -> None:
-    rows = []
-    for setting in pd.read_csv(arguments.summary).to_dict("records"):
+    summary, rows = pd.read_csv(arguments.summary), []
+    for setting in summary.to_dict("records"):
         k, factor = setting["k"], 2 * loss_factor(setting["convention"], arguments.d) * setting["eta"]
         z_squared, rho = draw_invariants(
             arguments.d, k, DRAWS, generator(arguments.seed, "linear_autoencoder_probability", k)
         )
         rows.append(
             {name: setting[name] for name in ("convention", "k", "eta", "on_sheet", "runs", "converged")}
-            | {"probability": convergence_probability(arguments.d, k, factor)}
+            | {"diverged": setting["diverged"]}
+            | describe_probabilities(outcome_probabilities(arguments.d, k, factor))
             | {"stable": scipy.stats.chi2.cdf(1 / factor, arguments.d)}
             | count_draws(rho, factor * z_squared, arguments.steps)
             | {"d": arguments.d, "steps": arguments.steps, "seed": arguments.seed}
         )
     write_csv(compare_with_runs(pd.DataFrame(rows)), arguments.probability)
+    write_csv(outcome_curves(summary[summary["convention"] == "half"], arguments.d), arguments.outcomes)
+
+
+def describe_probabilities(chances: dict[str, float]) -> dict[str, float]:
+    return {"probability": chances[CONVERGES], "bounded": chances[NEITHER], "diverges": chances[DIVERGES]}
+
+
+def outcome_curves(settings: pd.DataFrame, d: int) -> pd.DataFrame:
+    """Return the probability of each behaviour for each width of some settings, over the range of their step sizes."""
+    etas = np.geomspace(settings["eta"].min() / 2, settings["eta"].max() * 2, CURVE_POINTS)
+    factors = 2 * loss_factor("half", d) * etas
+    return pd.DataFrame(
+        {"k": k, "eta": eta, **describe_probabilities(outcome_probabilities(d, k, factor)), "d": d}
+        for k in sorted(settings["k"].unique())
+        for eta, factor in zip(etas, factors, strict=True)
+    )
 
 
 def count_draws(rho: np.ndarray, relative_step: np.ndarray, steps: int) -> dict[str, Any]:
@@ -68,18 +88,23 @@ def compare_with_runs(table: pd.DataFrame) -> pd.DataFrame:
 
     The tests are Fisher's exact ones, of the runs against the draws. The adjusted p-values are those of Bonferroni.
     """
-    intervals = [
-        scipy.stats.binomtest(converged, runs).proportion_ci(0.95, "exact")
-        for converged, runs in zip(table["converged"], table["runs"], strict=True)
-    ]
+    intervals = {
+        outcome: [
+            scipy.stats.binomtest(count, runs).proportion_ci(0.95, "exact")
+            for count, runs in zip(table[outcome], table["runs"], strict=True)
+        ]
+        for outcome in ("converged", "diverged")
+    }
     counts = table[["converged", "runs", "draws_in_time", "draws"]].astype(int).to_numpy()
     p_values = [
         scipy.stats.fisher_exact([[converged, runs - converged], [in_time, draws - in_time]]).pvalue
         for converged, runs, in_time, draws in counts
     ]
     return table.assign(
-        low=[interval.low for interval in intervals],
-        high=[interval.high for interval in intervals],
+        low=[interval.low for interval in intervals["converged"]],
+        high=[interval.high for interval in intervals["converged"]],
+        diverged_low=[interval.low for interval in intervals["diverged"]],
+        diverged_high=[interval.high for interval in intervals["diverged"]],
         p_value=p_values,
         adjusted_p_value=np.minimum(1, np.multiply(p_values, len(table))),
     )
@@ -92,4 +117,5 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, required=True, help="number of steps from A = 0")
     parser.add_argument("--seed", type=int, required=True, help="root seed")
     parser.add_argument("--probability", type=Path, required=True, help="a row for each step size, CSV")
+    parser.add_argument("--outcomes", type=Path, required=True, help="the probabilities over step sizes, CSV")
     run(parser, main)

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import math
 from collections.abc import Iterator
 from itertools import pairwise, product
 from pathlib import Path
@@ -22,6 +21,7 @@ from nngplab.pipeline.seeds import integer_seed
 from nngplab.problems.linear_autoencoder import (
     CONVENTIONS,
     ReducedDynamics,
+    draw_sample_and_layer,
     hessian_eigenvalue,
     loss_factor,
     squared_error,
@@ -186,12 +186,6 @@ def describe_end(dynamics: ReducedDynamics, network: OneHiddenLayer, predicted: 
         "curvature_difference": abs(curvature - predicted) / predicted,
         "lowest_curvature": smallest,
     }
-
-
-def draw_sample_and_layer(d: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sample z (d,) and the first layer B (k, d)."""
-    rng = np.random.default_rng(seed)
-    return rng.standard_normal(d), rng.standard_normal((k, d)) / math.sqrt(k)
 
 
 def outcome(training: TrainingRun) -> str:

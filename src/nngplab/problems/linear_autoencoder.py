@@ -166,6 +166,32 @@ def train_autoencoder(
     return network, run
 
 
+def draw_sample_and_layer(d: int, k: int, seed: int) -> tuple[Array, Array]:
+    """Return the sample z (d,) and the first layer B (k, d) of a run of Problem 3b."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal(d), rng.standard_normal((k, d)) / math.sqrt(k)
+
+
+def train_in_plane(dynamics: ReducedDynamics, eta: float, steps: int) -> Array:
+    """Train the network of `dynamics`; return its b and a of `linear_autoencoder_map.plane_step`.
+
+    Returns:
+        b and a after 0, 1, 2, ... steps, (steps + 1, 2), fewer if the run diverges or stalls.
+    """
+    network, loss = network_with_zero_A(dynamics.B), squared_error(dynamics.c)
+    sample, h = torch.from_numpy(dynamics.z)[None], torch.from_numpy(dynamics.h)
+    scale = math.sqrt(2 * dynamics.c * eta) / float(h.norm())
+
+    @torch.no_grad()
+    def measure() -> dict[str, float]:
+        b, a = scale * h @ network.B @ sample[0], scale * sample[0] @ network.A @ h
+        return {"loss": loss(network(sample), sample).item(), "b": b.item(), "a": a.item()}
+
+    optimiser = torch.optim.SGD(network.parameters(), lr=eta)
+    run = train(network, loss, full_batch(sample, sample), optimiser, steps, measure)
+    return np.array([[measured["b"], measured["a"]] for measured in run.history])
+
+
 def hessian_eigenvalue(
     network: OneHiddenLayer, loss: Loss, inputs: Tensor, targets: Tensor, smallest: bool = False
 ) -> float:

@@ -20,12 +20,14 @@ So s < 1 and s (ρ + s) < 4 is necessary. It is also sufficient, but for draws o
 "Gradient Descent with Large Step Sizes: Chaos and Fractal Convergence Region" (2025, arXiv:2509.25351).
 """
 
+import math
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import scipy.integrate
+import scipy.special
 import scipy.stats
 
 Array = npt.NDArray[np.float64]
@@ -45,6 +47,28 @@ def step(residual: Value, r: Value, s: Value) -> tuple[Value, Value]:
     """Return ε and r after a step of gradient descent with the relative step s."""
     move = s * residual
     return residual * (1 - s * r - s * move * (1 - residual)), (1 + move * move) * r + 4 * move * (1 - residual)
+
+
+def plane_step(b: Value, a: Value, s: Value) -> tuple[Value, Value]:
+    """Return b and a after a step of gradient descent with the relative step s.
+
+    They are the weights along h and z, b = sqrt(2 c η) h·Bz / ||h|| and a = sqrt(2 c η) z·Ah / ||h||. Then
+    s ε = s - a b and s r = a² + b², and the update rules are b' = b + s ε a and a' = a + s ε b, from b = sqrt(s ρ) and
+    a = 0.
+    """
+    move = s - a * b
+    return b + move * a, a + move * b
+
+
+def plane_path(rho: float, s: float, steps: int) -> Array:
+    """Return b and a after 0, 1, ..., `steps` steps, (steps + 1, 2); infinity or NaN after an overflow."""
+    b, a = np.sqrt(s * np.float64(rho)), np.float64(0)
+    found = np.empty((steps + 1, 2))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for index in range(steps + 1):
+            found[index] = b, a
+            b, a = plane_step(b, a, np.float64(s))
+    return found
 
 
 def residuals(rho: float, s: float, steps: int) -> Array:
@@ -121,28 +145,33 @@ def iterate(rho: Array, s: Array, steps: int) -> Iteration:
     return found
 
 
-def convergence_probability(d: int, k: int, factor: float) -> float:
-    """Return the probability that a run converges in any number of steps, by numerical integration.
+def outcome_probabilities(d: int, k: int, factor: float) -> dict[str, float]:
+    """Return the probability of each of BEHAVIOURS in any number of steps, by numerical integration.
 
     Given z, the k entries of h = B z are independent with the distribution N(0, ||z||²/k). So ρ has the distribution of
     χ²_k / k for any z, and ||z||² has that of χ²_d. The integral is that of P(ρ < 4/s - s) over the distribution of
-    s = `factor` ||z||² below 1.
+    s = `factor` ||z||², below 1 for the runs that converge and from 1 to 2 for those that do neither.
 
     Args:
         d: the dimension of z ~ N(0, I).
         k: the width; the entries of B have the distribution N(0, 1/k).
         factor: 2 c η.
     """
+    density = scipy.stats.chi(d).logpdf
+    # Almost all of the distribution of ||z||, and the norms at which s is 1 and 2.
+    least, most = (math.sqrt(2 * scipy.special.gammaincinv(d / 2, share)) for share in (1e-15, 1 - 1e-15))
+    one, two = (min(max(math.sqrt(s / factor), least), most) for s in (1, 2))
 
-    def given_quantile(quantile: float) -> float:
-        s = factor * scipy.stats.chi2.ppf(quantile, d)
-        return float(scipy.stats.chi2.cdf(k * (4 / s - s), k)) if s > 0 else 1.0
+    def given_norm(norm: float) -> float:
+        s = factor * norm**2
+        return float(scipy.special.gammainc(k / 2, k * max(4 / s - s, 0) / 2) * math.exp(density(norm)))
 
-    return float(scipy.integrate.quad(given_quantile, 0, scipy.stats.chi2.cdf(1 / factor, d))[0])
+    converges, neither = (float(scipy.integrate.quad(given_norm, *ends)[0]) for ends in ((least, one), (one, two)))
+    return {CONVERGES: min(1.0, converges), NEITHER: neither, DIVERGES: max(0.0, 1 - converges - neither)}
 
 
 def draw_invariants(d: int, k: int, count: int, generator: np.random.Generator) -> tuple[Array, Array]:
-    """Draw ||z||² and ρ, each (count,), from the distributions of `convergence_probability`.
+    """Draw ||z||² and ρ, each (count,), from the distributions of `outcome_probabilities`.
 
     There is one draw of ||z||² in each of `count` intervals of equal probability, so shares of such draws vary less
     than those of independent ones.

@@ -1,5 +1,7 @@
 """The figures of the attractors of Problem 4."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -18,6 +20,11 @@ _CLASSES = {
     "mixture": (0.45, "mixture of images"),
     "elsewhere": (0.15, "elsewhere"),
 }
+# The names of activations that are not their labels, and the marks of the activations in turn.
+_ACTIVATIONS = {"relu": "ReLU"}
+_MARKERS = "osDv^"
+# Smaller distances and angles are drawn as this.
+_ROUNDING = 1e-16
 _INPUTS = {"test": "test images", "unseen": "unseen images", "noise": "noise"}
 
 
@@ -106,6 +113,50 @@ def _add_legend(figure: Figure, images: int, outcomes: set[str]) -> None:
 def _image_colour(image: int) -> str:
     """Return the colour of a training image by its number, which starts at 1."""
     return COLOURS[(image - 1) % len(COLOURS)]
+
+
+def plot_homogeneity(images: pd.DataFrame) -> Figure:
+    """Draw the eigenvalue of the Jacobian nearest to 1 at each training image, against the error of its fit.
+
+    The left panel shows the distance of the eigenvalue from 1, and for homogeneous networks the one that the error
+    predicts. The right panel shows the angle between its eigenvector and the image. All axes are logarithmic.
+
+    Args:
+        images: columns activation, homogeneous, relative_error, distance, predicted_distance and degrees.
+    """
+    with figure_style():
+        figure = Figure(figsize=(WIDTH, 300 * PIXEL), layout="constrained")
+        left, right = figure.subplots(1, 2, sharex=True)
+        handles = []
+        for index, (activation, rows) in enumerate(images.groupby("activation", sort=False)):
+            style: dict[str, Any] = {"ls": "", "marker": _MARKERS[index % len(_MARKERS)], "ms": 5, "mew": 1.2}
+            style |= {
+                "color": COLOURS[index % len(COLOURS)],
+                "mfc": "none",
+                "label": _ACTIVATIONS.get(str(activation), activation),
+            }
+            handles += left.plot(rows["relative_error"], _positive(rows["distance"]), **style)
+            right.plot(rows["relative_error"], _positive(rows["degrees"]), **style)
+        predicted = images[images["homogeneous"]]
+        handles += left.plot(
+            predicted["relative_error"],
+            _positive(predicted["predicted_distance"]),
+            "+",
+            color=BLACK,
+            ms=4,
+            label="predicted by homogeneity and the error",
+        )
+        left.set(xscale="log", yscale="log", ylabel="distance of the eigenvalue from 1")
+        right.set(yscale="log", ylabel="angle of the eigenvector to $z$, degrees")
+        for axes in (left, right):
+            axes.set_xlabel("relative error $||f(z) - z||\\, /\\, ||z||$")
+        add_legend(figure, handles)
+    return figure
+
+
+def _positive(values: "pd.Series[float]") -> "pd.Series[float]":
+    """Return the values with rounding errors instead of zeros, which have no place on a logarithmic axis."""
+    return values.clip(lower=_ROUNDING)
 
 
 def plot_limit_images(rows: dict[str, tuple[npt.NDArray[np.uint8], list[str]]], title: str) -> Figure:
