@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.helpers.checkout import make_small
+from tests.helpers.checkout import TINY, make_small
 from tests.helpers.slurm import Slurm, why_not
 from tests.helpers.slurm_runs import Run, change_job, edit_profile, submit
 from tests.helpers.small_checkout import STAGES
 
-# Stages with local rules, with single jobs and with groups of jobs.
-ON_SLURM = ["cifar10", "fc_net", "kernel_regression", "width_sweep"]
+# Of stages with local rules, with single jobs, with groups of jobs, and with trainings by PyTorch.
+ON_SLURM = ["kernel_regression", "width_sweep", "results/linear_autoencoder/metrics.json"]
 ANY_PATH = 'it\'s "a" {x} $HOME `b` co:lon;&(c) é'
 EXCEEDS_ITS_MEMORY = (
     "import time\n    import numpy as np\n    taken = np.ones(150_000_000)\n    time.sleep(4)\n    del taken"
@@ -86,9 +86,9 @@ def together(environment, quick_environment, template, small_on_slurm, tmp_path_
     folder = hold(small_on_slurm, base / "time")
     runtime = ["--set-resources", "width_sweep_fit:runtime=1", "--retries", "0"]
     runs["time"] = submit(folder, environment, *runtime, "--", "width_sweep")
-    folder = make_small(shutil.copytree(template, base / "stages", symlinks=True), ON_SLURM)
+    folder = shutil.copytree(template, base / "stages", symlinks=True)
     edit_profile(folder)
-    runs["stages"] = submit(folder, quick_environment)
+    runs["stages"] = submit(folder, quick_environment, *TINY, "--", *ON_SLURM)
     folder = hold(small_on_slurm, base / "memory")
     (folder / "hold").unlink()
     change_job(folder, EXCEEDS_ITS_MEMORY)

@@ -16,10 +16,11 @@ from tests.helpers.checkout import ROOT
 # The tests of these modules hold on any CPU: they compare files, messages, pictures of one table, and formulas in many
 # digits, but no results in floating point.
 LEFT_OUT = (
-    *("batch_pickle", "challenge_data_scripts", "cifar10", "cifar10_archive", "cifar10_standin", "config", "figures"),
-    *("files", "gpu", "help", "layout", "library", "memory", "packaging", "pickled_duals", "report_numbers"),
-    *("requirements", "resources", "slow_cpu", "theory", "theory_duals", "theory_identities", "theory_pictures"),
-    *("theory_scripts", "visdom"),
+    *("batch_pickle", "challenge_data_scripts", "cifar10", "cifar10_archive", "cifar10_standin", "config"),
+    *("conventions", "figure_layout", "figures", "files", "gpu", "help", "layout", "library", "links", "mathml"),
+    *("memory", "origins", "packaging", "pickled_duals", "plots", "progress", "readme", "report_numbers"),
+    *("requirements", "resources", "shared_parts", "slow_cpu", "theory", "theory_duals", "theory_identities"),
+    *("theory_pictures", "theory_scripts", "visdom"),
 )
 # The checks of scikit-learn ask for fewer digits.
 OF_OTHERS = "test_scikit_learn"
