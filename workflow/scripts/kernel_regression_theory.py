@@ -74,7 +74,7 @@ def main(arguments: argparse.Namespace) -> None:
     theories = {str(name): theory_of(str(name), d) for name in fits["kernel"].unique()}
     rows = [compare(theory, name, fits[fits["kernel"] == name], n) for name, theory in theories.items()]
     rows = with_linear_ratio(rows)
-    parameters = fits[["n", "d", "n_test", "labels_before_normalising"]].iloc[0].to_dict()
+    parameters = {name: fits[name].iloc[0] for name in ("n", "d", "n_test", "labels_before_normalising")}
     write_csv(pd.DataFrame(rows).assign(**parameters), arguments.theory)
     write_csv(pd.concat(degrees(theory, name, n) for name, theory in theories.items()), arguments.degrees)
     curve_theories = {str(name): theory_of(str(name), int(curves["d"].iloc[0])) for name in curves["kernel"].unique()}
@@ -140,8 +140,8 @@ def degrees(theory: KernelTheory, name: str, n: int) -> pd.DataFrame:
 def learning_curve(curves: pd.DataFrame, theories: dict[str, KernelTheory]) -> pd.DataFrame:
     """Return a row for each kernel and number of samples, with the measured mean beside the prediction."""
     rows = []
-    for (name, n), group in curves.groupby(["kernel", "n"], sort=False):
-        theory = theories[name]
+    for name, n in curves[["kernel", "n"]].drop_duplicates().itertuples(index=False):
+        theory, group = theories[name], curves[curves["kernel"].eq(name) & curves["n"].eq(n)]
         predicted = float(theory.predict(n).test_mse)
         compared = compare_with_prediction(predicted, group["test_mse"])
         parameters = group[["d", "n_test", "seed"]].iloc[0].to_dict()

@@ -52,9 +52,10 @@ def compare(table: pd.DataFrame, dual: Dual) -> pd.DataFrame:
     limit = float(predicted_errors(found, target, n).test_mse)
     parameters = table[["n", "d", "n_test", "seed", "activation"]].iloc[0].to_dict()
     rows = []
-    for (k, ridge), group in table.groupby(["k", "ridge"]):
+    for k, ridge in table[["k", "ridge"]].drop_duplicates().sort_values(["k", "ridge"]).itertuples(index=False):
         predicted = float(predicted_errors(found, target, n, k, ridge).test_mse)
-        compared = compare_with_prediction(predicted, group["test_mse"])
+        measured = table.loc[table["k"].eq(k) & table["ridge"].eq(ridge), "test_mse"]
+        compared = compare_with_prediction(predicted, measured)
         rows.append(
             {"k": k, "predicted_test_mse": predicted}
             | {name: compared[name] for name in MEASURED}
