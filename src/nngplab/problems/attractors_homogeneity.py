@@ -54,8 +54,9 @@ class NearestEigenvalue:
 def nearest_eigenvalue(network: OneHiddenLayer, x: Tensor, product: Tensor | None = None) -> NearestEigenvalue:
     """Return the eigenvalue nearest to 1 of the Jacobian of a float64 network at an input x (d,).
 
-    It is an eigenvalue of the matrix D B A of the active units (see `attractors_jacobian`), and is computed by Arnoldi
-    iteration (ARPACK) on the inverse of this matrix minus about the identity.
+    The eigenvalue 0 that J has only because there are fewer active units than inputs does not count. The others are
+    eigenvalues of the matrix D B A of the active units (see `attractors_jacobian`). The nearest one is
+    computed by Arnoldi iteration (ARPACK) on the inverse of this matrix minus about the identity.
 
     Args:
         network: the network.
@@ -143,14 +144,14 @@ def _eigenvalue(network: OneHiddenLayer, z: Tensor, product: Tensor) -> dict[str
         "imaginary": found.value.imag,
         "distance": abs(found.value - 1),
         "degrees": _degrees(found.right, z.numpy()),
-        "predicted_distance": _ratio(found.left @ error, found.left @ z.numpy()),
+        "predicted_distance": _ratio(complex(found.left @ error), complex(found.left @ z.numpy())),
     }
 
 
 def _degrees(vector: Complex, x: Array) -> float:
     """Return the angle between the lines through two vectors (d,)."""
     lengths = float(np.linalg.norm(vector) * np.linalg.norm(x))
-    return float(np.degrees(np.arccos(min(1.0, _ratio(vector @ x, lengths)))))
+    return float(np.degrees(np.arccos(min(1.0, _ratio(complex(vector @ x), lengths)))))
 
 
 def _ratio(numerator: complex, denominator: complex) -> float:

@@ -62,12 +62,11 @@ def plane_step(b: Value, a: Value, s: Value) -> tuple[Value, Value]:
 
 def plane_path(rho: float, s: float, steps: int) -> Array:
     """Return b and a after 0, 1, ..., `steps` steps, (steps + 1, 2); infinity or NaN after an overflow."""
-    b, a = np.sqrt(s * np.float64(rho)), np.float64(0)
+    b, a = math.sqrt(s * rho), 0.0
     found = np.empty((steps + 1, 2))
-    with np.errstate(over="ignore", invalid="ignore"):
-        for index in range(steps + 1):
-            found[index] = b, a
-            b, a = plane_step(b, a, np.float64(s))
+    for index in range(steps + 1):
+        found[index] = b, a
+        b, a = plane_step(b, a, s)
     return found
 
 
