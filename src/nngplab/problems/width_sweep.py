@@ -29,7 +29,7 @@ def ridge_errors(data: SineTarget, B: Array, dual: Dual, ridges: npt.ArrayLike) 
     >>> from nngplab.kernels.duals import DUALS
     >>> data = sine_target(n=20, d=10, n_test=50, seed=0)
     >>> errors = ridge_errors(data, np.random.default_rng(0).normal(size=(20, 10)), DUALS["relu"], [0, 0.1])
-    >>> bool(errors[1] < errors[0] / 5)  # with as many features as samples, a ridge helps
+    >>> bool(errors[1] < errors[0] / 4)  # with as many features as samples, a ridge helps
     True
     """
     deltas = np.asarray(ridges, float)
