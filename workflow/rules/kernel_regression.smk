@@ -38,11 +38,6 @@ KERNEL_REGRESSION_CURVE_OPERATIONS = KERNEL_REGRESSION["curve_repeats"] * sum(
 )
 
 
-def laplace_option(wildcards):
-    """Return the option with the rate of the Laplace kernel, or nothing for another kernel."""
-    return ["--laplace-L", KERNEL_REGRESSION["laplace_L"]] if wildcards.kernel == "laplace" else []
-
-
 rule kernel_regression_data:
     input:
         script="workflow/scripts/kernel_regression_data.py",
@@ -87,7 +82,7 @@ rule kernel_regression_fit:
         seconds=seconds(KERNEL_REGRESSION_OPERATIONS, rate=1e10),
     params:
         activation=activation_option,
-        laplace_L=laplace_option,
+        laplace_L=lambda wc: ["--laplace-L", KERNEL_REGRESSION["laplace_L"]] if wc.kernel == "laplace" else [],
     message:
         "Fit a kernel of Problem 11: {wildcards.kernel}, repeats {wildcards.first} to {wildcards.last}"
     shell:
@@ -140,7 +135,7 @@ rule kernel_regression_curve:
         n_test=lookup(dpath="kernel_regression/curve_n_test", within=config),
         repeats=lookup(dpath="kernel_regression/curve_repeats", within=config),
         activation=activation_option,
-        laplace_L=laplace_option,
+        laplace_L=lambda wc: ["--laplace-L", KERNEL_REGRESSION["laplace_L"]] if wc.kernel == "laplace" else [],
     message:
         "Measure the learning curve of a kernel of Problem 11: {wildcards.kernel}"
     shell:
