@@ -150,7 +150,7 @@ class TestFaults:
         output = together["time"].end(code=1)
         (log,) = re.findall(r"message: Error in group width_sweep\n +log: (\S+)", output)
         assert "DUE TO TIME LIMIT" in Path(log).read_text()
-        assert not list((together["time"].folder / "results/width_sweep").rglob("*.csv"))
+        assert not list((together["time"].folder / "results/width_sweep/shards").glob("*.csv"))
         assert "Traceback" not in output
 
     def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environment, held, together, done):

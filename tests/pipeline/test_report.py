@@ -70,7 +70,7 @@ class TestTracing:
     def test_every_file_used_is_listed_with_its_size_and_checksum(self, folder):
         page = render(folder)
         named = files_named(page)
-        assert len(named) == 13
+        assert len(named) == 21
         for name in named:
             content = (folder.parent / name).read_bytes()
             row = re.search(rf'<th scope="row"><code>{re.escape(name)}</code></th>.*?</tr>', page, re.DOTALL)
@@ -114,7 +114,7 @@ class TestPage:
         assert len(alternative_texts(tags)) >= 4
         assert all(len(text) > 30 for text in alternative_texts(tags))
         assert dict(tags)["html"] == {"lang": "en-GB"}
-        assert [tag for tag, _ in tags].count("table") == [tag for tag, _ in tags].count("caption") == 9
+        assert [tag for tag, _ in tags].count("table") == [tag for tag, _ in tags].count("caption") == 13
         assert all("scope" in attributes for tag, attributes in tags if tag == "th")
         levels = [int(tag[1]) for tag, _ in tags if re.fullmatch(r"h[1-6]", tag)]
         assert levels.count(1) == 1

@@ -20,7 +20,7 @@ for job in dag_of_all().jobs:
 """
 TINY = {"widths": [16], "depths": [1], "weight_decays": [0.0], "learning_rates": [0.1, 0.2], "shard_size": 2}
 TINY |= {"nngp_bias": [True], "nngp_normalize": [True], "laplace_L": [0.1], "kernels": ["laplace"]}
-KERNELS = ["erf", "laplace", "linear", "relu", "sine", "zero"]
+KERNELS = ["erf", "laplace", "linear", "ntk", "relu_depth3", "relu", "sine", "zero"]
 
 
 @pytest.fixture(scope="module")
