@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from nngplab.errors import InputError
 from nngplab.kernels import activation_check
 from nngplab.kernels.activation_check import check_activations, check_function
+from tests.helpers.checkout import ROOT
 
 FUNCTION = "import numpy as np\n\n\ndef swish(x):\n    return {}\n"
 RIGHT = FUNCTION.format("x / (1 + np.exp(-x))")
@@ -54,7 +56,12 @@ def test_wrong_code(added, case, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("name", ["relu", "laplace", "zero", "dual"])
+# The kernels beside the activations that the configuration knows.
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/kernel_regression.schema.yaml").read_text())
+EXTRA_KERNELS = SCHEMA["properties"]["extra_kernels"]["items"]["enum"]
+
+
+@pytest.mark.parametrize("name", ["relu", "laplace", "linear", "zero", "dual", *EXTRA_KERNELS])
 def test_a_name_that_is_taken(added, name):
     with pytest.raises(InputError, match=f"{name}.py: there is an activation {name} already: choose another name"):
         added(RIGHT.replace("swish", name), name)

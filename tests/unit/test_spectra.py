@@ -193,6 +193,22 @@ class TestKernels:
         own, closed = spectrum(dual_of(np.sin), 50), spectrum("sine", 50)
         np.testing.assert_allclose(own.shares, closed.shares, atol=1e-12)
 
+    @settings(max_examples=3)  # a dual takes seconds
+    @given(
+        kink=st.integers(-12, 12).map(lambda eighths: eighths / 8),
+        jump=st.sampled_from([0.0, 1.0, -0.5]),
+        before=st.sampled_from([-1.0, 0.0, 2.0]),
+        after=st.sampled_from([-0.5, 0.25, 1.0]),
+    )
+    def test_any_activation_with_a_kink_or_a_jump(self, kink, jump, before, after):
+        """Whatever activation has a dual, the pipeline predicts its errors."""
+        kernel = NNGP(dual_of(lambda x: np.where(x < kink, before * (x - kink), after * (x - kink) + jump)))
+        for d in (2, 30, 200):
+            found = spectrum(kernel, d)
+            assert np.all(found.eigenvalues >= 0)
+            assert found.shares.sum() + found.tail == pytest.approx(1, rel=1e-11)
+        assert equivalent_ridge(kernel) >= 0
+
     def test_sums_products_and_multiples(self):
         found = spectrum(0.5 * (Linear() + Linear() * Linear()), 3, degrees=4)
         np.testing.assert_allclose(found.shares, [1 / 6, 1 / 2, 1 / 3, 0, 0], atol=1e-14)
