@@ -89,7 +89,10 @@ def check(versions: str) -> str:
         run("pip", "check")
         tests = [EXAMPLES] if are_those_of_all_tests(before) else tests_of_the_library()
         # Without src in the path of pytest.
-        return run("pytest", "-q", "--hypothesis-profile=again", "-p", "no:cacheprovider", "-o", "pythonpath=.", *tests)
+        pytest = ("pytest", "-q", "--hypothesis-profile=again", "-p", "no:cacheprovider", "-o", "pythonpath=.")
+        with ThreadPoolExecutor() as pool:
+            shares = [pool.submit(run, *pytest, *tests[first::2]) for first in range(min(2, len(tests)))]
+        return "\n".join(share.result() for share in shares)
 
 
 def are_those_of_all_tests(frozen: list[str]) -> bool:

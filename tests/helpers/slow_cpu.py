@@ -1,8 +1,8 @@
 """Run the tests of results as on a CPU without AVX-512: `python -m tests.helpers.slow_cpu`, with the options of pytest.
 
 The last digits of a result depend on the CPU: with other instructions the libraries add up in another order. A test
-that holds for the digits of one CPU alone fails either here or in the plain run. On a CPU without AVX-512 the plain run
-is all there is.
+that holds for the digits of one CPU alone fails either here or in `make test`. On a CPU without AVX-512, `make test` is
+all there is.
 """
 
 import os
@@ -52,6 +52,6 @@ def command(*options: str) -> list[str]:
 
 if __name__ == "__main__":
     if not settings():
-        print("This CPU has no AVX-512: the tests have been run as on such a CPU.")
+        print("This CPU has no AVX-512: `make test` runs the tests as on such a CPU.")
         sys.exit()
     sys.exit(subprocess.run(command(*sys.argv[1:]), env=os.environ | settings(), check=False).returncode)
