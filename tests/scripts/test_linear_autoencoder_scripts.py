@@ -227,10 +227,11 @@ class TestProbability:
 
     def test_draws_by_hand(self):
         functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_probability.py"))
-        rho, relative_step = np.array([1.0, 1.0, 1.0, 5.0]), np.array([0.3, 1e-9, 1.2, 0.9])
-        found = functions["count_draws"](rho, relative_step, 50)
-        assert (found["draws"], found["draws_in_time"], found["in_time"]) == (4, 1, 0.25)
-        assert (found["contradictions"], found["unproved"]) == (0, 0)
+        rho, relative_step = np.array([1.0, 1.0, 1.0, 5.0] * 2), np.array([0.3, 1e-9, 1.2, 0.9] + [0.3] * 4)
+        first, second = functions["count_draws"](rho, relative_step, 4, 50)
+        assert (first["draws"], first["draws_in_time"], first["in_time"]) == (4, 1, 0.25)
+        assert (first["contradictions"], first["unproved"]) == (0, 0)
+        assert (second["draws"], second["draws_in_time"], second["in_time"]) == (4, 4, 1)
 
     def test_an_unlikely_share_is_found(self):
         functions = runpy.run_path(str(SCRIPTS / "linear_autoencoder_probability.py"))
