@@ -19,7 +19,7 @@ LEFT_OUT = (
     *("batch_pickle", "challenge_data_scripts", "cifar10", "cifar10_archive", "cifar10_standin", "config"),
     *("conventions", "figure_layout", "figures", "files", "gpu", "help", "layout", "library", "links", "mathml"),
     *("memory", "origins", "packaging", "pickled_duals", "plots", "progress", "readme", "report_numbers"),
-    *("requirements", "resources", "shared_parts", "slow_cpu", "theory", "theory_duals", "theory_identities"),
+    *("requirements", "resources", "shared_parts", "slow_cpu", "theory", "theory_duals"),
     *("theory_pictures", "theory_scripts", "visdom"),
 )
 # The checks of scikit-learn ask for fewer digits.
