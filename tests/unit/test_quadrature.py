@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nngplab.errors import InputError
@@ -140,6 +140,8 @@ class TestTheBound:
 
 class TestFindKinks:
     @given(pieces)
+    @example([(-1.5, 1, -1.0, 0.01), (-1.484375, 0, -1.0, 0.01)])  # at the ends of a panel
+    @example([(0.0, 1, 1.0, 1.0), (0.01171875, 1, 1.0, -1.0), (0.015625, 0, 1.0, 1.0), (0.03125, 1, 1.0, 1.0)])
     def test_none_is_missed_and_none_invented(self, pieces):
         pieces = [piece for piece in pieces if abs(piece[-1]) > 1e-6]
         found = find_kinks(partial(piecewise, pieces=pieces))

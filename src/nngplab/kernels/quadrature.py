@@ -23,6 +23,8 @@ _EDGES = np.array([-_REACH, -9, -6, -4, -2.5, -1, 0, 1, 2.5, 4, 6, 9, _REACH])
 MOST_KINKS = 40
 # Nodes in a panel, at two resolutions. They agree where the integrand is smooth on each panel.
 _FINE, _COARSE = 20, 14
+# Kinks that are nearer to each other count as one.
+_ONE_KINK = 1e-12
 # Of E[f(u)^2]: a bound of what rounding does to E[f(u) f(v)].
 _ROUNDING = 1e-13
 
@@ -45,19 +47,7 @@ def find_kinks(function: Function, known: Sequence[float] = ()) -> Array:
         InputError: if the function is not elementwise, not finite, or has more than `MOST_KINKS` kinks.
     """
     edges = np.linspace(-_REACH, _REACH, int(2 * _REACH * 64) + 1)
-    typical = np.sqrt(np.mean(_checked(function, edges) ** 2 * _density(edges)) * 2 * _REACH)
-
-    def is_rough(low: Array, high: Array) -> Array:
-        values = _checked(function, np.outer(low, (1 - _POINTS) / 2) + np.outer(high, (1 + _POINTS) / 2))
-        misfit = np.abs(values[:, 1::2] - values[:, ::2] @ _TO_THOSE_BETWEEN.T).max(axis=1)
-        # What a misfit does to an expectation is, by Cauchy and Schwarz, at most its mean square over the density.
-        matters = np.maximum(
-            np.abs(values).max(axis=1), typical / np.sqrt(_density(np.minimum(np.abs(low), np.abs(high))))
-        )
-        # Rounding of its argument alone changes a function by this.
-        noise = np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high)) * np.ptp(values, axis=1) / (high - low)
-        return misfit > 1e-14 * matters + 8 * noise
-
+    is_rough = _roughness(function, np.sqrt(np.mean(_checked(function, edges) ** 2 * _density(edges)) * 2 * _REACH))
     # The panels overlap, so that no kink hides at the end of one.
     low, high = edges[:-2], edges[2:]
     rough = is_rough(low, high)
@@ -67,17 +57,54 @@ def find_kinks(function: Function, known: Sequence[float] = ()) -> Array:
         middle = (low + high) / 2
         left, right = is_rough(low, middle), is_rough(middle, high)
         ended = ~(left | right) | (high - low < 4e-15)
-        found.append(middle[ended])
+        found += [middle[ended], _kinks_among(middle[~ended], (high - low)[~ended] / 4, is_rough)]
         left, right = left & ~ended, right & ~ended
         low, high = np.concatenate([low[left], middle[right]]), np.concatenate([middle[left], high[right]])
     kinks = np.sort(np.concatenate([*found, low]))
-    kinks = kinks[np.diff(kinks, prepend=-np.inf) > 1e-12]
+    kinks = kinks[np.diff(kinks, prepend=-np.inf) > _ONE_KINK]
     if len(kinks) > MOST_KINKS:
         raise InputError(
             f"quadrature: the function has more than {MOST_KINKS} kinks or jumps, or varies too fast, between "
             f"{kinks[0]:.3g} and {kinks[-1]:.3g}: its expectation cannot be trusted"
         )
     return kinks
+
+
+def _roughness(function: Function, typical: float) -> Callable[..., Array]:
+    """Return a function that says on which of the panels from low to high, (p,) each, no polynomial fits.
+
+    It takes a factor as well, by which the misfit must exceed what rounding explains.
+    """
+
+    def is_rough(low: Array, high: Array, factor: float = 1) -> Array:
+        values = _checked(function, np.outer(low, (1 - _POINTS) / 2) + np.outer(high, (1 + _POINTS) / 2))
+        misfit = np.abs(values[:, 1::2] - values[:, ::2] @ _TO_THOSE_BETWEEN.T).max(axis=1)
+        # What a misfit does to an expectation is, by Cauchy and Schwarz, at most its mean square over the density.
+        matters = np.maximum(
+            np.abs(values).max(axis=1), typical / np.sqrt(_density(np.minimum(np.abs(low), np.abs(high))))
+        )
+        # Rounding of its argument alone changes a function by this.
+        noise = np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high)) * np.ptp(values, axis=1) / (high - low)
+        return misfit > factor * (1e-14 * matters + 8 * noise)
+
+    return is_rough
+
+
+def _kinks_among(places: Array, reach: Array, is_rough: Callable[..., Array]) -> Array:
+    """Return those of some places (p,) that are kinks, though there is another kink near them.
+
+    The function is seen up to the reach (p,) on both sides, which is halved until the other kink is beyond it.
+    """
+    found = [places[:0]]
+    while np.any(reach > _ONE_KINK):
+        # A smooth function hardly bends on a panel that is so much shorter than its sides. A kink beside the place that
+        # is too small to be seen at the end of a side is hardly rougher than rounding.
+        rough = (reach > _ONE_KINK) & is_rough(places - reach / 8, places + reach / 8, 1e3)
+        places, reach = places[rough], reach[rough]
+        crowded = is_rough(places - reach, places) | is_rough(places, places + reach)
+        found.append(places[~crowded])
+        places, reach = places[crowded], reach[crowded] / 2
+    return np.concatenate(found)
 
 
 def gaussian_nodes(kinks: Array, reach: tuple[float, float] = (-_REACH, _REACH)) -> tuple[Array, Array]:
