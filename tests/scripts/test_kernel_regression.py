@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from nngplab.kernels.gram import nngp
 from nngplab.kernels.tabulated import dual_by_quadrature
 from nngplab.pipeline.metrics import round_numbers
 from nngplab.pipeline.seeds import integer_seed
-from tests.helpers.checkout import ROOT
+from nngplab.problems.kernel_regression import kernel_named
+from tests.helpers.checkout import ROOT, SCRIPTS
 from tests.helpers.scripts import options_of, run_script
 
 TINY = {"seed": 5, "n": 12, "d": 20, "n_test": 50, "repeats": 4}
@@ -319,6 +321,15 @@ class TestTheory:
         assert summary["points"].tolist() == [3, 3]
         assert summary["inside"].tolist() == curve.groupby("kernel", sort=False)["inside"].sum().tolist()
         assert summary["largest_distance"].max() == curve["distance"].max()
+
+    def test_the_harmonics_of_two_degrees_where_the_spectrum_ends_before(self):
+        d = 15_000
+        script = runpy.run_path(str(SCRIPTS / "kernel_regression_theory.py"))
+        theory = script["kernel_theory"](kernel_named("linear", None, 0.005), d)
+        assert theory.spectrum.degrees == 1
+        curves = pd.DataFrame({"kernel": "linear", "n": 5, "d": d, "n_test": 9, "seed": 5, "test_mse": [1.0, 2.0]})
+        found = script["learning_curve"](curves, {"linear": theory})
+        assert found["harmonics_of_two_degrees"].tolist() == [(d + 1) * (d + 2) // 2 - 1]
 
     def test_a_point_of_the_curve_by_hand(self, theory):
         row = read(theory / "curve_relu.csv").query("n == 10 and repeat == 2").iloc[0]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nngplab.kernels.base import Kernel
-from nngplab.kernels.spectra import Spectrum, equivalent_ridge, spectrum
+from nngplab.kernels.spectra import Spectrum, equivalent_ridge, harmonic_multiplicities, spectrum
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.statistics import compare_with_prediction
@@ -147,7 +147,7 @@ def learning_curve(curves: pd.DataFrame, theories: dict[str, KernelTheory]) -> p
         parameters = group[["d", "n_test", "seed"]].iloc[0].to_dict()
         rows.append(
             {"kernel": name, "n": n, "predicted_test_mse": predicted, **compared, "target_power": theory.target.total}
-            | {"harmonics_of_two_degrees": int(theory.spectrum.multiplicities[:3].sum())}
+            | {"harmonics_of_two_degrees": int(harmonic_multiplicities(theory.spectrum.d, 2).sum())}
             | parameters
         )
     return pd.DataFrame(rows)
