@@ -51,7 +51,7 @@ def test_an_equation_for_all_degrees_or_dimensions_names_those_of_its_check(chec
     assert f"${index} = " in checks.loc[label, "scope"]
 
 
-@pytest.mark.parametrize("label", ["10.1", "10.3", "10.5", "R.10", "E.9", "M.4", "M.5", "K.3", "F.5"])
+@pytest.mark.parametrize("label", ["10.1", "10.3", "10.5", "R.10", "E.9", "M.4", "M.5", "K.3", "F.5", "S.11"])
 def test_a_check_by_sampling_is_right_for_any_seed_with_the_fewest_samples(label):
     """What it draws decides how far the false variant is from the right side."""
     for seed in range(50):

@@ -20,6 +20,7 @@ from nngplab.problems.linear_autoencoder_map import (
     residuals,
     step,
 )
+from nngplab.theory import edge_of_stability
 
 RHO = st.floats(1e-3, 50)
 
@@ -159,3 +160,22 @@ class TestPlane:
         z_squared, rho = draw_invariants(10, 3, 4000, np.random.default_rng(1))
         assert scipy.stats.kstest(z_squared, scipy.stats.chi2(10).cdf).pvalue > 0.5
         assert scipy.stats.kstest(3 * rho, scipy.stats.chi2(3).cdf).pvalue > 0.01
+
+
+class TestTheory:
+    """The equations of docs/theory/edge_of_stability.md are those of this module, as their checks compute them."""
+
+    @given(st.floats(-3, 3), st.floats(0, 9), st.floats(0.01, 3))
+    def test_the_map(self, residual, r, s):
+        assert step(residual, r, s) == pytest.approx(tuple(edge_of_stability._map(residual, r, s)), abs=1e-12)
+
+    def test_the_plane(self):
+        of = problem()
+        run = edge_of_stability._Run(of.B, of.z[:, np.newaxis], 0.5 * of.largest_stable_step, 4)
+        np.testing.assert_allclose(edge_of_stability._plane(run), plane_path(of.rho, 0.5, 4)[-1], rtol=1e-12)
+        assert edge_of_stability._limit(run) == pytest.approx(of.small_step_curvature)
+
+    @pytest.mark.parametrize(("d", "k", "eta"), [(4, 6, 0.4), (100, 30, 0.011), (3, 1, 0.2)])
+    def test_the_probability(self, d, k, eta):
+        probability = outcome_probabilities(d, k, eta)[CONVERGES]
+        assert edge_of_stability._integral(d, k, eta, k) == pytest.approx(probability, abs=1e-7)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from nngplab.theory import (
     arc_cosine,
     arcsine,
+    edge_of_stability,
+    homogeneous_networks,
     learning_curves,
     minimum_norm,
     problem_01,
@@ -47,4 +49,6 @@ PAGES = (
     DerivationPage("minimum_norm", "minimum norm", minimum_norm.IDENTITIES),
     DerivationPage("learning_curves", "learning curves", learning_curves.IDENTITIES),
     DerivationPage("random_feature_regression", "random features", random_feature_regression.IDENTITIES),
+    DerivationPage("edge_of_stability", "edge of stability", edge_of_stability.IDENTITIES),
+    DerivationPage("homogeneous_networks", "homogeneous networks", homogeneous_networks.IDENTITIES),
 )
