@@ -133,7 +133,7 @@ IDENTITIES = [
         statement=r"f(z) = z \quad \Rightarrow \quad J(z) \, z = z",
         false_statement=r"f(z) = z \quad \Rightarrow \quad J(z) \, z = 0",
         check=in_float64(
-            "autograd, ReLU networks that fit the columns of $Z$",
+            "autograd, ReLU networks that fit two images",
             _fitted,
             _at_the_images,
             lambda net, Z: Z.T,  # noqa: ARG005
@@ -145,7 +145,7 @@ IDENTITIES = [
         statement=r"\lambda = 1 + \frac{w^{\mathsf T} e}{w^{\mathsf T} z}",
         false_statement=r"\lambda = 1 - \frac{w^{\mathsf T} e}{w^{\mathsf T} z}",
         check=in_float64(
-            "autograd, all eigenvalues at a column of $Z$",
+            "autograd, all eigenvalues at an image",
             _almost_fitted,
             lambda net, Z: _eigenvalues(net, Z)[0],
             _from_error,
