@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Rows:
-    """Samples with what a kernel needs of each of them many times; a slice of them is again `Rows`.
+    """Samples with what a kernel needs of each of them many times; some of them are again `Rows`.
 
     The arrays may be tensors of PyTorch on any device.
 
@@ -36,7 +36,7 @@ class Rows:
     parts: tuple["Rows", ...] = ()
     index: Any = None
 
-    def __getitem__(self, part: slice) -> "Rows":
+    def __getitem__(self, part: slice | Array) -> "Rows":
         scales, variances, index = (
             None if array is None else array[part] for array in (self.scales, self.variances, self.index)
         )

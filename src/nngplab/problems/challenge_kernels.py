@@ -74,7 +74,7 @@ def fit_ridges(
 
     kernel = make_kernel(model, hyperparameters)
     checkpoint = _checkpoint_if_possible(checkpoint, len(samples.X), device)
-    regression = KernelRegression(kernel, device=device, checkpoint=checkpoint)
+    regression = KernelRegression(kernel, device=device, checkpoint=checkpoint, keep_factor=False)
     models, errors = _fit_path(regression, scale_inputs(samples.X), standardise_targets(samples), list(ridges))
     for ridge, error in errors.items():
         log.warning("%s with %s: %s", model, hyperparameters | {"ridge": ridge}, error)

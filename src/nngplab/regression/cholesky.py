@@ -66,14 +66,29 @@ class CholeskyFactor:
 
     def solve(self, y: Array) -> Array:
         """Return the solution a of L L^T a = y for y (n, outputs), in the dtype of the factor."""
-        a = np.array(y, self.rows[0].dtype, order="C")
-        for k, (row, part) in enumerate(zip(self.rows, self.slices, strict=True)):
-            a[part] -= row[:, : part.start] @ a[: part.start]
-            self.solve_tile(k, a[part].T)
+        a = self.solve_lower(y)
         for k, (row, part) in reversed(list(enumerate(zip(self.rows, self.slices, strict=True)))):
             self._solve_transposed(k, a[part].T)
             a[: part.start] -= (a[part].T @ row[:, : part.start]).T
         return a
+
+    def solve_lower(self, b: Array) -> Array:
+        """Return L^-1 b for b (n, m), in the dtype of the factor."""
+        x = np.array(b, self.rows[0].dtype, order="C")
+        for k, (row, part) in enumerate(zip(self.rows, self.slices, strict=True)):
+            x[part] -= row[:, : part.start] @ x[: part.start]
+            self.solve_tile(k, x[part].T)
+        return x
+
+    def log_determinant(self) -> float:
+        """Return the logarithm of the determinant of K."""
+        diagonals = (self._diagonal(k).diagonal() for k in range(len(self.slices)))
+        return 2 * sum(float(np.log(diagonal, dtype=np.float64).sum()) for diagonal in diagonals)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the tiles."""
+        return sum(row.nbytes for row in self.rows)
 
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of K^-1, (n,) in float64: the squared norms of the columns of L^-1.

@@ -108,7 +108,7 @@ class KernelClassifier(ClassifierMixin, BaseEstimator):
             )
         targets = 2.0 * codes - 1 if len(classes) == 2 else np.eye(len(classes))[codes]
         parameters = {name: getattr(self, name) for name in _SHARED}
-        self.regression_ = KernelRegression(**parameters).fit(X, targets, sample_weight)
+        self.regression_ = KernelRegression(**parameters, keep_factor=False).fit(X, targets, sample_weight)
         self.classes_ = classes
         return self
 

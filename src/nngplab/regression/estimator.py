@@ -20,19 +20,20 @@ from nngplab.kernels.base import Kernel
 from nngplab.kernels.dual import Dual
 from nngplab.kernels.objects import as_kernel
 from nngplab.pipeline.devices import gpu_named
-from nngplab.regression import memory, tiles
+from nngplab.regression import tiles
 from nngplab.regression.memory import PRECISIONS
+from nngplab.regression.posterior import Posterior
 from nngplab.regression.products import gram_product
-from nngplab.regression.solution import linear_system, solve
+from nngplab.regression.solution import linear_system, new_tile_cache, solve
 from nngplab.regression.tensors import as_array, like
 from nngplab.regression.training_set import (
     SAMPLES,
     TrainingSet,
+    among_zeros,
     check_parameters,
     checked_ridges,
-    in_one_format,
+    rows_in_one_format,
     set_input_tags,
-    shape_for_memory,
     training_set,
 )
 
@@ -71,6 +72,9 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             preconditioner, which do so in each step. Predictions are then in float64 too.
         tol: the relative residual that `refine` aims at.
         loo: compute `loo_residuals_`, which takes about as long as the factorisation.
+        keep_factor: keep the Cholesky factor, which `predict` needs for standard deviations and covariances, and
+            `leave_one_out` unless `loo` is set. With "auto" it is kept if it takes up to 128 MiB, as that of 5,500
+            samples in double precision does; with several distinct ridges, or in `ridge_path`, if all factors do.
         checkpoint: a file for the finished part of the factor, from which a fit that was killed continues; it is
             removed at the end. Not for a `Function`, whose name does not say what it computes, and not on a GPU.
         verbose: show the progress of the factorisation, with the remaining time, on the standard error stream.
@@ -84,7 +88,11 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             `EXACT_RESIDUAL_UP_TO` rows estimated from `RESIDUAL_ROWS` of them, spread evenly, unless a GPU or the
             conjugate gradients of `refine` have all.
         loo_residuals_: y minus the prediction of the model fitted without that sample, of the shape of y; with `loo`.
+        log_marginal_likelihood_: of the targets under a Gaussian process of covariance k with noise of variance ridge,
+            or ridge / w_i with weights, summed over the outputs (Rasmussen and Williams, "Gaussian Processes for
+            Machine Learning", 2006, equation 2.30); an AttributeError where the Gram matrix is singular.
         X_fit_: the training samples, or their Gram matrix if it is precomputed.
+        y_fit_: the training targets.
         n_features_in_: their number of columns.
 
     X can be a sparse matrix or array of SciPy for the kernels NNGP, NTK, Laplace, RBF and Linear on a CPU; it stays
@@ -105,6 +113,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         "refine": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="left")],
         "loo": ["boolean"],
+        "keep_factor": [bool, StrOptions({"auto"})],
         "checkpoint": [str, PathLike, None],
         "verbose": ["verbose"],
         "device": [str],
@@ -121,6 +130,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         checkpoint: str | PathLike[str] | None = None,
         verbose: bool = False,
         device: str = "cpu",
+        keep_factor: bool | str = "auto",
     ) -> None:
         self.kernel = kernel
         self.ridge = ridge
@@ -131,6 +141,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.checkpoint = checkpoint
         self.verbose = verbose
         self.device = device
+        self.keep_factor = keep_factor
 
     def fit(self, X: Array, y: Array, sample_weight: Array | float | None = None) -> Self:
         """Solve for the samples X (n, d) and the targets y, (n,) or (n, outputs).
@@ -161,15 +172,73 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_parameters(self)
         self.__dict__.pop("dual_coef_", None)  # a fit that fails leaves the model unfitted
         data = training_set(self, X, y, sample_weight)
-        several = len(np.unique(checked_ridges(self.ridge, data.y.shape[1]))) > 1
-        return self._fit(data, self._tile_cache(data.X) if several else None)
+        factors = len(np.unique(checked_ridges(self.ridge, data.y.shape[1])))
+        return self._fit(data, new_tile_cache(self, data.X, factors) if factors > 1 else None, factors)
 
-    def predict(self, X: Array) -> Array:
-        """Return the predictions for the rows of X (m, d), of shape (m,) or (m, outputs)."""
+    def predict(
+        self, X: Array, return_std: bool = False, return_cov: bool = False, prior_cov: Array | None = None
+    ) -> Any:
+        """Return the predictions for the rows of X (m, d), of shape (m,) or (m, outputs).
+
+        With `return_std` or `return_cov` they come with the standard deviations or covariances of the Gaussian process
+        f, without noise, as those of scikit-learn's `GaussianProcessRegressor` with `alpha=ridge`. They take m n^2
+        operations, and `return_cov` the memory of an m x n matrix. With precision "single" they are of that precision,
+        also with `refine`.
+
+        Args:
+            X: the samples.
+            return_std: return a pair: the predictions, and their standard deviations in the same shape.
+            return_cov: return a pair: the predictions, and their covariance matrix (m, m), or (m, m, outputs).
+            prior_cov: for the kernel "precomputed" only, with `return_std` or `return_cov`: the Gram matrix (m, m) of
+                the samples with one another; for `return_std`, its diagonal (m,) is enough.
+
+        Raises:
+            InputError: if both are asked for, if the factor was not kept, or where the Gram matrix is singular.
+
+        >>> model = KernelRegression("rbf", ridge=0.1).fit([[0.0], [1.0]], [0.0, 1.0])
+        >>> mean, std = model.predict([[0.5], [9.0]], return_std=True)
+        >>> mean.round(3), std.round(3)
+        (array([0.517, 0.   ]), array([0.295, 1.   ]))
+        """
+        if return_std and return_cov:
+            raise InputError("at most one of return_std and return_cov can be requested")
         check_is_fitted(self, "dual_coef_")
         samples = validate_data(self, as_array(X), **SAMPLES, reset=False)
         coef = self.dual_coef_.reshape(len(self.dual_coef_), -1)
-        return like(_gram_product(self, samples, coef).reshape(-1, *self.dual_coef_.shape[1:]), X)
+        mean = like(_gram_product(self, samples, coef).reshape(-1, *self.dual_coef_.shape[1:]), X)
+        if not (return_std or return_cov):
+            return mean
+        kernel, process = as_kernel(self.kernel), self._posterior
+        rows = rows_in_one_format(kernel, samples, self.X_fit_, PRECISIONS[self.precision])
+        found = (process.covariances if return_cov else process.standard_deviations)(kernel, *rows, as_array(prior_cov))
+        return mean, like(found if self.dual_coef_.ndim > 1 else found[..., 0], X)
+
+    @property
+    def log_marginal_likelihood_(self) -> float:
+        """The log marginal likelihood of the training targets."""
+        check_is_fitted(self, "dual_coef_")
+        return self._posterior.evidence()
+
+    def leave_one_out(self) -> tuple[Array, Array]:
+        """Return the prediction for each training sample by the model without it, and its variance, in the shape of y.
+
+        The variance is that of the target, with its noise of variance ridge / w; of weight 0, it is infinite. Both are
+        exact: y_i - a_i / C_ii and 1 / C_ii with C = (K + diag(ridge / w))^-1 (Rasmussen and Williams 2006, equation
+        5.12). Unless the fit has done it, with `loo`, this takes about as long as the factorisation.
+
+        Raises:
+            InputError: if the factor was not kept (see `keep_factor`), or where the Gram matrix is singular.
+
+        >>> mean, variance = KernelRegression("rbf", ridge=0.5).fit([[0.0], [9.0]], [1.0, 2.0]).leave_one_out()
+        >>> mean.round(3), variance  # nothing is known of one sample from the other
+        (array([0., 0.]), array([1.5, 1.5]))
+        """
+        check_is_fitted(self, "dual_coef_")
+        diagonal = self._posterior.inverse_diagonal()
+        with np.errstate(divide="ignore"):
+            variance = 1 / diagonal
+        shape = self.y_fit_.shape
+        return self.y_fit_ - self._leave_one_out_residuals(diagonal).reshape(shape), variance.reshape(shape)
 
     def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
         """Return the coefficient of determination of the predictions for X (m, d), as all regressors do."""
@@ -189,48 +258,49 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_parameters(self)
         ridges = list(ridges)
-        several = len(ridges) > 1 or any(np.ndim(ridge) for ridge in ridges)
-        tile_cache = self._tile_cache(check_array(as_array(X), **SAMPLES)) if several else None
+        factors = sum(np.size(as_array(ridge)) for ridge in ridges)
+        tile_cache = new_tile_cache(self, check_array(as_array(X), **SAMPLES), factors) if factors > 1 else None
         for ridge in ridges:
             fitted = clone(self).set_params(ridge=ridge)
             check_parameters(fitted)
             if self.checkpoint is not None and np.ndim(ridge) == 0:
                 fitted.checkpoint = f"{self.checkpoint}_{float(ridge)!r}"
-            yield fitted._fit(training_set(fitted, X, y, sample_weight), tile_cache)
+            yield fitted._fit(training_set(fitted, X, y, sample_weight), tile_cache, factors)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         set_input_tags(tags.input_tags, self.kernel)
         return tags
 
-    def _tile_cache(self, X: Any) -> dict[tuple[int, int], Array] | None:
-        """Return an empty cache of tiles if the memory suffices for a second triangle."""
-        n, d = shape_for_memory(X)
-        triangle = memory.triangle_bytes(n, np.dtype(PRECISIONS[self.precision]).itemsize)
-        needed = memory.memory_needed(n, d, self.precision, self.loo) + triangle
-        return {} if needed <= memory.available_memory() else None
-
     @tiles.one_blas_thread()
     @np.errstate(over="ignore", invalid="ignore")  # the solution is checked
-    def _fit(self, data: TrainingSet, tile_cache: dict[tuple[int, int], Array] | None) -> Self:
-        self.__dict__.pop("loo_residuals_", None)  # of an earlier fit, whose `loo` may have been another
+    def _fit(self, data: TrainingSet, tile_cache: dict[tuple[int, int], Array] | None, factors: int) -> Self:
+        for name in ("loo_residuals_", "_posterior"):  # of an earlier fit, which takes memory
+            self.__dict__.pop(name, None)
         X, y, scales, kept = data.without_weight_zero()
-        system = linear_system(as_kernel(self.kernel), X, y, kept, self.precision, self.loo, _gpu_for(self.device, X))
+        ridges, gpu = checked_ridges(self.ridge, y.shape[1]), _gpu_for(self.device, X)
+        system = linear_system(self, X, y, kept, len(np.unique(ridges)), gpu)
         system = replace(system, y=y if scales is None else scales[:, np.newaxis] * y, scales=scales)
-        found = solve(replace(system, tile_cache=tile_cache), checked_ridges(self.ridge, y.shape[1]), self)
+        found = solve(replace(system, tile_cache=tile_cache), ridges, self, factors)
         if not (np.isfinite(found.a).all() and np.isfinite(found.residual)):
             raise InputError(f"the solution overflows in {self.precision} precision: scale the targets")
         a = found.a if scales is None else scales[:, np.newaxis] * found.a
-        self.residual_, self.X_fit_ = found.residual, data.X
-        self.dual_coef_ = _in_place(a, kept, np.zeros(0 if kept is None else data.y.shape)).reshape(data.shape)
-        if found.loo is not None:
-            loo = found.loo if scales is None else found.loo / scales[:, np.newaxis]
-            if kept is not None:
-                # Without a sample of weight 0 the model is what it is.
-                of_all = data.y - _gram_product(self, data.X, self.dual_coef_.reshape(len(data.y), -1))
-                loo = _in_place(loo, kept, of_all)
-            self.loo_residuals_ = loo.reshape(data.shape)
+        self.residual_, self.X_fit_, self.y_fit_ = found.residual, data.X, data.y.reshape(data.shape)
+        self.dual_coef_ = (a if kept is None else among_zeros(a, kept, len(data.y))).reshape(data.shape)
+        likelihood = found.log_marginal_likelihood
+        self._posterior = Posterior(ridges, data.scales, found.factors, likelihood, found.inverse_diagonal)
+        if self.loo:
+            self.loo_residuals_ = self._leave_one_out_residuals(self._posterior.inverse_diagonal()).reshape(data.shape)
         return self
+
+    def _leave_one_out_residuals(self, diagonal: Array) -> Array:
+        """Return the leave-one-out residuals (n, outputs) from the inverse diagonal, which is 0 for weights of 0."""
+        y, coef = (values.reshape(diagonal.shape) for values in (self.y_fit_, self.dual_coef_))
+        left_out = diagonal[:, 0] == 0
+        residuals = np.divide(coef, diagonal, out=np.zeros_like(coef), where=diagonal > 0)
+        if left_out.any():  # without a sample of weight 0 the model is what it is
+            residuals[left_out] = y[left_out] - _gram_product(self, self.X_fit_[left_out], coef)
+        return residuals
 
 
 def predict_all(models: list[KernelRegression], X: Array) -> list[Array]:
@@ -252,14 +322,6 @@ def predict_all(models: list[KernelRegression], X: Array) -> list[Array]:
     return [like(part.reshape(-1, *model.dual_coef_.shape[1:]), X) for part, model in zip(parts, models, strict=True)]
 
 
-def _in_place(values: Array, kept: Array | None, of_all: Array) -> Array:
-    """Return values (k, outputs) in their places among those of all samples (n, outputs); None stands for all."""
-    if kept is None:
-        return values
-    of_all[kept] = values
-    return of_all
-
-
 def gpu_of(device: str) -> "torch.device | None":
     """Return the GPU that a device names; None for the CPU."""
     if not re.fullmatch(r"cpu|auto|cuda(:\d+)?", device):
@@ -278,8 +340,7 @@ def _gpu_for(device: str, X: Any) -> "torch.device | None":
 def _gram_product(model: KernelRegression, X: Array, coef: Array) -> Array:
     """Return K coef, where K is the Gram matrix of X against the training samples of a model."""
     kernel, dtype = as_kernel(model.kernel), np.float64 if model.refine else PRECISIONS[model.precision]
-    X, X_fit = in_one_format(X, model.X_fit_)
-    rows, rows_fit = (kernel.rows(samples.astype(dtype, copy=False)) for samples in (X, X_fit))
+    rows, rows_fit = rows_in_one_format(kernel, X, model.X_fit_, dtype)
     gpu = _gpu_for(model.device, X)
     if gpu is None:
         return gram_product(kernel, rows, rows_fit, coef)

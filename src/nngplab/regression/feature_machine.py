@@ -120,7 +120,8 @@ class RecursiveFeatureMachine(MultiOutputMixin, RegressorMixin, BaseEstimator):
         eigenvalues, V = np.linalg.eigh(M)
         self.root_ = (V * np.sqrt(np.maximum(eigenvalues, 0))) @ V.T
         self.leading_direction_ = _with_sign(V[:, -1])
-        self.regression_ = KernelRegression(Laplace(self.bandwidth), self.ridge).fit(X @ self.root_, y)
+        regression = KernelRegression(Laplace(self.bandwidth), self.ridge, keep_factor=False)
+        self.regression_ = regression.fit(X @ self.root_, y)
 
 
 def laplace_gradient_outer_product(X: Array, dual_coef: Array, bandwidth: float, centre: bool = False) -> Array:

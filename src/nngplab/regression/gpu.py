@@ -105,6 +105,20 @@ class GpuFactor:
         solution: Array = torch.cholesky_solve(torch.from_numpy(y).to(self.L), self.L).cpu().numpy()
         return solution
 
+    def solve_lower(self, b: Array) -> Array:
+        """Return L^-1 b for b (n, m), in the dtype of the factor."""
+        x: Array = torch.linalg.solve_triangular(self.L, torch.from_numpy(b).to(self.L), upper=False).cpu().numpy()
+        return x
+
+    def log_determinant(self) -> float:
+        """Return the logarithm of the determinant of K."""
+        return 2 * float(self.L.diagonal().double().log().sum())
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the whole matrix on the device."""
+        return self.L.nbytes
+
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of K^-1, (n,) in float64: the squared norms of the columns of L^-1."""
         n = len(self.L)

@@ -27,8 +27,18 @@ class Factor(Protocol):
     def solve(self, y: Array) -> Array:
         """Return the solution of the linear system for y (n, outputs), in the dtype of the factor."""
 
+    def solve_lower(self, b: Array) -> Array:
+        """Return L^-1 b for b (n, m) and the factor L, in its dtype."""
+
     def inverse_diagonal(self) -> Array:
         """Return the diagonal (n,) of the inverse, in float64."""
+
+    def log_determinant(self) -> float:
+        """Return the logarithm of the determinant."""
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that it takes."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def triangle_bytes(n: int, itemsize: int) -> int:
     return itemsize * sum((part.stop - part.start) * part.stop for part in tiles.slices(n, tiles.tile_size(n)))
 
 
-def check_memory(n: int, d: int, precision: str, loo: bool, itemsize: int) -> None:
+def check_memory(n: int, d: int, precision: str, loo: bool, itemsize: int, factors: int = 1) -> None:
     """Refuse a fit that the memory does not suffice for, before it is killed for it.
 
     Args:
@@ -44,12 +44,15 @@ def check_memory(n: int, d: int, precision: str, loo: bool, itemsize: int) -> No
         precision: the working precision.
         loo: as for `memory_needed`.
         itemsize: the bytes of a number of the samples as they were given.
+        factors: how many factors are in memory at once.
 
     Raises:
         InputError: with both figures.
     """
     needed = {
-        name: memory_needed(n, d, name, loo, itemsize != np.dtype(dtype).itemsize) for name, dtype in PRECISIONS.items()
+        name: memory_needed(n, d, name, loo, itemsize != np.dtype(dtype).itemsize)
+        + (factors - 1) * triangle_bytes(n, np.dtype(dtype).itemsize)
+        for name, dtype in PRECISIONS.items()
     }
     available = available_memory()
     if needed[precision] > available:

@@ -12,13 +12,14 @@ from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
 from nngplab.errors import InputError
-from nngplab.kernels.base import Kernel
+from nngplab.kernels.objects import as_kernel
 from nngplab.pipeline.progress import Progress
 from nngplab.regression import memory, singular, tiles
 from nngplab.regression.checkpoint import FactorCheckpoint, digest, kernel_digest
 from nngplab.regression.cholesky import NotPositiveDefiniteError
 from nngplab.regression.linear_system import Factor, LinearSystem
 from nngplab.regression.memory import PRECISIONS
+from nngplab.regression.posterior import log_marginal_likelihood
 from nngplab.regression.refinement import refine
 from nngplab.regression.training_set import shape_for_memory
 from nngplab.regression.warning import warn
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+# The bytes of all factors of a fit that keep_factor="auto" keeps: 128 MiB.
+KEPT_UP_TO = 2**27
+
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
 
 
@@ -39,40 +43,47 @@ class Solution(NamedTuple):
     Attributes:
         a: the coefficients (n, outputs) in float64.
         residual: their relative residual.
-        loo: the leave-one-out residuals (n, outputs); None if they are not asked for.
+        inverse_diagonal: the diagonal of (K + ridge I)^-1 for each output (n, outputs); None if it is not asked for.
+        log_marginal_likelihood: see `nngplab.regression.posterior`; None where the matrix is singular.
+        factors: the factor of each distinct ridge, in ascending order; empty if they are not kept.
     """
 
     a: Array
     residual: float
-    loo: Array | None
+    inverse_diagonal: Array | None
+    log_marginal_likelihood: float | None
+    factors: list[Factor]
+
+
+def new_tile_cache(model: "KernelRegression", X: Any, factors: int) -> dict[tuple[int, int], Array] | None:
+    """Return an empty cache of tiles if the memory suffices for one more triangle than the factors take."""
+    n, d = shape_for_memory(X)
+    triangle = memory.triangle_bytes(n, np.dtype(PRECISIONS[model.precision]).itemsize)
+    more = factors if model.keep_factor is True else 1
+    needed = memory.memory_needed(n, d, model.precision, model.loo) + more * triangle
+    return {} if needed <= memory.available_memory() else None
 
 
 def linear_system(
-    kernel: Kernel,
-    X: Any,
-    y: Array,
-    kept: Array | None,
-    precision: str,
-    loo: bool,
-    gpu: "torch.device | None",
+    model: "KernelRegression", X: Any, y: Array, kept: Array | None, factors: int, gpu: "torch.device | None"
 ) -> LinearSystem:
-    """Return the linear system of a kernel, samples X (n, d) and targets y (n, outputs), without a ridge.
+    """Return the linear system of samples X (n, d) and targets y (n, outputs), without a ridge.
 
     Args:
-        kernel: the kernel.
+        model: the estimator, for its parameters.
         X: the samples.
         y: the targets in float64.
         kept: the places of the samples in the Gram matrix of "precomputed"; None if all of it is used.
-        precision: the working precision.
-        loo: whether leave-one-out residuals will be computed.
+        factors: how many factors there will be.
         gpu: where to solve it; None for the CPU.
 
     Raises:
         InputError: if the memory does not suffice.
     """
-    dtype, (n, d) = PRECISIONS[precision], shape_for_memory(X)
+    kernel, dtype, (n, d) = as_kernel(model.kernel), PRECISIONS[model.precision], shape_for_memory(X)
     if gpu is None:
-        memory.check_memory(n, d, precision, loo, X.dtype.itemsize)
+        at_once = factors if model.keep_factor is True else 1
+        memory.check_memory(n, d, model.precision, model.loo, X.dtype.itemsize, at_once)
     else:
         from nngplab.regression.gpu import GpuLinearSystem, check_memory
 
@@ -85,31 +96,40 @@ def linear_system(
     return GpuLinearSystem(kernel, X, rows, y, 0.0, device=gpu)
 
 
-def solve(system: LinearSystem, ridges: Array, model: "KernelRegression") -> Solution:
+def solve(system: LinearSystem, ridges: Array, model: "KernelRegression", factors: int) -> Solution:
     """Return the solution of a system, by a factorisation for each distinct ridge.
 
     Args:
         system: the system, without a ridge.
         ridges: the ridge of each output (outputs,).
         model: the estimator, for its parameters.
+        factors: how many factors there are to keep, with those of other fits.
     """
     distinct = np.unique(ridges)
     if len(distinct) == 1:
-        return _solution(replace(system, ridge=float(ridges[0])), model.checkpoint, model)
-    a, loo, squares = np.empty_like(system.y), np.empty_like(system.y), 0.0
+        return _solution(replace(system, ridge=float(ridges[0])), model.checkpoint, model, factors)
+    a, diagonal, squares = np.empty_like(system.y), np.empty_like(system.y), 0.0
+    kept: list[Factor] = []
+    likelihoods: list[float | None] = []
     for ridge in map(float, distinct):
         chosen = ridges == ridge
         part = replace(system, ridge=ridge, y=np.ascontiguousarray(system.y[:, chosen]))
-        found = _solution(part, model.checkpoint and f"{model.checkpoint}_{ridge!r}", model)
-        a[:, chosen], loo[:, chosen] = found.a, 0 if found.loo is None else found.loo
+        found = _solution(part, model.checkpoint and f"{model.checkpoint}_{ridge!r}", model, factors)
+        a[:, chosen], diagonal[:, chosen] = found.a, 0 if found.inverse_diagonal is None else found.inverse_diagonal
         squares += (found.residual * (float(np.linalg.norm(part.y)) or 1)) ** 2
+        kept += found.factors
+        likelihoods.append(found.log_marginal_likelihood)
     residual = float(np.sqrt(squares)) / (float(np.linalg.norm(system.y)) or 1)
-    return Solution(a, residual, loo if model.loo else None)
+    defined = [likelihood for likelihood in likelihoods if likelihood is not None]
+    likelihood = sum(defined) if len(defined) == len(distinct) else None
+    return Solution(a, residual, diagonal if model.loo else None, likelihood, kept)
 
 
-def _solution(system: LinearSystem, checkpoint: str | PathLike[str] | None, model: "KernelRegression") -> Solution:
+def _solution(
+    system: LinearSystem, checkpoint: str | PathLike[str] | None, model: "KernelRegression", factors: int
+) -> Solution:
     """Return the solution of a system with one ridge."""
-    n, loo = len(system.y), None
+    n, diagonal, likelihood, kept = len(system.y), None, None, []
     try:
         factor = _factor(system, _checkpoint(system, checkpoint, model.precision), model.verbose)
     except NotPositiveDefiniteError as failure:
@@ -124,14 +144,17 @@ def _solution(system: LinearSystem, checkpoint: str | PathLike[str] | None, mode
         else:
             residual = system.residual(a)
         if model.loo:
-            loo = a / factor.inverse_diagonal()[:, np.newaxis]
+            diagonal = np.broadcast_to(factor.inverse_diagonal()[:, np.newaxis], a.shape)
+        likelihood = log_marginal_likelihood(system, a, factor)
+        if model.keep_factor is True or (model.keep_factor == "auto" and factors * factor.nbytes <= KEPT_UP_TO):
+            kept = [factor]
     if model.refine and residual > model.tol:
         warn(
             f"the relative residual stays at {residual:.3g}, and tol is {model.tol:.3g}: raise tol, set a larger "
             "ridge, or take double precision",
             ConvergenceWarning,
         )
-    return Solution(a, residual, loo)
+    return Solution(a, residual, diagonal, likelihood, kept)
 
 
 def _factor(system: LinearSystem, checkpoint: FactorCheckpoint | None, verbose: bool) -> Factor:

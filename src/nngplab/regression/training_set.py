@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from nngplab.errors import InputError
+from nngplab.kernels.base import Kernel, Rows
 from nngplab.kernels.objects import as_kernel
 from nngplab.kernels.parameters import real_array
 from nngplab.kernels.precomputed import check_gram_matrix
@@ -67,6 +68,13 @@ def training_set(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Training
     return TrainingSet(X, targets, y.shape, None if sample_weight is None else _scales(sample_weight, X))
 
 
+def among_zeros(values: Array, places: Array, n: int) -> Array:
+    """Return values (k, outputs) in their places among zeros (n, outputs)."""
+    of_all = np.zeros((n, values.shape[1]))
+    of_all[places] = values
+    return of_all
+
+
 def _scales(sample_weight: Any, X: Any) -> Array:
     weights: Array = _check_sample_weight(as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True)
     if not (np.isfinite(weights).all() and weights.any()):
@@ -100,11 +108,11 @@ def shape_for_memory(X: Any) -> tuple[int, int]:
     return n, d
 
 
-def in_one_format(X: Any, Z: Any) -> tuple[Any, Any]:
-    """Return two sets of samples as they are, or both in CSR format if one of them is sparse."""
-    if scipy.sparse.issparse(X) == scipy.sparse.issparse(Z):
-        return X, Z
-    return scipy.sparse.csr_array(X), scipy.sparse.csr_array(Z)
+def rows_in_one_format(kernel: Kernel, X: Any, Z: Any, dtype: npt.DTypeLike) -> tuple[Rows, Rows]:
+    """Return two sets of samples as a kernel takes them; both in CSR format if one of them is sparse."""
+    if scipy.sparse.issparse(X) != scipy.sparse.issparse(Z):
+        X, Z = scipy.sparse.csr_array(X), scipy.sparse.csr_array(Z)
+    return kernel.rows(X.astype(dtype, copy=False)), kernel.rows(Z.astype(dtype, copy=False))
 
 
 def check_parameters(estimator: BaseEstimator) -> None:
