@@ -16,3 +16,4 @@ from .kernels.tabulated import dual_of as dual_of
 from .regression.classifier import KernelClassifier as KernelClassifier
 from .regression.estimator import KernelRegression as KernelRegression
 from .regression.feature_machine import RecursiveFeatureMachine as RecursiveFeatureMachine
+from .regression.selection import select_model as select_model
