@@ -91,7 +91,7 @@ class TestPage:
         text = window.evaluate(
             """() => {
                 const shown = [...document.querySelectorAll("main p")].filter((p) => p.offsetHeight);
-                const text = shown.find((p) => p.querySelector("math"));
+                const text = shown.find((p) => p.querySelector("annotation"));
                 getSelection().selectAllChildren(text);
                 const data = {clipboardData: new DataTransfer(), bubbles: true, cancelable: true};
                 const event = new ClipboardEvent("copy", data);
@@ -108,7 +108,8 @@ def test_the_header_has_the_names_of_groups_and_tex(blank):
     show(
         blank,
         f"""<table><thead><tr><td></td><th colspan="2" scope="colgroup">seed {data(88, "88")}</th></tr>
-        <tr><th scope="col">kernel</th><th scope="col">MSE</th><th scope="col"><math><semantics><mi>R</mi>
+        <tr><th scope="col">kernel <math><mi>K</mi></math></th><th scope="col">MSE</th>
+        <th scope="col"><math><semantics><mi>R</mi>
         <annotation encoding="application/x-tex">R^2</annotation></semantics></math></th></tr></thead>
         <tbody><tr><th scope="rowgroup" colspan="3">a "group", and more</th></tr>
         <tr><th scope="row">relu</th><td>{data("1.06e-05", "1.06 × 10⁻⁵")}</td>
@@ -116,7 +117,7 @@ def test_the_header_has_the_names_of_groups_and_tex(blank):
         <tr><th scope="row">erf</th><td>{data("", "–")}</td><td>−1,234</td></tr></tbody></table>""",
     )
     assert copied_rows(blank) == [
-        ["group", "kernel", "seed 88: MSE", "seed 88: $R^2$"],
+        ["group", "kernel $K$", "seed 88: MSE", "seed 88: $R^2$"],
         ['a "group", and more', "relu", "1.06e-05", "-0.5 to inf"],
         ['a "group", and more', "erf", "", "-1234"],
     ]

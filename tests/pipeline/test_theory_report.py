@@ -226,7 +226,7 @@ class TestMathematics:
 
     def test_a_line(self):
         assert markdown_line("“*ReLU*” & <i>").startswith("“<em>ReLU</em>” &amp; &lt;i&gt;")
-        assert markdown_line("the map $x \\mapsto y$").startswith('the map <span class="math inline"><math>')
+        assert markdown_line("the map $x \\mapsto y$").startswith("the map <math>")
 
     def test_a_formula_on_its_own_line(self):
         assert 'display="block"' in markdown("$$\nx = y\n$$")

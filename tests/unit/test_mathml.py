@@ -66,7 +66,7 @@ def test_a_row_of_one_element_is_this_element():
 
 def test_a_norm_is_not_stretched_unless_it_is_asked_for():
     assert {bar.get("stretchy") for bar in elements(r"\lVert \frac{a}{b} \rVert", "mo")} == {"false"}
-    assert {bar.get("stretchy") for bar in elements(r"\left\lVert \frac{a}{b} \right\rVert", "mo")} == {"true"}
+    assert {bar.get("stretchy") for bar in elements(r"\left\lVert \frac{a}{b} \right\rVert", "mo")} == {None}
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,27 @@ def test_nothing_is_added_or_lost_and_the_source_is_there(source, display):
     before = convert(source, display="block" if display else "inline")
     after = latex(source, display)
     assert [text.translate(same) for text in letters(after)] == [text.translate(same) for text in letters(before)]
-    (annotation,) = elements(source, "annotation", display)
-    assert annotation.text == source
-    assert annotation.get("encoding") == "application/x-tex"
+    annotations = elements(source, "annotation", display)
+    assert [annotation.text or "" for annotation in annotations] == [source] * len(annotations)
+    assert {annotation.get("encoding") for annotation in annotations} <= {"application/x-tex"}
+    assert annotations or "".join(letters(after)) == source.replace(" ", "")
+
+
+@pytest.mark.parametrize(("source", "count"), [("x", 0), ("k = 3", 0), ("x - y", 1), (r"\phi", 1), ("x^2", 1)])
+def test_a_formula_whose_source_is_what_it_shows_has_no_annotation(source, count):
+    assert len(elements(source, "annotation")) == len(elements(source, "semantics")) == count
+
+
+@pytest.mark.parametrize(
+    ("source", "attributes"),
+    [
+        (r"\left( x \right)", [{}, {}]),
+        ("f(x)", [{"stretchy": "false"}] * 2),
+        (r"\lVert x \rVert", [{"form": form, "stretchy": "false"} for form in ("prefix", "postfix")]),
+    ],
+)
+def test_a_fence_has_no_attributes_that_browsers_know(source, attributes):
+    assert [element.attrib for element in elements(source, "mo")] == attributes
 
 
 def test_braces_of_latex_are_not_those_of_a_template():

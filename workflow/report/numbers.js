@@ -18,9 +18,9 @@ function plain(text) {
 }
 
 function tex(math) {
-  const written = math.querySelector("annotation");
+  const written = math.querySelector("annotation") ?? math;
   const dollars = math.getAttribute("display") === "block" ? "$$" : "$";
-  return written ? dollars + written.textContent + dollars : math.textContent;
+  return dollars + written.textContent + dollars;
 }
 
 function replaceMath(node) {

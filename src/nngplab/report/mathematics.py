@@ -62,9 +62,12 @@ def tie_punctuation(page: str) -> str:
 
 def _markdown_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    return parser.use(
-        dollarmath_plugin, renderer=lambda content, options: _mathml(content.strip(), options["display_mode"])
+    parser.use(dollarmath_plugin, renderer=lambda content, options: _mathml(content.strip(), options["display_mode"]))
+    # The plugin puts a formula of a line into an element of its own.
+    parser.add_render_rule(
+        "math_inline", lambda _self, tokens, place, *_: _mathml(tokens[place].content.strip(), display=False)
     )
+    return parser
 
 
 def _mathml(text: str, display: bool) -> str:

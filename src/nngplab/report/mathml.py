@@ -13,6 +13,8 @@ _BARS = {"\\lVert": "prefix", "\\rVert": "postfix", "\\lvert": "prefix", "\\rver
 _ACCENTS = {"~": "˜", "^": "ˆ", "ˇ": "ˇ", "˙": "˙", "¯": "¯"}
 _SCRIPTS = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 _CLOSING = {")", "]", "}", "!", "|", "‖"}
+# These are fences by themselves: a browser stretches them and puts no spaces around them.
+_PARENTHESES = {*"()[]{}⟨⟩⌈⌉⌊⌋"}
 _SIGNS = {"-", "−", "+", "±"}
 # A "+" or "−" after one of these, or after an opening bar, is a sign.
 _BEFORE_SIGNS = {"(", "[", "{", ",", "=", "<", ">", "≤", "≥", "≠", "≈", "∼", "≡", "→", "⟹"}
@@ -21,6 +23,8 @@ _THIN_SPACE = {"width": "0.167em"}
 
 def improve(mathml: str, latex: str) -> str:
     """Return MathML that browsers show as LaTeX shows its source, with the source as an annotation.
+
+    A formula whose source is what it shows, like $n = 3$, has no annotation.
 
     Args:
         mathml: an element `<math>`, as latex2mathml makes it.
@@ -41,9 +45,12 @@ def improve(mathml: str, latex: str) -> str:
             for script in list(element)[1:]:
                 _remove_spaces(script)
     _unwrap(math)
+    for element in math.iter("mo"):
+        _remove_defaults(element)
     if math.get("display") == "inline":
         del math.attrib["display"]
-    _annotate(math, latex)
+    if "".join(math.itertext()) != latex.replace(" ", ""):
+        _annotate(math, latex)
     return Tree.tostring(math, encoding="unicode", short_empty_elements=False)
 
 
@@ -135,6 +142,16 @@ def _remove_spaces(script: Tree.Element) -> None:
     """Remove the spaces around the operators of an index or exponent, which LaTeX does not have."""
     for element in script.iter("mo"):
         element.attrib.update(lspace="0", rspace="0")
+
+
+def _remove_defaults(operator: Tree.Element) -> None:
+    """Remove what the operator dictionary of MathML says of a parenthesis, or of a bar that opens or closes."""
+    is_parenthesis = operator.text in _PARENTHESES
+    if is_parenthesis or (operator.text in ("|", "‖") and "form" in operator.attrib):
+        for name in ("fence", "lspace", "rspace", *(["form"] if is_parenthesis else [])):
+            operator.attrib.pop(name, None)
+        if operator.get("stretchy") == "true":
+            del operator.attrib["stretchy"]
 
 
 def _unwrap(parent: Tree.Element) -> None:
