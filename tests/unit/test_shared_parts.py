@@ -23,6 +23,9 @@ def drawn(page: str) -> list[Any]:
 
     def content(element: Tree.Element) -> tuple[Any, ...]:
         attributes = {name: value for name, value in element.items() if name != "id"}
+        place = re.fullmatch(r"translate\((\S+) (\S+)\) (.+)", attributes.get("transform", ""))
+        if place and element.tag == "g":
+            attributes.update(x=place[1], y=place[2], transform=place[3])
         if element.tag != "use":
             return (element.tag, attributes, [content(child) for child in element if child.tag != "defs"])
         part = content(parts[attributes.pop("href").removeprefix("#")])
@@ -41,7 +44,7 @@ def drawing(name: str, labels: list[tuple[str, str]], images: list[str]) -> str:
     return f'<svg role="img"><defs>{paths}</defs>{groups}{pictures}</svg>'
 
 
-PLACES = st.sampled_from(["a", "b", "c"])
+PLACES = st.sampled_from(["a", "translate(1 2) scale(.07 -.07)", "translate(3 4) scale(.07 -.07)"])
 DRAWINGS = st.lists(
     st.tuples(
         st.lists(st.tuples(PLACES, st.text("xyz", min_size=1, max_size=3)), max_size=4), st.lists(PLACES, max_size=3)
@@ -72,6 +75,13 @@ def test_each_glyph_label_and_image_is_there_once():
         f'<main><svg role="img">{"".join(places + images)}</svg><svg role="img">{"".join(places)}</svg>'
     )
     assert page.count('d="x"') == page.count('<use x="0"') == page.count(PNG) == 1
+
+
+def test_a_label_that_is_upright_has_its_scale_where_it_is_defined():
+    places = [("translate(1 2) scale(.07 -.07)", "x"), ("translate(3 4) scale(.07 -.07)", "x")]
+    page = share_parts(page_of(drawing("one", places, [])))
+    assert '<use x="1" y="2" href="#s1"/><use x="3" y="4" href="#s1"/>' in page
+    assert '<g id="s1" transform="scale(.07 -.07)"><use x="0" href="#s0"/></g>' in page
 
 
 def test_a_page_without_parts_stays_as_it_is():

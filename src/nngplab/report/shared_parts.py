@@ -8,7 +8,8 @@ _DEFINITIONS = re.compile(r"<defs>(.*?)</defs>", flags=re.DOTALL)
 _PATH = re.compile(r'<path\b([^>]*?) id="([^"]+)"([^>]*)/>')
 _IMAGE = re.compile(r'<image\b([^>]*? href="data:[^>]*)/>')
 # A row of glyphs, which is a label.
-_GROUP = re.compile(r"<g\b([^>]*)>((?:<use\b[^>]*/>){2,})</g>")
+_GROUP = re.compile(r"<g\b([^>]*)>((?:<use\b[^>]*/>)+)</g>")
+_UPRIGHT = re.compile(r' transform="translate\((\S+) (\S+)\) (scale\([^)]*\))"')
 # What differs between two places of one image.
 _PLACE = re.compile(r' (?:x|y|transform|clip-path)="[^"]*"')
 
@@ -59,7 +60,7 @@ class _Parts:
         return self._use(image, "".join(_PLACE.findall(image[1])))
 
     def take_group(self, group: re.Match[str]) -> str:
-        return self._use(group, group[1])
+        return self._use(group, _UPRIGHT.sub(r' x="\1" y="\2"', group[1]))
 
     def _use(self, found: re.Match[str], attributes: str) -> str:
         element = _shared(found)
@@ -71,4 +72,8 @@ class _Parts:
 
 def _shared(found: re.Match[str]) -> str:
     """Return the part of an image or a group that does not depend on its place."""
-    return f"<image{_PLACE.sub('', found[1])}/>" if found.re is _IMAGE else f"<g>{found[2]}</g>"
+    if found.re is _IMAGE:
+        return f"<image{_PLACE.sub('', found[1])}/>"
+    upright = _UPRIGHT.search(found[1])
+    scale = f' transform="{upright[3]}"' if upright else ""
+    return f"<g{scale}>{found[2]}</g>"
