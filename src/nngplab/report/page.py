@@ -19,6 +19,7 @@ from nngplab.report.mathematics import MathematicsExtension, latex, markdown, ma
 from nngplab.report.origins import only_files
 from nngplab.report.results import Results
 from nngplab.report.shared_parts import share_parts
+from nngplab.report.shared_styles import share_styles
 from nngplab.report.sparklines import sparkbars, sparkline
 
 _FILTERS = (as_yaml, digits, fixed, join_and, latex, markdown, markdown_line, percent, plain, shares)
@@ -92,7 +93,7 @@ class HTMLReport:
             page = self._environment.get_template("page.html.j2").render(sections=modules, answers=_answers(modules))
         except jinja2.TemplateNotFound as error:
             raise InputError(f"there is no template {error.name}; write it or remove the section") from error
-        return secured(share_parts(add_links(tie_punctuation(page))))
+        return secured(share_styles(share_parts(add_links(tie_punctuation(page)))))
 
     def _inlined(self, element: str) -> Callable[[str], Markup]:
         """Return a function that puts a file of the folder of templates into an element of the page."""
