@@ -1,5 +1,9 @@
 """Figures show what their tables say, and the same table gives the same bytes."""
 
+import base64
+import io
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,6 +18,7 @@ from nngplab.kernels.duals import DUALS
 from nngplab.report.figures import kernel_regression, linear_autoencoder, width_sweep
 from nngplab.report.figures.images import plot_image_grid
 from nngplab.report.figures.style import interval_bars, save
+from nngplab.report.inline_svg import inline_svg
 from nngplab.report.labels import kernel_label
 
 REPEATS = 7
@@ -261,6 +266,31 @@ class TestSave:
             save(plot_image_grid(TestImageGrid.IMAGES, list("abcde"), columns=5), tmp_path / "g.svg", mark)
             text = (tmp_path / "g.svg").read_text()
             assert text.count('class="mark"') == count
+
+    def test_spaces_of_a_text_are_not_drawn_and_its_glyphs_keep_their_places(self, tmp_path):
+        figure = Figure()
+        figure.text(0, 0, "i i")
+        save(figure, tmp_path / "text.svg")
+        text = (tmp_path / "text.svg").read_text()
+        # In DejaVu Sans an i is 27.8, and a space 31.8 hundredths of the size of the text wide.
+        assert re.findall(r'<use[^>]*?(?: x="(\d+)")?/>', text) == ["", "60"]
+
+    def test_an_image_of_a_grid_has_no_clip(self, tmp_path):
+        save(plot_image_grid(TestImageGrid.IMAGES, list("abcde")), tmp_path / "g.svg")
+        text = (tmp_path / "g.svg").read_text()
+        assert text.count("<image") == 5
+        assert "clip" not in text
+
+    def test_a_page_shows_the_pixels_of_an_image(self, tmp_path):
+        save(plot_image_grid(TestImageGrid.IMAGES[:1], ["a"]), tmp_path / "g.svg")
+        text = (tmp_path / "g.svg").read_text()
+        inline = inline_svg(text, "g.svg", "an image")
+        written, shown = (
+            base64.b64decode(re.search(rf'"data:image/{kind};base64,([^"]+)"', svg)[1])
+            for kind, svg in (("png", text), ("webp", inline))
+        )
+        pixels = [np.asarray(Image.open(io.BytesIO(data)).convert("RGBA")) for data in (written, shown)]
+        assert (pixels[0] == pixels[1]).all()
 
     def test_the_mark_covers_no_image(self, tmp_path):
         figure = plot_image_grid(TestImageGrid.IMAGES, list("abcde"), columns=5)

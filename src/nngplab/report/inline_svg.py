@@ -1,9 +1,12 @@
-"""An SVG figure as a part of the page, so that its texts and axes have the colours of the page in light and dark."""
+"""Figures as a part of the page: the texts and axes of an SVG have the colours of the page in light and dark."""
 
+import base64
 import hashlib
+import io
 import re
 
 from markupsafe import Markup
+from PIL import Image
 
 # The colours of `nngplab.report.figures.style` that the page replaces by its own.
 _VARIABLES = {"#1b1e23": "--text", "#565d66": "--muted", "#d3d8df": "--line", "#ffffff": "--page"}
@@ -21,7 +24,18 @@ def inline_svg(text: str, file: str, alt: str) -> Markup:
     text = text[text.index("<svg") :].strip().replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}", text)
+    text = re.sub(
+        r"(?<= href=\")data:image/png;base64,([^\"]+)", lambda found: inline_webp(base64.b64decode(found[1])), text
+    )
     for colour, variable in _VARIABLES.items():
         text = text.replace(f'"{colour}"', f'"var({variable})"')
     attributes = Markup('<svg role="img" aria-label="{}" data-file="{}"').format(alt, file)
     return Markup(text.replace("<svg", attributes, 1))  # noqa: S704 - it is markup of matplotlib
+
+
+def inline_webp(png: bytes) -> str:
+    """Return a PNG as the data URL of a lossless WebP, which is smaller and has the same pixels."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        image.save(buffer, "webp", lossless=True, exact=True, method=6)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,6 +1,5 @@
 """Tables (CSV) and records (JSON) of the folder of results, with values that carry their origin."""
 
-import base64
 import csv
 import hashlib
 import io
@@ -14,7 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from nngplab.errors import InputError
-from nngplab.report.inline_svg import inline_svg
+from nngplab.report.inline_svg import inline_svg, inline_webp
 from nngplab.report.tracing import Number, Origin, Text
 
 _NUMBER = re.compile(r"[-+]?(\d+)(\.\d+)?(e[-+]?\d+)?|[-+]?inf")
@@ -111,9 +110,8 @@ class Results:
         plain_alt = alt.striptags() if isinstance(alt, Markup) else alt
         if name.endswith(".svg"):
             return inline_svg(self._text(name), self._path(name), plain_alt)
-        data = base64.b64encode(self._bytes(name)).decode()
-        return Markup('<img src="data:image/png;base64,{}" alt="{}" data-file="{}">').format(
-            data, plain_alt, self._path(name)
+        return Markup('<img src="{}" alt="{}" data-file="{}">').format(
+            inline_webp(self._bytes(name)), plain_alt, self._path(name)
         )
 
     def json_block(self, name: str) -> Markup:

@@ -125,7 +125,8 @@ def _draw_line(figure: Figure, line: Line, left: float, top: float, pitch: float
         # A frame, half of it behind the image: a black image would have no edge on a dark page.
         axes.patch.set(edgecolor=GREY, linewidth=1)
         # Without interpolation an SVG has the pixels as they are, and the browser enlarges them without blur.
-        axes.imshow(image.transpose(1, 2, 0), interpolation="none", aspect="auto")
+        # It fills the axes, so that there is nothing to clip.
+        axes.imshow(image.transpose(1, 2, 0), interpolation="none", aspect="auto", clip_on=False)
         if line.titles:
             axes.set_title(line.titles[number], pad=_NEAR * PIXEL * 72)
     if line.label:

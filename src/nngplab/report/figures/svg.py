@@ -36,6 +36,7 @@ def tidy(text: str) -> str:
     root.attrib.pop("version", None)
     for name in ("width", "height"):
         root.set(name, f"{float(root.attrib[name].removesuffix('pt')) * 96 / 72:g}")
+    _remove_empty_glyphs(root)
     used = _references(root)
     numbers: dict[str, str] = {}
     for element in root.iter():
@@ -48,6 +49,13 @@ def tidy(text: str) -> str:
         if element.tag is not ET.Comment:
             element.text = None
     return ET.tostring(root, encoding="unicode").replace(" />", "/>") + "\n"
+
+
+def _remove_empty_glyphs(root: ET.Element) -> None:
+    """Remove the spaces of texts, which are paths without a line."""
+    empty = {f"#{path.get('id')}" for path in root.iter(f"{{{_SVG}}}path") if not path.get("d", "").strip()}
+    for parent in root.iter():
+        parent[:] = [child for child in parent if child.get(_HREF) not in empty]
 
 
 def _references(root: ET.Element) -> set[str]:
@@ -84,8 +92,10 @@ def _tidy_element(element: ET.Element, used: set[str], numbers: dict[str, str]) 
             attributes[name] = re.sub(r"-?\d+\.\d{3,}", lambda found: _number(float(found[0])), attributes[name])
     moved = re.fullmatch(r"translate\((\S+) (\S+)\)", attributes.get("transform", ""))
     if moved and element.tag == f"{{{_SVG}}}use":
+        # The place of a glyph, in hundredths of the size of the text.
         del attributes["transform"]
-        attributes.update({name: value for name, value in zip("xy", moved.groups(), strict=True) if float(value)})
+        places = {name: f"{float(value):.0f}" for name, value in zip("xy", moved.groups(), strict=True)}
+        attributes.update({name: place for name, place in places.items() if place not in ("0", "-0")})
 
 
 def _relative_path(path: str, step: float, unit: float) -> str:
@@ -101,6 +111,8 @@ def _relative_path(path: str, step: float, unit: float) -> str:
         deltas = [
             _number(unit * (value - origin)) for point in points for value, origin in zip(point, here, strict=True)
         ]
+        if command == "L" and "0" in deltas:
+            command, deltas = ("H", deltas[:1]) if deltas[1] == "0" else ("V", deltas[1:])
         parts.append(command.lower() + " ".join(deltas).replace(" -", "-"))
         here = points[-1] if points else start
         if command == "M":
