@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from nngplab.errors import InputError
 from nngplab.report.links import add_links
 
-EQUATION = '<div class="equation" id="equation-6.8"><math></math><a class="label" href="#equation-6.8">(6.8)</a></div>'
+EQUATION = (
+    '<div class="equation" id="equation-6.8"><math></math><a class="label" href="#equation-6.8">(6.8)</a></div>'
+    '<div class="equation" id="equation-K.2"></div>'
+)
 SECTIONS = (
     '<section id="two"><h2>Problem 2a: images</h2></section><section id="six"><h2>Problems 6 to 8 and 11: duals</h2>'
     f'<h3>A proof of $x$</h3>{EQUATION}<figure><img alt="a"><figcaption>A curve</figcaption></figure>'
@@ -63,6 +66,7 @@ class TestReferences:
         ("text", "expected"),
         [
             ("by (6.8).", 'by <a href="#equation-6.8">(6.8)</a>.'),
+            ("by (K.2), not (K)", 'by <a href="#equation-K.2">(K.2)</a>, not (K)'),
             ("Problem 6", '<a href="#six">Problem 6</a>'),
             ("Problem\n7 (b)", '<a href="#six">Problem\n7</a> (b)'),
             ("Problem 2b and Problem 2", '<a href="#two">Problem 2b</a> and <a href="#two">Problem 2</a>'),
