@@ -48,13 +48,12 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html (ONLY=cha
 
 install: $(INSTALLED) ## Create the environment in .venv
 
-test: ## Check the code and run the tests (all but test-slow-cpu and test-gpu)
+test: ## Check the code and run the tests (all but test-library, test-slow-cpu and test-gpu)
 	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed $(ENGINES)/.installed lint
 	$(PYTEST)
 	cd packages/snakemake-dvc && $(PYTEST)
 	cd packages/snakemake-dvc && PATH="$$ENVIRONMENT/engines/bin:$$PATH" PYTHONPATH=src \
 	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py tests/test_executors.py
-	@$(MAKE) --no-print-directory test-library
 
 check: ## Check the code and run the unit tests (two minutes)
 	@$(SIDE_BY_SIDE) lint

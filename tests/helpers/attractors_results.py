@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
@@ -262,7 +263,7 @@ def write(raw: Raw, folder: Path) -> list[Training]:
         *(f"by_n_images/outputs_{n}" for _, n in raw.networks),
     ):
         (folder / f"{name}.svg").write_text(PICTURE)
-    (folder / "frames.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    Image.new("RGB", (1, 1)).save(folder / "frames.png")
     return trainings
 
 

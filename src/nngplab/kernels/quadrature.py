@@ -85,7 +85,8 @@ def _roughness(function: Function, typical: float) -> Callable[..., Array]:
         )
         # Rounding of its argument alone changes a function by this.
         noise = np.finfo(np.float64).eps * np.maximum(np.abs(low), np.abs(high)) * np.ptp(values, axis=1) / (high - low)
-        return misfit > factor * (1e-14 * matters + 8 * noise)
+        # Numbers below the smallest normal one are rounded to its last digits, whatever their size.
+        return misfit > factor * (1e-14 * matters + 8 * noise) + np.finfo(np.float64).tiny
 
     return is_rough
 

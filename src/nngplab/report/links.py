@@ -46,8 +46,8 @@ def add_links(page: str) -> str:
     - A heading gets an id and a permalink. A heading in a summary, which opens it, gets an id alone.
     - A figure and a table get an id, and their caption the number, which is a permalink. A table with many columns gets
       the class `wide`.
-    - "(6.8)", "(K.2)", "Problem 6" and "Figure 3" become links, and so do the numbers in "Problems 5 to 7". Code, links,
-      headings, mathematics and elements with translate="no" stay as they are.
+    - "(6.8)", "(K.2)", "Problem 6" and "Figure 3" become links, and so do the numbers in "Problems 5 to 7". Code,
+      links, headings, mathematics and elements with translate="no" stay as they are.
     - An empty link to a figure or a table gets its name, like "Figure 3", as its text.
 
     Raises:

@@ -110,9 +110,11 @@ class Results:
         plain_alt = alt.striptags() if isinstance(alt, Markup) else alt
         if name.endswith(".svg"):
             return inline_svg(self._text(name), self._path(name), plain_alt)
-        return Markup('<img src="{}" alt="{}" data-file="{}">').format(
-            inline_webp(self._bytes(name)), plain_alt, self._path(name)
-        )
+        try:
+            source = inline_webp(self._bytes(name))
+        except OSError as error:
+            raise InputError(f"{self._path(name)} is not a PNG ({error}); rerun the job that writes it") from error
+        return Markup('<img src="{}" alt="{}" data-file="{}">').format(source, plain_alt, self._path(name))
 
     def json_block(self, name: str) -> Markup:
         """Return a JSON file as an element <script> that holds its data, for the script of an interactive picture."""
