@@ -184,6 +184,12 @@ class TestErrors:
         ):
             render(folder)
 
+    @pytest.mark.parametrize("content", [b"", b"x", b"\x89PNG\r\n\x1a\n"])
+    def test_what_is_no_picture(self, tmp_path, content):
+        (tmp_path / "x.png").write_bytes(content)
+        with pytest.raises(InputError, match=r"x\.png is not a PNG .*; rerun the job that writes it"):
+            Results(tmp_path).image("x.png", "a picture")
+
     def test_a_missing_template(self, folder):
         page = HTMLReport(TEMPLATES, Results(folder))
         with pytest.raises(InputError, match=r"no template no_such_section\.html\.j2"):

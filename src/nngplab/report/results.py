@@ -112,7 +112,7 @@ class Results:
             return inline_svg(self._text(name), self._path(name), plain_alt)
         try:
             source = inline_webp(self._bytes(name))
-        except OSError as error:
+        except (OSError, SyntaxError) as error:  # Pillow raises either
             raise InputError(f"{self._path(name)} is not a PNG ({error}); rerun the job that writes it") from error
         return Markup('<img src="{}" alt="{}" data-file="{}">').format(source, plain_alt, self._path(name))
 
