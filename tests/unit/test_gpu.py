@@ -1,5 +1,7 @@
 """What a GPU computes against what the CPU does. `make test-gpu` runs these, and fails where there is no GPU."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,24 @@ class TestKernelRegression:
         X, y, _ = many
         cpu, gpu = (model.fit(X, y) for model in cpu_and_gpu(kernel="erf", ridge=1e-3, loo=True))
         np.testing.assert_allclose(gpu.loo_residuals_, cpu.loo_residuals_, rtol=0, atol=1e-7)
+
+    def test_the_gaussian_process(self, many):
+        X, y, X_test = many
+        cpu, gpu = (model.fit(X, y) for model in cpu_and_gpu(kernel="erf", ridge=1e-3, keep_factor=True))
+        for option in ("return_std", "return_cov"):
+            expected, found = (model.predict(X_test, **{option: True})[1] for model in (cpu, gpu))
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
+        for found, expected in zip(gpu.leave_one_out(), cpu.leave_one_out(), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-7)
+        assert gpu.log_marginal_likelihood_ == pytest.approx(cpu.log_marginal_likelihood_, rel=1e-10)
+
+    def test_a_pickled_model_can_be_loaded_without_a_gpu(self, many):
+        X, y, X_test = many
+        model = KernelRegression("erf", 1e-3, device="cuda", keep_factor=True).fit(X[:500], y[:500])
+        loaded = pickle.loads(pickle.dumps(model)).set_params(device="cpu")
+        assert {factor.L.device.type for factor in loaded._posterior.factors} == {"cpu"}
+        expected, found = (one.predict(X_test, return_std=True) for one in (model, loaded))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
 
     def test_the_factor_is_in_the_memory_of_the_matrix(self, many, monkeypatch):
         X, _, _ = many

@@ -100,6 +100,10 @@ class GpuFactor:
 
     L: Tensor
 
+    def __getstate__(self) -> dict[str, Tensor]:
+        # A model that was fitted on a GPU can be loaded where there is none.
+        return {"L": self.L.cpu()}
+
     def solve(self, y: Array) -> Array:
         """Return the solution a of L L^T a = y for y (n, outputs), in the dtype of the factor."""
         solution: Array = torch.cholesky_solve(torch.from_numpy(y).to(self.L), self.L).cpu().numpy()
