@@ -27,12 +27,17 @@ settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share the cores among the workers of pytest-xdist: threads beyond the cores spin and slow each other down."""
+    """Share the cores among the workers of pytest-xdist and the programs that they start.
+
+    Threads beyond the cores spin and slow each other down.
+    """
     if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
         return  # the process that only hands out the tests
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
     threadpool_limits(threads)
+    if workers > 1:
+        os.environ.update({"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)})
     if find_spec("torch"):
         import torch
 
