@@ -206,7 +206,7 @@ PARAMETERS = {
     "tol": ["1", None, -1, np.nan, [1e-3]],
     "refine": ["yes", None, 2, []],
     "loo": ["yes", None, 2],
-    "checkpoint": [3, ["a"], b"a"],
+    "storage": [3, ["a"], b"a"],
     "verbose": ["yes", None],
     "device": [None, 0, "gpu", "cuda:x", "", torch.device("cpu")],
     "kernel": [None, 3, ["relu"], "rellu", b"relu"],
@@ -223,7 +223,7 @@ def test_a_wrong_parameter_of_the_estimator(name, value):
 
 @pytest.mark.parametrize("ridge", [1, True, np.float32(0.5), np.int64(1), np.float64(0.5)])
 def test_numbers_of_any_kind(ridge, tmp_path):
-    model = KernelRegression("relu", ridge, checkpoint=tmp_path / "factor").fit(X, Y)
+    model = KernelRegression("relu", ridge, storage=tmp_path / "factor").fit(X, Y)
     expected = KernelRegression("relu", float(ridge)).fit(X, Y)
     np.testing.assert_array_equal(model.dual_coef_, expected.dual_coef_)
     refine, precision = np.bool(True), np.str_("single")

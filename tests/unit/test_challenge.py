@@ -73,7 +73,7 @@ class TestKernels:
         train, other = samples(), samples(seed=1).X
         monkeypatch.setattr(tiles, "tile_size", lambda _: 10)
         expected = fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1], train)(other)
-        checkpoint = tmp_path / "checkpoints/laplace"
+        storage = tmp_path / "checkpoints/laplace"
         calls = iter(range(100))
 
         def tile(system, *place, real=LinearSystem.tile):
@@ -83,19 +83,19 @@ class TestKernels:
 
         with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
             context.setattr(LinearSystem, "tile", tile)
-            fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1], train, checkpoint=checkpoint)
+            fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1], train, storage=storage)
         with caplog.at_level("INFO"):
-            found = fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1], train, checkpoint=checkpoint)(other)
-        assert f"from {checkpoint}_0.1" in caplog.text
+            found = fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1], train, storage=storage)(other)
+        assert f"from {storage}_0.1" in caplog.text
         for ridge, outputs in expected.items():
             np.testing.assert_array_equal(found[ridge], outputs)
-        assert not list(checkpoint.parent.iterdir())
+        assert not list(storage.parent.iterdir())
 
-    def test_without_room_on_the_disk_there_is_no_checkpoint(self, tmp_path, monkeypatch, caplog):
+    def test_without_room_on_the_disk_there_is_no_file_for_the_factor(self, tmp_path, monkeypatch, caplog):
         train = samples()
         monkeypatch.setattr(challenge_kernels.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100}))
-        fit_kernel("laplace", {"L": 0.3, "ridge": 0.1}, train, checkpoint=tmp_path / "checkpoints/laplace")
-        assert "no checkpoint: " in caplog.text
+        fit_kernel("laplace", {"L": 0.3, "ridge": 0.1}, train, storage=tmp_path / "checkpoints/laplace")
+        assert "no file for the factor: " in caplog.text
         assert "if this job is interrupted, it starts again" in caplog.text
 
     def test_each_ridge_of_a_path_is_as_alone(self):

@@ -14,10 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from nngplab.errors import InputError
-from nngplab.regression import checkpoint as checkpoint_module
 from nngplab.regression import tiles as tiles_module
-from nngplab.regression.checkpoint import FactorCheckpoint
 from nngplab.regression.cholesky import NotPositiveDefiniteError, factorise
 from nngplab.regression.tiles import blas_threads, in_threads, slices
 
@@ -198,108 +195,6 @@ class TestFailure:
         assert process.returncode != 0
         assert b"KeyboardInterrupt" in errors
         assert lines.count(b"\n") < 1000, "of 5,050 tiles"
-
-
-class TestCheckpoint:
-    settings = {"kernel": "relu", "n": 200}
-
-    def interrupted(self, path, K, after):
-        """Factorise until so many tiles are asked for."""
-        asked = []
-
-        def tiles(rows, columns, out):
-            if len(asked) == after:
-                raise KeyboardInterrupt
-            asked.append((rows, columns))
-            out[:] = K[rows, columns]
-
-        with pytest.raises(KeyboardInterrupt):
-            factorise(tiles, len(K), K.dtype, FactorCheckpoint(path, self.settings))
-
-    def resumed(self, path, K, settings=None):
-        """Factorise from the file; return the factor and how many tiles were asked for."""
-        asked = []
-
-        def tiles(rows, columns, out):
-            asked.append((rows, columns))
-            out[:] = K[rows, columns]
-
-        factor = factorise(tiles, len(K), K.dtype, FactorCheckpoint(path, settings or self.settings))
-        return factor, len(asked)
-
-    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-    def test_it_resumes_and_ends_in_the_same_bits(self, tmp_path, dtype):
-        K, path = matrix(200, dtype=dtype), tmp_path / "sub" / "factor"
-        self.interrupted(path, K, 15)
-        factor, asked = self.resumed(path, K)
-        assert 28 - 15 <= asked <= 28 - 15 + blas_threads()
-        np.testing.assert_array_equal(lower(factor), lower(factorise(tiles_of(K), 200, dtype)))
-        assert not path.exists(), "removed at the end"
-
-    def test_after_a_kill(self, tmp_path):
-        path = tmp_path / "factor"
-        program = (
-            "import os, sys, pathlib, numpy as np\n"
-            "from nngplab.regression import checkpoint as saved, cholesky, tiles as cut\n"
-            "cut.tile_size, cut.BLOCK = lambda n: 32, 12\n"
-            "K = np.load(sys.argv[1])\n"
-            "def tiles(rows, columns, out):\n"
-            "    if rows.start == 160 and columns.start == 64: os.kill(os.getpid(), 9)\n"
-            "    out[:] = K[rows, columns]\n"
-            "checkpoint = saved.FactorCheckpoint(pathlib.Path(sys.argv[2]), {'kernel': 'relu', 'n': 200})\n"
-            "cholesky.factorise(tiles, 200, np.float64, checkpoint)"
-        )
-        K = matrix(200)
-        np.save(tmp_path / "K.npy", K)
-        ended = subprocess.run([sys.executable, "-c", program, tmp_path / "K.npy", path], check=False)
-        assert ended.returncode == -signal.SIGKILL
-        factor, asked = self.resumed(path, K)
-        assert asked < 20, "of 28 tiles"
-        np.testing.assert_array_equal(lower(factor), lower(factorise(tiles_of(K), 200, np.float64)))
-
-    @pytest.mark.parametrize("damage", ["truncated", "a wrong byte", "rubbish at the end", "its header cut"])
-    def test_a_damaged_file_is_used_as_far_as_it_is_good(self, tmp_path, damage):
-        K, path = matrix(200), tmp_path / "factor"
-        self.interrupted(path, K, 15)
-        content = bytearray(path.read_bytes())
-        if damage == "truncated":
-            content = content[:-5000]
-        elif damage == "a wrong byte":
-            content[len(content) // 2] ^= 1
-        elif damage == "its header cut":
-            content = content[:20]
-        else:
-            content += b"\x07" * 5000
-        path.write_bytes(content)
-        factor, asked = self.resumed(path, K)
-        assert asked == 28 if damage == "its header cut" else asked < 28
-        np.testing.assert_array_equal(lower(factor), lower(factorise(tiles_of(K), 200, np.float64)))
-
-    def test_a_file_of_another_factorisation_is_not_used(self, tmp_path):
-        K, path = matrix(200), tmp_path / "factor"
-        self.interrupted(path, K, 15)
-        _, asked = self.resumed(path, K, {"kernel": "erf", "n": 200})
-        assert asked == 28
-
-    @pytest.mark.parametrize("content", [b"my thesis", b"\x00" * 5000, b"{}\nmore"])
-    def test_a_file_that_is_no_checkpoint_is_left_alone(self, tmp_path, content):
-        path = tmp_path / "factor"
-        path.write_bytes(content)
-        with pytest.raises(InputError, match="factor is not a checkpoint of a factor: name another file"):
-            factorise(tiles_of(matrix(64)), 64, np.float64, FactorCheckpoint(path, self.settings))
-        assert path.read_bytes() == content
-
-    def test_a_matrix_that_is_not_positive_definite_leaves_no_file(self, tmp_path):
-        path = tmp_path / "factor"
-        with pytest.raises(NotPositiveDefiniteError):
-            factorise(tiles_of(-matrix(64)), 64, np.float64, FactorCheckpoint(path, self.settings))
-        assert not path.exists()
-
-    def test_a_full_disk_is_reported_before_the_start(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(checkpoint_module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
-        with pytest.raises(InputError, match="GiB more than the disk has: name a file on another"):
-            factorise(tiles_of(matrix(64)), 64, np.float64, FactorCheckpoint(tmp_path / "factor", self.settings))
-        assert not (tmp_path / "factor").exists()
 
 
 class TestThreads:

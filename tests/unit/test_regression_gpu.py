@@ -196,10 +196,10 @@ class TestRefusals:
         with pytest.raises(InputError, match=r"^the memory of cpu does not suffice for 300 samples: take fewer, "):
             KernelRegression().fit(X, y)
 
-    def test_there_is_no_checkpoint(self, many, on_torch, tmp_path):
+    def test_there_is_no_storage(self, many, on_torch, tmp_path):
         X, y, _ = many
-        with pytest.raises(InputError, match=r"^checkpoint: a fit on a GPU keeps none"):
-            KernelRegression(checkpoint=tmp_path / "factor").fit(X, y)
+        with pytest.raises(InputError, match=r"^storage: a fit on a GPU keeps its factor there"):
+            KernelRegression(storage=tmp_path / "factor").fit(X, y)
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -123,10 +123,10 @@ class TestMemory:
 
 
 @pytest.mark.usefixtures("small_tiles")
-class TestCheckpoint:
+class TestStorage:
     def test_a_fit_resumes_after_an_interrupt(self, many, monkeypatch, tmp_path, caplog):
         X, y, _ = many
-        model = KernelRegression("relu", checkpoint=tmp_path / "factor")
+        model = KernelRegression("relu", storage=tmp_path / "factor")
         calls = iter(range(100))
 
         def tile(problem, *place, real=LinearSystem.tile):
@@ -146,7 +146,7 @@ class TestCheckpoint:
     @pytest.mark.parametrize("change", ["samples", "ridge", "precision", "kernel"])
     def test_another_fit_does_not_take_its_tiles(self, many, monkeypatch, tmp_path, change):
         X, y, _ = many
-        model = KernelRegression("relu", 0.1, checkpoint=tmp_path / "factor")
+        model = KernelRegression("relu", 0.1, storage=tmp_path / "factor")
         with monkeypatch.context() as context, pytest.raises(ZeroDivisionError):
             context.setattr(cholesky, "_factor_diagonal_tile", lambda tile, _, start: tile if start < 128 else 1 / 0)
             model.fit(X, y)
@@ -159,13 +159,13 @@ class TestCheckpoint:
         model.set_params(**others[change])
         X = X[::-1] if change == "samples" else X
         model.fit(X, y)
-        expected = clone(model).set_params(checkpoint=None).fit(X, y)
+        expected = clone(model).set_params(storage=None).fit(X, y)
         np.testing.assert_array_equal(model.dual_coef_, expected.dual_coef_)
 
     def test_a_function_is_refused(self, many, tmp_path):
         X, y, _ = many
         with pytest.raises(
             InputError,
-            match=r"checkpoint: kernel Function\(.*\) is a function, whose name does not say what it computes",
+            match=r"storage: kernel Function\(.*\) is a function, whose name does not say what it computes",
         ):
-            KernelRegression(laplace, checkpoint=tmp_path / "factor").fit(X, y)
+            KernelRegression(laplace, storage=tmp_path / "factor").fit(X, y)

@@ -95,16 +95,16 @@ def test_a_path_of_arrays(tiles_computed):
         np.testing.assert_allclose(predicted, model.predict(X_TEST), rtol=1e-10, atol=1e-13)
 
 
-def test_each_ridge_has_a_checkpoint(tmp_path, monkeypatch):
+def test_each_ridge_has_a_file(tmp_path, monkeypatch):
     names = []
-    checkpoint = estimator.solve.__globals__["FactorCheckpoint"]
+    file = estimator.solve.__globals__["FactorFile"]
 
-    def named(path, settings):
+    def named(path, *rest):
         names.append(path.name)
-        return checkpoint(path, settings)
+        return file(path, *rest)
 
-    monkeypatch.setitem(estimator.solve.__globals__, "FactorCheckpoint", named)
-    model = KernelRegression("erf", ridge=RIDGES[:3], checkpoint=tmp_path / "factor").fit(X, Y[:, :3])
+    monkeypatch.setitem(estimator.solve.__globals__, "FactorFile", named)
+    model = KernelRegression("erf", ridge=RIDGES[:3], storage=tmp_path / "factor").fit(X, Y[:, :3])
     assert names == ["factor_0.01", "factor_0.5"]
     assert list(tmp_path.iterdir()) == []
     names.clear()

@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import laplacian_kernel
 
 from nngplab import NNGP, KernelRegression, Laplace
 from nngplab.regression import estimator, linear_system, predict_all
-from nngplab.regression.checkpoint import FactorCheckpoint
+from nngplab.regression.storage import FactorFile
 
 RNG = np.random.default_rng(0)
 X, X_TEST = RNG.normal(size=(40, 4)), RNG.normal(size=(15, 4))
@@ -139,10 +139,10 @@ def test_along_a_path():
         np.testing.assert_allclose(predicted, model.predict(X_TEST), rtol=1e-10, atol=1e-13)
 
 
-def test_a_checkpoint_is_for_its_weights_alone(tmp_path, monkeypatch):
-    close = FactorCheckpoint.close
-    monkeypatch.setattr(FactorCheckpoint, "close", lambda self, **_: close(self, keep=True))  # as if it were killed
-    model = KernelRegression("erf", 0.1, checkpoint=tmp_path / "factor")
+def test_a_file_is_for_its_weights_alone(tmp_path, monkeypatch):
+    close = FactorFile.close
+    monkeypatch.setattr(FactorFile, "close", lambda self, _: close(self, keep=True))  # as if it were killed
+    model = KernelRegression("erf", 0.1, storage=tmp_path / "factor")
     for weights in (WEIGHTS, WEIGHTS[::-1], None):
         expected = KernelRegression("erf", 0.1).fit(X, Y, weights).dual_coef_
         for _ in range(2):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nngplab import NNGP, NTK, RBF, Function, InputError, KernelRegression, Laplace, Linear, nngp
 from nngplab.kernels.samples import distances
 from nngplab.regression import estimator
-from nngplab.regression.checkpoint import FactorCheckpoint
+from nngplab.regression.storage import FactorFile
 
 KERNELS = [
     NNGP("relu", depth=2),
@@ -121,11 +121,11 @@ def test_distances_of_rows_that_nearly_agree(exponent, seed):
     np.testing.assert_allclose(distances(scipy.sparse.csr_array(A), scipy.sparse.csr_array(B)), expected, rtol=1e-11)
 
 
-def test_a_checkpoint_is_for_its_samples_alone(tmp_path, monkeypatch):
-    close_file = FactorCheckpoint.close
-    monkeypatch.setattr(FactorCheckpoint, "close", lambda self, **_: close_file(self, keep=True))  # as if killed
+def test_a_file_is_for_its_samples_alone(tmp_path, monkeypatch):
+    close_file = FactorFile.close
+    monkeypatch.setattr(FactorFile, "close", lambda self, _: close_file(self, keep=True))  # as if killed
     for samples in (X, 2 * X, X[:, ::-1].tocsr()):
-        model = KernelRegression("rbf", 0.1, checkpoint=tmp_path / "factor").fit(samples, Y)
+        model = KernelRegression("rbf", 0.1, storage=tmp_path / "factor").fit(samples, Y)
         np.testing.assert_array_equal(model.dual_coef_, KernelRegression("rbf", 0.1).fit(samples, Y).dual_coef_)
 
 

@@ -177,16 +177,14 @@ rule challenge_kernels:
         kernel=lambda wc: CHALLENGE_REGRESSIONS[wc.regression][0],
         choice=lambda wc: json.dumps(CHALLENGE_REGRESSIONS[wc.regression][1]),
         ridges=lookup(dpath="challenge/ridges", within=config),
-        checkpoint=lambda wc: checkpoint_option(
-            f"challenge/{wc.dataset}_{wc.regression}", wc.dataset in CHALLENGE_LARGE
-        ),
+        storage=lambda wc: storage_option(f"challenge/{wc.dataset}_{wc.regression}", wc.dataset in CHALLENGE_LARGE),
     message:
         "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.regression}"
         " (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
         " --kernel {params.kernel} --choice {params.choice:q} --ridges {params.ridges}"
-        " --device {params.device} --threads {threads} {params.checkpoint} --output {output.table:q}"
+        " --device {params.device} --threads {threads} {params.storage} --output {output.table:q}"
         " --cost {output.cost:q} --log {log:q}"
 
 
@@ -295,15 +293,13 @@ rule challenge_test:
         device=lambda wc: config["device"] if wc.model == "network" or wc.dataset in CHALLENGE_LARGE else "cpu",
         seed=lookup(dpath="seed", within=config),
         seeds=lookup(dpath="challenge/test_seeds", within=config),
-        checkpoint=lambda wc: checkpoint_option(
-            f"challenge/{wc.dataset}_test_{wc.model}", wc.dataset in CHALLENGE_LARGE
-        ),
+        storage=lambda wc: storage_option(f"challenge/{wc.dataset}_test_{wc.model}", wc.dataset in CHALLENGE_LARGE),
     message:
         "Test the selected model of Problem 13 on {wildcards.dataset}: {wildcards.model}"
     shell:
         "python {input.script:q} --selection {input.selection:q} --test {input.test:q} --selected {input.selected:q}"
         " --dataset {wildcards.dataset} --model {wildcards.model} --device {params.device} --seed {params.seed}"
-        " --seeds {params.seeds} --threads {threads} {params.checkpoint} --table {output.table:q}"
+        " --seeds {params.seeds} --threads {threads} {params.storage} --table {output.table:q}"
         " --outputs {output.outputs:q} --cost {output.cost:q} --log {log:q}"
 
 

@@ -89,9 +89,9 @@ def option(flag, value):
     return literal([] if value is None else [f"{flag}={value}"])
 
 
-def checkpoint_option(path, long_job):
-    """Return the option that makes an interrupted job resume, or nothing for a short job."""
-    return ["--checkpoint", f".checkpoints/{path}"] if long_job else []
+def storage_option(path, long_job):
+    """Return the option that makes an interrupted fit resume, or nothing for a short job."""
+    return ["--storage", f".checkpoints/{path}"] if long_job else []
 
 
 def files_in(folder):

@@ -30,7 +30,7 @@ def fit(arguments: argparse.Namespace, selection: SelectionSamples) -> list[dict
     """
     choice = arguments.choice
     predict = fit_ridges(
-        arguments.kernel, choice, arguments.ridges, selection.train, arguments.device, arguments.checkpoint
+        arguments.kernel, choice, arguments.ridges, selection.train, arguments.device, arguments.storage
     )
     train, val = predict(selection.train.X), predict(selection.val.X)
     rows = []
@@ -54,7 +54,7 @@ if __name__ == "__main__":
     parser.add_argument("--ridges", type=float, nargs="+", required=True, help="ridges to try")
     parser.add_argument("--device", default="cpu", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--threads", type=int, required=True, help="number of threads of BLAS")
-    parser.add_argument("--checkpoint", type=Path, help="where an interrupted factorisation resumes (default: nowhere)")
+    parser.add_argument("--storage", type=Path, help="a file for the factor, in which a fit resumes (default: none)")
     parser.add_argument("--output", type=Path, required=True, help="two rows for each ridge, CSV")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")
     run(parser, main)

@@ -82,7 +82,7 @@ def fit_selected(
     if model not in selected:
         return {}, {}
     if model in KERNELS:
-        return {model: [fit_kernel(model, selected[model], train, device, arguments.checkpoint)]}, {}
+        return {model: [fit_kernel(model, selected[model], train, device, arguments.storage)]}, {}
     if model == "network":
         names = ("challenge", arguments.dataset)
         further = [integer_seed(arguments.seed, *names, "repeat", repeat) for repeat in range(1, arguments.seeds)]
@@ -130,7 +130,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, required=True, help="number of seeds with which a network is trained")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--threads", type=int, required=True, help="number of threads of BLAS")
-    parser.add_argument("--checkpoint", type=Path, help="where an interrupted factorisation resumes (default: nowhere)")
+    parser.add_argument("--storage", type=Path, help="a file for the factor, in which a fit resumes (default: none)")
     parser.add_argument("--table", type=Path, required=True, help="metrics on the test samples, CSV")
     parser.add_argument("--outputs", type=Path, required=True, help="outputs for the test samples, NPZ")
     parser.add_argument("--cost", type=Path, required=True, help="seconds and memory, CSV")

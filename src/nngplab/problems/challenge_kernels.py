@@ -45,7 +45,7 @@ def fit_ridges(
     ridges: Iterable[float],
     samples: Samples,
     device: str = "cpu",
-    checkpoint: Path | None = None,
+    storage: Path | None = None,
 ) -> Callable[[Array], dict[float, Array]]:
     """Fit kernel regression with one kernel and several ridges.
 
@@ -61,7 +61,7 @@ def fit_ridges(
         ridges: the ridges.
         samples: the training samples.
         device: as for `KernelRegression`.
-        checkpoint: the file in which an interrupted factorisation is resumed; None for small Gram matrices. It is not
+        storage: the file of the factor, in which an interrupted fit is resumed; None for small Gram matrices. It is not
             used on a GPU, or if the disk has too little space for the factor.
 
     Returns:
@@ -73,8 +73,8 @@ def fit_ridges(
         return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
 
     kernel = make_kernel(model, hyperparameters)
-    checkpoint = _checkpoint_if_possible(checkpoint, len(samples.X), device)
-    regression = KernelRegression(kernel, device=device, checkpoint=checkpoint, keep_factor=False)
+    storage = _storage_if_possible(storage, len(samples.X), device)
+    regression = KernelRegression(kernel, device=device, storage=storage, keep_factor=False)
     models, errors = _fit_path(regression, scale_inputs(samples.X), standardise_targets(samples), list(ridges))
     for ridge, error in errors.items():
         log.warning("%s with %s: %s", model, hyperparameters | {"ridge": ridge}, error)
@@ -105,17 +105,19 @@ def _fit_path(
     return models, errors
 
 
-def _checkpoint_if_possible(checkpoint: Path | None, n: int, device: str) -> Path | None:
-    """Return the checkpoint, or None on a GPU or if the disk has too little space."""
-    if checkpoint is None or gpu_of(device):
+def _storage_if_possible(storage: Path | None, n: int, device: str) -> Path | None:
+    """Return the file of the factor, or None on a GPU or if the disk has too little space."""
+    if storage is None or gpu_of(device):
         return None
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    needed, free = triangle_bytes(n, 8), shutil.disk_usage(checkpoint.parent).free
-    if needed < free:
-        return checkpoint
+    storage.parent.mkdir(parents=True, exist_ok=True)
+    # An interrupted job has its file already, under this name and a ridge.
+    reserved = sum(512 * file.stat().st_blocks for file in storage.parent.glob(f"{storage.name}*"))
+    needed, free = triangle_bytes(n, 8), shutil.disk_usage(storage.parent).free
+    if needed < free + reserved:
+        return storage
     log.warning(
-        "no checkpoint: %s needs %.1f GiB and has %.1f GiB free; if this job is interrupted, it starts again",
-        checkpoint.parent,
+        "no file for the factor: %s needs %.1f GiB and has %.1f GiB free; if this job is interrupted, it starts again",
+        storage.parent,
         needed / 2**30,
         free / 2**30,
     )
@@ -127,11 +129,11 @@ def fit_kernel(
     hyperparameters: Hyperparameters,
     samples: Samples,
     device: str = "cpu",
-    checkpoint: Path | None = None,
+    storage: Path | None = None,
 ) -> Predictor:
     """Fit kernel regression with one kernel and one ridge, as `fit_ridges` with `hyperparameters["ridge"]`."""
     ridge = hyperparameters["ridge"]
-    predict = fit_ridges(model, hyperparameters, [ridge], samples, device, checkpoint)
+    predict = fit_ridges(model, hyperparameters, [ridge], samples, device, storage)
     return lambda X: predict(X)[ridge]
 
 

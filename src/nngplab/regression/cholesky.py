@@ -6,13 +6,15 @@ columns, from left to right, to threads that each run BLAS on one core. A tile d
 no order of events blocks; and since the operations on a tile and their order are always the same, so is the factor, to
 the last bit, for any number of threads.
 
+A factor that is larger than the memory is in a file (see `nngplab.regression.stored_factor`).
+
 One call of LAPACK on a large matrix is no way out: with two threads, the OpenBLAS of the NumPy and SciPy wheels crashes
 from 16,000 rows in float64 and 27,000 in float32.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Condition
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +22,20 @@ import scipy.linalg
 
 from nngplab.errors import InputError
 from nngplab.regression import tiles
-from nngplab.regression.checkpoint import FactorCheckpoint
 
 Array = npt.NDArray[Any]
 TileFunction = Callable[[slice, slice, Array], object]
+Progress = Callable[[float], object]
+
+
+class TileStore(Protocol):
+    """Where finished tiles are kept beside the memory."""
+
+    def write(self, i: int, k: int, tile: Array) -> None:
+        """Keep tile (i, k)."""
+
+    def row(self, i: int, first: int, stop: int, width: int | None = None) -> Array:
+        """Return the tiles of block row i in block columns `first` to `stop` - 1, as the first of `width` columns."""
 
 
 class NotPositiveDefiniteError(InputError):
@@ -60,35 +72,40 @@ class CholeskyFactor:
 
     def __init__(self, n: int, dtype: npt.DTypeLike) -> None:
         self.slices = tiles.slices(n, tiles.tile_size(n))
-        # Of each block row the part up to its diagonal tile; it takes the finished tiles from left to right.
-        self.rows = [np.empty((part.stop - part.start, part.stop), dtype) for part in self.slices]
+        self.dtype = np.dtype(dtype)
+        self.rows = self._new_rows()
         self._inverses: list[list[Array]] = [[] for _ in self.slices]
+
+    def _new_rows(self) -> Sequence[Array]:
+        """Return of each block row the part up to its diagonal tile; it takes the finished tiles from left to right."""
+        return [np.empty((part.stop - part.start, part.stop), self.dtype) for part in self.slices]
 
     def solve(self, y: Array) -> Array:
         """Return the solution a of L L^T a = y for y (n, outputs), in the dtype of the factor."""
         a = self.solve_lower(y)
-        for k, (row, part) in reversed(list(enumerate(zip(self.rows, self.slices, strict=True)))):
-            self._solve_transposed(k, a[part].T)
+        for k, part in reversed(list(enumerate(self.slices))):
+            row = self.rows[k]
+            self._solve_transposed(k, row[:, part], a[part].T)
             a[: part.start] -= (a[part].T @ row[:, : part.start]).T
         return a
 
     def solve_lower(self, b: Array) -> Array:
         """Return L^-1 b for b (n, m), in the dtype of the factor."""
-        x = np.array(b, self.rows[0].dtype, order="C")
+        x = np.array(b, self.dtype, order="C")
         for k, (row, part) in enumerate(zip(self.rows, self.slices, strict=True)):
             x[part] -= row[:, : part.start] @ x[: part.start]
-            self.solve_tile(k, x[part].T)
+            self.solve_tile(k, row[:, part], x[part].T)
         return x
 
     def log_determinant(self) -> float:
         """Return the logarithm of the determinant of K."""
-        diagonals = (self._diagonal(k).diagonal() for k in range(len(self.slices)))
+        diagonals = (self.diagonal_tile(k).diagonal() for k in range(len(self.slices)))
         return 2 * sum(float(np.log(diagonal, dtype=np.float64).sum()) for diagonal in diagonals)
 
     @property
     def nbytes(self) -> int:
         """The bytes of the tiles."""
-        return sum(row.nbytes for row in self.rows)
+        return sum((part.stop - part.start) * part.stop for part in self.slices) * self.dtype.itemsize
 
     def inverse_diagonal(self) -> Array:
         """Return the diagonal of K^-1, (n,) in float64: the squared norms of the columns of L^-1.
@@ -97,56 +114,56 @@ class CholeskyFactor:
         """
 
         def of_columns(k: int) -> Array:
-            start = self.slices[k].start
-            columns = np.zeros((self.slices[-1].stop - start, self.slices[k].stop - start), self.rows[0].dtype)
-            np.fill_diagonal(columns, 1)
+            columns = self.unit_columns(k)
             for i in range(k, len(self.slices)):
-                part = self.slices[i]
-                here = columns[part.start - start : part.stop - start]
-                here -= self.rows[i][:, start : part.start] @ columns[: part.start - start]
-                self.solve_tile(i, here.T)
-            squares: Array = np.einsum("ij,ij->j", columns, columns, dtype=np.float64)
-            return squares
+                self.substitute(columns, k, i, self.rows[i][:, self.slices[k].start :])
+            return squared_lengths(columns)
 
         return np.concatenate(tiles.in_threads(of_columns, range(len(self.slices))))
 
-    def _diagonal(self, k: int) -> Array:
+    def unit_columns(self, k: int) -> Array:
+        """Return the columns of the identity that belong to block row k, from its first row on."""
+        start = self.slices[k].start
+        columns = np.zeros((self.slices[-1].stop - start, self.slices[k].stop - start), self.dtype)
+        np.fill_diagonal(columns, 1)
+        return columns
+
+    def substitute(self, columns: Array, k: int, i: int, row: Array) -> None:
+        """Replace block row i of `unit_columns(k)` by that of L^-1 times them; `row` begins in block column k."""
+        start, part = self.slices[k].start, self.slices[i]
+        here = columns[part.start - start : part.stop - start]
+        here -= row[:, : part.start - start] @ columns[: part.start - start]
+        self.solve_tile(i, row[:, part.start - start :], here.T)
+
+    def diagonal_tile(self, k: int) -> Array:
+        """Return the diagonal tile of block row k."""
         return self.rows[k][:, self.slices[k]]
 
-    def invert_diagonal(self, k: int) -> None:
-        """Compute the inverses of the diagonal blocks of the diagonal tile k, which solutions need."""
-        L = self._diagonal(k)
+    def invert_diagonal(self, k: int, L: Array) -> None:
+        """Compute the inverses of the diagonal blocks of the diagonal tile L of block row k, which solutions need."""
         (trtri,) = scipy.linalg.get_lapack_funcs(("trtri",), (L,))
         self._inverses[k] = [
             np.ascontiguousarray(trtri(L[block, block], lower=1)[0]) for block in tiles.slices(len(L), tiles.BLOCK)
         ]
 
-    def solve_tile(self, k: int, b: Array) -> None:
+    def solve_tile(self, k: int, L: Array, b: Array) -> None:
         """Replace b (m, t) by the solution x of x L^T = b for the diagonal tile L (t, t) of block row k.
 
         Nearly all of it is products, which are faster than LAPACK's solution, and keep no other thread waiting.
         """
-        L = self._diagonal(k)
         for block, inverse in zip(tiles.slices(len(L), tiles.BLOCK), self._inverses[k], strict=True):
             rest = b[:, block] - b[:, : block.start] @ L[block, : block.start].T
             np.matmul(rest, inverse.T, out=b[:, block])
 
-    def _solve_transposed(self, k: int, b: Array) -> None:
+    def _solve_transposed(self, k: int, L: Array, b: Array) -> None:
         """Replace b (m, t) by the solution x of x L = b for the diagonal tile L (t, t) of block row k."""
-        L = self._diagonal(k)
         blocks = tiles.slices(len(L), tiles.BLOCK)
         for block, inverse in zip(reversed(blocks), reversed(self._inverses[k]), strict=True):
             rest = b[:, block] - b[:, block.stop :] @ L[block.stop :, block]
             np.matmul(rest, inverse, out=b[:, block])
 
 
-def factorise(
-    tile: TileFunction,
-    n: int,
-    dtype: npt.DTypeLike,
-    checkpoint: FactorCheckpoint | None = None,
-    progress: Callable[[float], object] | None = None,
-) -> CholeskyFactor:
+def factorise(tile: TileFunction, n: int, dtype: npt.DTypeLike, progress: Progress | None = None) -> CholeskyFactor:
     """Return the Cholesky factor of a symmetric positive definite matrix K (n, n).
 
     Args:
@@ -155,56 +172,62 @@ def factorise(
             several threads at once.
         n: the number of rows.
         dtype: float64 or float32.
-        checkpoint: where finished tiles are kept, and from where they are read.
         progress: called, from any thread, with the share of the work that has just been done; the shares add up to one.
 
     Raises:
         NotPositiveDefiniteError: if K is not positive definite, or singular but for rounding.
     """
     factor = CholeskyFactor(n, dtype)
-    finished = checkpoint.open(factor.rows, factor.slices) if checkpoint else [0] * len(factor.slices)
-    failure = _Factorisation(factor, tile, finished, checkpoint, progress).run()
-    if checkpoint:
-        checkpoint.close(keep=failure is not None and not isinstance(failure, NotPositiveDefiniteError))
-    if failure:
-        raise failure
+    blocks = len(factor.slices)
+    Panel(factor, dict(enumerate(factor.rows)), range(blocks), tile, [0] * blocks, progress).factorise()
     return factor
 
 
-class _Factorisation:
-    """The threads that fill a factor.
+def squared_lengths(columns: Array) -> Array:
+    """Return the squared norms of columns, in float64."""
+    squares: Array = np.einsum("ij,ij->j", columns, columns, dtype=np.float64)
+    return squares
+
+
+class Panel:
+    """Some block rows in memory, and the threads that compute the block columns of the factor that end in them.
 
     Args:
-        factor: the factor.
+        factor: the factor, for its slices and inverses.
+        rows: the block rows by their number, each up to its diagonal tile.
+        span: their numbers. The tiles of the earlier block columns are finished.
         tile: as for `factorise`.
         finished: how many tiles of each block row are those of the factor already.
-        checkpoint: as for `factorise`.
         progress: as for `factorise`.
+        store: where finished tiles are kept, and where those of the block rows below come from; None if there are none.
     """
 
     def __init__(
         self,
         factor: CholeskyFactor,
+        rows: Mapping[int, Array],
+        span: range,
         tile: TileFunction,
         finished: list[int],
-        checkpoint: FactorCheckpoint | None,
-        progress: Callable[[float], object] | None,
+        progress: Progress | None = None,
+        store: TileStore | None = None,
     ) -> None:
         self._factor = factor
+        self._rows = rows
+        self._span = span
         self._tile = tile
         self._finished = finished
-        self._checkpoint = checkpoint
         self._progress = progress
+        self._store = store
         self._changed = Condition()
         self._failure: BaseException | None = None
-        blocks = len(factor.slices)
-        self._order = ((i, k) for k in range(blocks) for i in range(k, blocks))
-        for k in range(blocks):
+        self._order = self._tasks()
+        for k in span:
             if finished[k] > k:
-                factor.invert_diagonal(k)
+                factor.invert_diagonal(k, self._diagonal(k))
 
-    def run(self) -> BaseException | None:
-        """Compute all tiles; the first failure ends all threads, and is returned."""
+    def factorise(self) -> None:
+        """Compute all tiles of these block columns; the first failure ends all threads, and is raised."""
         threads = min(tiles.blas_threads(), len(self._factor.slices))
         with tiles.pool(threads) as pool:
             try:
@@ -212,29 +235,49 @@ class _Factorisation:
                     worker.result()
             except BaseException as error:
                 self._fail(error)  # an interrupt comes here, and not to the threads
-        return self._failure
+        if self._failure:
+            raise self._failure
+
+    def _tasks(self) -> Iterator[tuple[int, range]]:
+        """Yield block rows with the tiles to compute: those in memory tile by tile, those below row by row."""
+        for k in self._span:
+            for i in range(k, self._span.stop):
+                yield i, range(k, k + 1)
+        for i in range(self._span.stop, len(self._factor.slices)):
+            yield i, self._span
 
     def _work(self) -> None:
         """Compute one tile after another, until none is left or something fails."""
-        blocks = len(self._factor.slices)
+        blocks, dtype = len(self._factor.slices), self._factor.dtype
         try:
             # Of each thread, and used again and again: to take new memory from the system costs more than to fill it.
-            scratch = np.empty(len(self._factor.rows[0]) ** 2, self._factor.rows[0].dtype)
+            scratch = np.empty(self._factor.slices[0].stop ** 2, dtype)
             while task := self._next():
-                i, k = task
-                if self._finished[i] <= k:
-                    self._finish(i, k, scratch)
-                if self._progress:
-                    self._progress(6 * (k + 1) / (blocks * (blocks + 1) * (blocks + 2)))
+                i, columns = task
+                row = self._rows.get(i)
+                for k in columns:
+                    if self._finished[i] <= k:
+                        row = self._read(i) if row is None else row
+                        self._finish(i, k, row, scratch)
+                    if self._progress:
+                        self._progress(6 * (k + 1) / (blocks * (blocks + 1) * (blocks + 2)))
         except BaseException as error:
             self._fail(error)
+
+    def _read(self, i: int) -> Array:
+        """Return block row i, which is below those in memory, up to the end of these block columns."""
+        assert self._store  # noqa: S101
+        return self._store.row(i, 0, self._finished[i], self._factor.slices[self._span.stop - 1].stop)
+
+    def _diagonal(self, k: int) -> Array:
+        return self._rows[k][:, self._factor.slices[k]]
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:
             self._failure = self._failure or error
             self._changed.notify_all()
 
-    def _next(self) -> tuple[int, int] | None:
+    def _next(self) -> tuple[int, range] | None:
         with self._changed:
             return None if self._failure else next(self._order, None)
 
@@ -245,24 +288,24 @@ class _Factorisation:
             if self._failure:
                 raise self._failure
 
-    def _finish(self, i: int, k: int, scratch: Array) -> None:
+    def _finish(self, i: int, k: int, row: Array, scratch: Array) -> None:
         """Make tile (i, k) that of L: L_ik L_kk^T = K_ik - sum over j < k of L_ij L_kj^T."""
-        rows, part = self._factor.rows, self._factor.slices[k]
-        tile = rows[i][:, part]
+        part = self._factor.slices[k]
+        tile = row[:, part]
         self._tile(self._factor.slices[i], part, tile)
         before = tile.diagonal().copy()
         self._wait_for(i, k)
         self._wait_for(k, k)
         # One product over all j. NumPy's, since SciPy's keeps the interpreter, and with it the other threads, waiting.
-        tile -= _product(rows[i][:, : part.start], rows[k][:, : part.start].T, scratch)
+        tile -= _product(row[:, : part.start], self._rows[k][:, : part.start].T, scratch)
         if i == k:
             _factor_diagonal_tile(tile, before, part.start)
-            self._factor.invert_diagonal(k)
+            self._factor.invert_diagonal(k, tile)
         else:
             self._wait_for(k, k + 1)
-            self._factor.solve_tile(k, tile)
-        if self._checkpoint:
-            self._checkpoint.add(i, k, tile)
+            self._factor.solve_tile(k, self._diagonal(k), tile)
+        if self._store:
+            self._store.write(i, k, tile)
         with self._changed:
             self._finished[i] = k + 1
             self._changed.notify_all()

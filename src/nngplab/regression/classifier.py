@@ -20,7 +20,7 @@ from nngplab.regression.training_set import SAMPLES, check_parameters, set_input
 
 Array = npt.NDArray[Any]
 
-_SHARED = ("kernel", "ridge", "precision", "refine", "tol", "checkpoint", "verbose", "device")
+_SHARED = ("kernel", "ridge", "precision", "refine", "tol", "storage", "verbose", "device")
 
 
 class KernelClassifier(ClassifierMixin, BaseEstimator):
@@ -38,7 +38,7 @@ class KernelClassifier(ClassifierMixin, BaseEstimator):
         precision: that of the Gram matrix and its factor: "double" or "single".
         refine: bring the solution to a relative residual of `tol`.
         tol: the relative residual that `refine` aims at.
-        checkpoint: a file from which a fit that was killed continues.
+        storage: a file for the factor, from which a fit that was killed continues.
         verbose: show the progress of the factorisation.
         device: "cpu", "cuda" or "auto".
 
@@ -69,7 +69,7 @@ class KernelClassifier(ClassifierMixin, BaseEstimator):
         precision: str = "double",
         refine: bool = False,
         tol: float = 1e-10,
-        checkpoint: str | PathLike[str] | None = None,
+        storage: str | PathLike[str] | None = None,
         verbose: bool = False,
         device: str = "cpu",
     ) -> None:
@@ -78,7 +78,7 @@ class KernelClassifier(ClassifierMixin, BaseEstimator):
         self.precision = precision
         self.refine = refine
         self.tol = tol
-        self.checkpoint = checkpoint
+        self.storage = storage
         self.verbose = verbose
         self.device = device
 

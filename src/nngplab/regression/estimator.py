@@ -74,9 +74,10 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         loo: compute `loo_residuals_`, which takes about as long as the factorisation.
         keep_factor: keep the Cholesky factor, which `predict` needs for standard deviations and covariances, and
             `leave_one_out` unless `loo` is set. With "auto" it is kept if it takes up to 128 MiB, as that of 5,500
-            samples in double precision does; with several distinct ridges, or in `ridge_path`, if all factors do.
-        checkpoint: a file for the finished part of the factor, from which a fit that was killed continues; it is
-            removed at the end. Not for a `Function`, whose name does not say what it computes, and not on a GPU.
+            samples in double precision does; with several distinct ridges, or in `ridge_path`, if all factors do; with
+            `storage` it is not. With True and `storage` it stays in the file, to whose path the model refers.
+        storage: a file for a factor that may be larger than the memory, from which a fit that was killed continues; it
+            is removed at the end unless `keep_factor` is True. Not for a `Function`, and not on a GPU.
         verbose: show the progress of the factorisation, with the remaining time, on the standard error stream.
         device: "cpu"; "cuda", a GPU, which keeps the whole Gram matrix in its memory, and takes all kernels but a
             `Function` and duals from a table; or "auto", a GPU where there is one. On a GPU, the last digits differ
@@ -114,7 +115,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "loo": ["boolean"],
         "keep_factor": [bool, StrOptions({"auto"})],
-        "checkpoint": [str, PathLike, None],
+        "storage": [str, PathLike, None],
         "verbose": ["verbose"],
         "device": [str],
     }
@@ -127,7 +128,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         refine: bool = False,
         tol: float = 1e-10,
         loo: bool = False,
-        checkpoint: str | PathLike[str] | None = None,
+        storage: str | PathLike[str] | None = None,
         verbose: bool = False,
         device: str = "cpu",
         keep_factor: bool | str = "auto",
@@ -138,7 +139,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.refine = refine
         self.tol = tol
         self.loo = loo
-        self.checkpoint = checkpoint
+        self.storage = storage
         self.verbose = verbose
         self.device = device
         self.keep_factor = keep_factor
@@ -165,7 +166,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Raises:
             InputError: for a wrong parameter, a kernel that does not return finite numbers, a device that is not there,
-                or if the memory does not suffice.
+                if the memory or the disk does not suffice, or if the file for the factor cannot be used.
             NotPositiveDefiniteError: an InputError for a Gram matrix with negative eigenvalues, or a singular one of
                 more than `EIGENVECTORS_UP_TO` rows.
         """
@@ -251,7 +252,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         For several ridges the tiles of the Gram matrix are kept where the memory suffices for a second triangle.
         Otherwise, and on a GPU, they are computed each time, which takes about 3 d / n of the time of a factorisation.
-        Each ridge has a checkpoint of its own, whose name ends in the ridge. A ridge can be an array, as for `fit`.
+        With `storage`, each has its own file, whose name ends in the ridge. A ridge can be an array, as for `fit`.
 
         Raises:
             InputError: as `fit`.
@@ -263,8 +264,8 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         for ridge in ridges:
             fitted = clone(self).set_params(ridge=ridge)
             check_parameters(fitted)
-            if self.checkpoint is not None and np.ndim(ridge) == 0:
-                fitted.checkpoint = f"{self.checkpoint}_{float(ridge)!r}"
+            if self.storage is not None and np.ndim(ridge) == 0:
+                fitted.storage = f"{self.storage}_{float(ridge)!r}"
             yield fitted._fit(training_set(fitted, X, y, sample_weight), tile_cache, factors)
 
     def __sklearn_tags__(self) -> Tags:

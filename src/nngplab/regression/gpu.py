@@ -14,11 +14,11 @@ from torch import Tensor
 
 from nngplab.errors import InputError
 from nngplab.kernels.base import Kernel, Rows
-from nngplab.regression.checkpoint import FactorCheckpoint
 from nngplab.regression.cholesky import NotPositiveDefiniteError, check_pivots
 from nngplab.regression.linear_system import LinearSystem
 from nngplab.regression.memory import available_memory
 from nngplab.regression.products import finite_tile
+from nngplab.regression.storage import FactorFile
 
 Array = npt.NDArray[Any]
 
@@ -38,7 +38,7 @@ class GpuLinearSystem(LinearSystem):
 
     def factorise(
         self,
-        checkpoint: FactorCheckpoint | None,  # noqa: ARG002 (there is none: KernelRegression refuses it)
+        file: FactorFile | None,  # noqa: ARG002 (there is none: KernelRegression refuses it)
         progress: Callable[[float], object],
     ) -> "GpuFactor":
         """Return the factor of K + ridge I.

@@ -9,10 +9,9 @@ import numpy.typing as npt
 
 from nngplab.kernels.base import Kernel, Rows, inner_products
 from nngplab.kernels.samples import squared_norms
-from nngplab.regression import tiles
-from nngplab.regression.checkpoint import FactorCheckpoint
-from nngplab.regression.cholesky import factorise
+from nngplab.regression import cholesky, stored_factor, tiles
 from nngplab.regression.products import block_product, finite_tile, subtract_mean
+from nngplab.regression.storage import FactorFile
 
 Array = npt.NDArray[Any]
 
@@ -66,17 +65,19 @@ class LinearSystem:
     tile_cache: dict[tuple[int, int], Array] | None = None
     scales: Array | None = None
 
-    def factorise(self, checkpoint: FactorCheckpoint | None, progress: Callable[[float], object]) -> Factor:
+    def factorise(self, file: FactorFile | None, progress: Callable[[float], object]) -> Factor:
         """Return the factor of K + ridge I.
 
         Args:
-            checkpoint: where finished tiles are kept, and from where they are read.
+            file: where the tiles of the factor are; None for the memory.
             progress: called with the share of the work that has just been done.
 
         Raises:
             NotPositiveDefiniteError: if there is none.
         """
-        return factorise(self.tile, len(self.y), self.rows.values.dtype, checkpoint, progress)
+        if file is not None:
+            return stored_factor.factorise(self.tile, file, progress)
+        return cholesky.factorise(self.tile, len(self.y), self.rows.values.dtype, progress)
 
     def lower_triangle(self) -> Array:
         """Return K + ridge I (n, n), of which what is above the diagonal need not be set."""

@@ -30,12 +30,23 @@ def memory_needed(n: int, d: int, precision: str = "double", loo: bool = False, 
     )
 
 
+def memory_for_block_rows(n: int, itemsize: int) -> int:
+    """Return the bytes that block rows may take in memory while the rest of a factor of n rows is in a file.
+
+    A tenth of what is available is left to others, and to each thread a block row and some tiles to work on.
+    """
+    t = min(n, tiles.tile_size(n))
+    return int(0.9 * available_memory()) - itemsize * (n * tiles.BLOCK + tiles.blas_threads() * (4 * t * t + n * t))
+
+
 def triangle_bytes(n: int, itemsize: int) -> int:
     """Return the bytes of the tiles of the lower triangle of a matrix of n rows."""
     return itemsize * sum((part.stop - part.start) * part.stop for part in tiles.slices(n, tiles.tile_size(n)))
 
 
-def check_memory(n: int, d: int, precision: str, loo: bool, itemsize: int, factors: int = 1) -> None:
+def check_memory(
+    n: int, d: int, precision: str, loo: bool, itemsize: int, factors: int = 1, storage: bool = False
+) -> None:
     """Refuse a fit that the memory does not suffice for, before it is killed for it.
 
     Args:
@@ -45,19 +56,24 @@ def check_memory(n: int, d: int, precision: str, loo: bool, itemsize: int, facto
         loo: as for `memory_needed`.
         itemsize: the bytes of a number of the samples as they were given.
         factors: how many factors are in memory at once.
+        storage: whether a file has the factor, so that the memory needs a block row of it for each thread and one more.
 
     Raises:
         InputError: with both figures.
     """
-    needed = {
-        name: memory_needed(n, d, name, loo, itemsize != np.dtype(dtype).itemsize)
-        + (factors - 1) * triangle_bytes(n, np.dtype(dtype).itemsize)
-        for name, dtype in PRECISIONS.items()
-    }
-    available = available_memory()
+    block_rows = (tiles.blas_threads() * (not loo) + 1) * n * min(n, tiles.tile_size(n))
+    needed = {}
+    for name, dtype in PRECISIONS.items():
+        size = np.dtype(dtype).itemsize
+        needed[name] = memory_needed(n, d, name, loo, itemsize != size) + (factors - 1) * triangle_bytes(n, size)
+        if storage:
+            needed[name] += size * block_rows - factors * triangle_bytes(n, size)
+    available = int(0.9 * available_memory()) if storage else available_memory()
     if needed[precision] > available:
         gib = {name: f"{size / 2**30:.2f} GiB" for name, size in needed.items()}
         remedy = f'precision="single" takes {gib["single"]}' if precision == "double" else "take fewer samples"
+        if not storage:
+            remedy = f"keep the factor in a file with storage=, or {remedy}"
         raise InputError(
             f"{n:,} samples need {gib[precision]} of memory in {precision} precision, and {available / 2**30:.2f} GiB "
             f"are available: free some, or {remedy}"

@@ -14,13 +14,14 @@ from tqdm import tqdm
 from nngplab.errors import InputError
 from nngplab.kernels.objects import as_kernel
 from nngplab.pipeline.progress import Progress
-from nngplab.regression import memory, singular, tiles
-from nngplab.regression.checkpoint import FactorCheckpoint, digest, kernel_digest
+from nngplab.regression import memory, singular
 from nngplab.regression.cholesky import NotPositiveDefiniteError
+from nngplab.regression.digests import digest, kernel_digest
 from nngplab.regression.linear_system import Factor, LinearSystem
 from nngplab.regression.memory import PRECISIONS
 from nngplab.regression.posterior import log_marginal_likelihood
 from nngplab.regression.refinement import refine
+from nngplab.regression.storage import FactorFile
 from nngplab.regression.training_set import shape_for_memory
 from nngplab.regression.warning import warn
 
@@ -83,7 +84,7 @@ def linear_system(
     kernel, dtype, (n, d) = as_kernel(model.kernel), PRECISIONS[model.precision], shape_for_memory(X)
     if gpu is None:
         at_once = factors if model.keep_factor is True else 1
-        memory.check_memory(n, d, model.precision, model.loo, X.dtype.itemsize, at_once)
+        memory.check_memory(n, d, model.precision, model.loo, X.dtype.itemsize, at_once, model.storage is not None)
     else:
         from nngplab.regression.gpu import GpuLinearSystem, check_memory
 
@@ -107,14 +108,14 @@ def solve(system: LinearSystem, ridges: Array, model: "KernelRegression", factor
     """
     distinct = np.unique(ridges)
     if len(distinct) == 1:
-        return _solution(replace(system, ridge=float(ridges[0])), model.checkpoint, model, factors)
+        return _solution(replace(system, ridge=float(ridges[0])), model.storage, model, factors)
     a, diagonal, squares = np.empty_like(system.y), np.empty_like(system.y), 0.0
     kept: list[Factor] = []
     likelihoods: list[float | None] = []
     for ridge in map(float, distinct):
         chosen = ridges == ridge
         part = replace(system, ridge=ridge, y=np.ascontiguousarray(system.y[:, chosen]))
-        found = _solution(part, model.checkpoint and f"{model.checkpoint}_{ridge!r}", model, factors)
+        found = _solution(part, model.storage and f"{model.storage}_{ridge!r}", model, factors)
         a[:, chosen], diagonal[:, chosen] = found.a, 0 if found.inverse_diagonal is None else found.inverse_diagonal
         squares += (found.residual * (float(np.linalg.norm(part.y)) or 1)) ** 2
         kept += found.factors
@@ -126,12 +127,28 @@ def solve(system: LinearSystem, ridges: Array, model: "KernelRegression", factor
 
 
 def _solution(
-    system: LinearSystem, checkpoint: str | PathLike[str] | None, model: "KernelRegression", factors: int
+    system: LinearSystem, storage: str | PathLike[str] | None, model: "KernelRegression", factors: int
 ) -> Solution:
-    """Return the solution of a system with one ridge."""
+    """Return the solution of a system with one ridge; an interrupt leaves the file of its factor."""
+    file = _factor_file(system, storage, model.precision)
+    if file is None:
+        return _solution_with(system, None, model, factors)
+    keep = True
+    try:
+        found = _solution_with(system, file, model, factors)
+        keep = bool(found.factors)
+    except NotPositiveDefiniteError:
+        keep = False
+        raise
+    finally:
+        file.close(keep)
+    return found
+
+
+def _solution_with(system: LinearSystem, file: FactorFile | None, model: "KernelRegression", factors: int) -> Solution:
     n, diagonal, likelihood, kept = len(system.y), None, None, []
     try:
-        factor = _factor(system, _checkpoint(system, checkpoint, model.precision), model.verbose)
+        factor = _factor(system, file, model.verbose)
     except NotPositiveDefiniteError as failure:
         if n > singular.EIGENVECTORS_UP_TO or model.loo:
             raise singular.not_positive_definite(system, failure) from failure
@@ -146,7 +163,8 @@ def _solution(
         if model.loo:
             diagonal = np.broadcast_to(factor.inverse_diagonal()[:, np.newaxis], a.shape)
         likelihood = log_marginal_likelihood(system, a, factor)
-        if model.keep_factor is True or (model.keep_factor == "auto" and factors * factor.nbytes <= KEPT_UP_TO):
+        small = file is None and factors * factor.nbytes <= KEPT_UP_TO
+        if model.keep_factor is True or (model.keep_factor == "auto" and small):
             kept = [factor]
     if model.refine and residual > model.tol:
         warn(
@@ -157,7 +175,7 @@ def _solution(
     return Solution(a, residual, diagonal, likelihood, kept)
 
 
-def _factor(system: LinearSystem, checkpoint: FactorCheckpoint | None, verbose: bool) -> Factor:
+def _factor(system: LinearSystem, file: FactorFile | None, verbose: bool) -> Factor:
     """Return the factor of a system, and show the progress."""
     task = f"factorising {len(system.y):,} rows"
     with tqdm(total=1, desc=task, bar_format=_BAR, disable=not verbose) as bar:
@@ -167,21 +185,19 @@ def _factor(system: LinearSystem, checkpoint: FactorCheckpoint | None, verbose: 
             bar.update(share)
             progress.advance(share)
 
-        return system.factorise(checkpoint, advance)
+        return system.factorise(file, advance)
 
 
-def _checkpoint(system: LinearSystem, path: str | PathLike[str] | None, precision: str) -> FactorCheckpoint | None:
+def _factor_file(system: LinearSystem, path: str | PathLike[str] | None, precision: str) -> FactorFile | None:
     if path is None:
         return None
     if type(system) is not LinearSystem:
-        raise InputError("checkpoint: a fit on a GPU keeps none: leave it out, or set device to cpu")
+        raise InputError("storage: a fit on a GPU keeps its factor there: leave it out, or set device to cpu")
     settings = {
         "kernel": kernel_digest(system.kernel),
         "ridge": system.ridge,
-        "precision": precision,
         "shape": system.X.shape,
-        "tile": [tiles.tile_size(len(system.y)), tiles.BLOCK],
         "samples": digest(system.X, system.scales, system.rows.index),
         "versions": [np.__version__, scipy.__version__],
     }
-    return FactorCheckpoint(Path(path), settings)
+    return FactorFile(Path(path), len(system.y), PRECISIONS[precision], settings)
