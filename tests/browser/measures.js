@@ -13,6 +13,15 @@
     return found;
   },
 
+  // Displayed formulas that no element around them scrolls.
+  fixed() {
+    const scrolls = (element) =>
+      element && (getComputedStyle(element).overflowX === "auto" || scrolls(element.parentElement));
+    return [...document.querySelectorAll("math[display=block]")]
+      .filter((formula) => !scrolls(formula.parentElement))
+      .map((formula) => formula.textContent.slice(0, 60));
+  },
+
   // The targets of links that are out of sight, or under another element, after a jump to them.
   covered() {
     const ids = new Set([...document.querySelectorAll('a[href^="#"]')].map((link) => link.hash.slice(1)));

@@ -25,6 +25,10 @@ class TestFrame:
         assert window.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
         assert measure(window, "beyond") == []
 
+    def test_a_displayed_formula_is_in_an_element_that_scrolls(self, view):
+        """Firefox does not scroll the formula itself."""
+        assert measure(view(375), "fixed") == []
+
     def test_nor_does_it_at_a_zoom_of_200_percent(self, view):
         # A window of 1280 x 720 has 640 x 360 pixels of the page then.
         window = view(640, 360)

@@ -30,7 +30,7 @@
   }
 
   function makeScrollable() {
-    const all = "main :is(.table, .drawing, .values, .equation, math[display=block], p, li, dd, pre)";
+    const all = "main :is(.table, .drawing, .values, .equation, .displayed, p, li, dd, pre)";
     const wide = [...document.querySelectorAll(all)];
     const scroll = wide.map((element) => element.scrollWidth > element.clientWidth + 1);
     wide.forEach((element, place) => {

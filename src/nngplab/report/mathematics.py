@@ -72,4 +72,6 @@ def _markdown_parser() -> MarkdownIt:
 
 def _mathml(text: str, display: bool) -> str:
     source = " ".join(text.split())
-    return improve(convert(source, display="block" if display else "inline"), source)
+    formula = improve(convert(source, display="block" if display else "inline"), source)
+    # Not every browser scrolls a formula that is wider than the window: the element around it does.
+    return f'<span class="displayed">{formula}</span>' if display else formula
