@@ -212,7 +212,7 @@ class TestWords:
         assert texts[1].endswith("It has 62.5% of the trace of the feature matrix.")
         ridges = alternative_text(render(folder), "Validation score of each kernel against the ridge")
         assert "The selected ridges: The course challenge: " in ridges
-        assert "the ReLU NNGP 0.1, the Laplace kernel 0.01 and the linear kernel 1.0; CIFAR-10: " in ridges
+        assert "the ReLU NNGP 0.1, the Laplace kernel 0.01 and the linear kernel 1; CIFAR-10: " in ridges
 
     def test_which_features_matter(self, folder):
         text = words(folder)
@@ -226,11 +226,11 @@ class TestWords:
 
     def test_what_was_selected(self, folder):
         text = words(folder)
-        assert "width 64, 1 hidden layer, learning rate 0.001, weight decay 0.0, 7 of 100 epochs" in text
+        assert "width 64, 1 hidden layer, learning rate 0.001, weight decay 0, 7 of 100 epochs" in text
         assert "ridge 0.1, homogeneous, with a bias" in text
         assert "ridge 0.01, rate 0.5" in text
-        assert "bandwidth 10.0, 5 of 100 iterations, ridge 0.0" in text
-        assert "rate 1.0, ridge 0.1" in text
+        assert "bandwidth 10, 5 of 100 iterations, ridge 0" in text
+        assert "rate 1, ridge 0.1" in text
 
     def test_candidates_that_failed(self, folder):
         assert "candidates for the network" not in words(folder)

@@ -56,7 +56,7 @@ class TestWords:
         assert "has rank 1, and its columns are multiples of" in text
         assert "The theory predicts the outcome of every run." in text
         assert "The observed shares are compatible with the probabilities" in text
-        assert "1.0: all 3 diverge (at step" in text
+        assert "1: all 3 diverge (at step" in text
         assert "The output for any image is a multiple of the training image." in text
         assert "They are the constants that Problem 1 predicts" in text
 

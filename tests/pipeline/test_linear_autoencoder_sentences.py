@@ -159,7 +159,7 @@ def check_answer(text: str, runs: list[Row]) -> None:
     for eta in {run["eta"] for run in runs}:
         here = [run for run in runs if (run["convention"], run["k"], run["eta"]) == ("half", WIDTH, eta)]
         plain = re.sub(r" \(at step [^)]*\)", "", text)
-        assert re.search(rf" {eta!r}: {re.escape(outcomes_in_words(here))}( |;|$)", plain), (eta, here, text)
+        assert re.search(rf" {eta:g}: {re.escape(outcomes_in_words(here))}( |;|$)", plain), (eta, here, text)
 
 
 def check_prediction(text: str, runs: list[Row]) -> None:
@@ -229,7 +229,7 @@ def check_plane(text: str, runs: list[Row], chances: list[Row], path: pd.DataFra
             # Clopper and Pearson: a share is in the interval unless so many, or so few, have a probability below 2.5%.
             fewer, more = scipy.stats.binom.cdf(count, number, share), scipy.stats.binom.sf(count - 1, number, share)
             if key[0] == "half" and min(fewer, more) < 0.025:
-                unlikely.append(f"width {key[1]}, η = {key[2]!r}")
+                unlikely.append(f"width {key[1]}, η = {key[2]:g}")
     assert ("the computed probabilities lie in the 95% intervals" in text) == (not unlikely)
     assert all(setting in text for setting in unlikely)
     crossing = path[(path["relative_step"] < 2) & path["outside"]]["kind"].nunique()
@@ -239,7 +239,7 @@ def check_plane(text: str, runs: list[Row], chances: list[Row], path: pd.DataFra
     assert ("The networks are where the recursion puts them" in text) == exact
     assert ("Later, they differ by up to" in text) == (not exact)
     settled = set(path[path["difference"] >= 1e-9]["outcome"]) & {"converged"}
-    assert ("of it: rounding errors grow in a run that does not settle" in text) == (not exact and not settled)
+    assert ("times this length: rounding errors grow in a run" in text) == (not exact and not settled)
 
 
 def check_conventions(text: str, runs: list[Row]) -> None:

@@ -157,7 +157,7 @@ def test_the_predictions_of_the_widths_are_where_the_page_says(width_page, case)
 def check_ridge(text: str, case: Predictions, single: bool) -> None:
     ridges = {ridge: values for ridge, values in case.ridges.items() if ridge}
     best = min(ridges, key=lambda ridge: ridges[ridge][0])
-    assert f"the prediction at k=n is smallest for {best}" in text
+    assert f"the prediction at k=n is smallest for {best:g}" in text
     smallest = min(statistics.fmean(values) for _, values in ridges.values())
     same = statistics.fmean(ridges[best][1]) == smallest
     assert ("is that for the same ridge." in text) == same

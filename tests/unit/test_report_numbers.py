@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nngplab.report.filters import fixed, interval, join_and, magnitude, shares
+from nngplab.report.filters import fixed, interval, join_and, magnitude, plain, shares
 from nngplab.report.sparklines import HEIGHT, WIDTH, sparkbars, sparkline
 from nngplab.report.tracing import Number, Origin, significant
 from tests.helpers.report_page import read_shown
@@ -38,6 +38,19 @@ class TestNumbers:
     )
     def test_known_forms(self, value, expected):
         assert significant(value) == expected
+
+    @given(st.floats(-1e300, 1e300, allow_subnormal=False))
+    def test_a_parameter_has_all_its_digits(self, value):
+        shown = plain(Number(value, ORIGIN)).striptags()
+        assert read_shown(shown) == pytest.approx(value, rel=1e-15)
+        assert not re.search(r"\.0$|\.0 |e", shown)
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [(10.0, "10"), (0.5, "0.5"), (1e-5, "1 × 10⁻⁵"), (2.5e-7, "2.5 × 10⁻⁷"), (1024.0, "1024"), (-3.0, "−3")],
+    )
+    def test_known_parameters(self, value, expected):
+        assert plain(Number(value, ORIGIN)).striptags().replace("\u00a0", " ") == expected
 
     @pytest.mark.parametrize(
         ("low", "high", "expected"),

@@ -23,10 +23,15 @@ def fixed(number: Any, decimals: int) -> Any:
 
 
 def plain(number: Any) -> Any:
-    """Write a number with all its digits and no separators: for parameters, such as a width. Text stays as it is."""
+    """Write a number with all its digits and no separators, as 10, 0.5 or 2 × 10⁻⁵: for parameters, such as a width.
+
+    Text stays as it is.
+    """
     if not isinstance(number, Number):
         return number
-    return number.written_as(repr(int(number) if number.whole else float(number)))
+    mantissa, _, exponent = repr(int(number) if number.whole else float(number)).partition("e")
+    power = f" × 10{str(int(exponent)).translate(SUPERSCRIPTS)}" if exponent else ""
+    return number.written_as((mantissa.removesuffix(".0") + power).replace("-", "−"))
 
 
 def percent(number: Any, decimals: int = 0) -> Any:
