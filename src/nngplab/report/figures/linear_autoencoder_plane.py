@@ -116,7 +116,7 @@ def plot_phase(path: pd.DataFrame) -> Figure:
         panels[0].set(xlim=(-_LIMIT, _LIMIT), ylim=(-_LIMIT, _LIMIT), xticks=[-2, 0, 2], yticks=[-2, 0, 2])
         panels[0].set_ylabel("$a$, from the second layer")
         figure.supxlabel("$b$, from the first layer")
-        add_legend(figure, _legend_of_plane(panels[0]), ncols=6)
+        add_legend(figure, _legend_of_plane(panels[0]), ncols=4)
     return figure
 
 
