@@ -257,7 +257,7 @@ def check_the_end_of_training(raw: Raw, text: str) -> None:
         assert ("The test accuracy is higher" in found) == (decided < 0)
         assert ("do not decide whether there is a generalisation gap" in found) == (decided == 0)
         assert re.findall(
-            r"the networks overfit\.|nothing follows about a longer|not overfitting"
+            r"the networks overfit\.|do not show whether longer training|not overfitting"
             r"|decide whether (?:the|such) networks overfit",
             found.replace("whether the networks overfit.", "whether the networks overfit"),
         ) == [expected_overfitting(raw, loss)]
@@ -269,7 +269,7 @@ def expected_overfitting(raw: Raw, loss: str) -> str:
     means = losses.mean(axis=1)
     rises = losses[-1] - losses[means.argmin()]
     if means[-1] == means.min():
-        return "nothing follows about a longer"
+        return "do not show whether longer training"
     if raw.seeds == 1:
         return "decide whether such networks overfit"
     if sign(rises.mean(), scipy.stats.t(raw.seeds - 1).ppf(0.975) * rises.std(ddof=1) / np.sqrt(raw.seeds)) <= 0:
