@@ -204,7 +204,6 @@ def test_a_small_disk_is_refused_with_both_figures(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"needs 0\.000\d+ GiB, and the disk has 6\.1e-05 GiB free: free some"):
         factorised(path, K)
     assert not path.exists()
-    monkeypatch.undo()
 
 
 def test_a_disk_that_is_full_in_mid_run(tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ def preload(modules: list[str]) -> None:
     own = {name.partition(".")[0] for name in sys.modules} & {"nngplab", "snakemake_dvc", "tests"}
     assert not own, own
     gc.freeze()  # the forked processes share this memory as long as they do not write to it
-    gc.set_threshold(20_000)  # by default, these short programs look for garbage in a twentieth of their time
+    gc.set_threshold(20_000)  # what these short programs leave is freed at their end
     _leave_nothing_for_the_end()
 
 
