@@ -27,7 +27,7 @@ EXAMPLES = "tests/unit/test_library.py"
 INSTALLED = {"hypothesis", "mpmath", "numpy", "pytest", "scipy", "sklearn", "threadpoolctl", "tqdm"}
 OTHER_MODULES = re.compile(
     r"nngplab\.(report|problems|theory|pipeline\.(config|resources|statistics)|networks\.(fully_connected|training)|regression\.gpu"
-    r"|datasets\.(cifar10_torch|download|http_request))"
+    r"|kernels\.compiled|datasets\.(cifar10_torch|download|http_request))"
 )
 PROGRAMS = {"sh": ["bash", "-euxo", "pipefail", "-c"], "python": ["python", "-W", "error", "-c"]}
 

@@ -18,4 +18,4 @@ def many():
 @pytest.fixture
 def small_tiles(monkeypatch):
     monkeypatch.setattr(tiles, "tile_size", lambda _: 64)
-    monkeypatch.setattr(products, "ROWS", 50)
+    monkeypatch.setattr(products, "_rows_together", lambda _: 50)

@@ -28,6 +28,7 @@ class Rows:
         variances: the scaled inner product (n,) of each sample with itself; None where the kernel does not need it.
         parts: the same samples as the terms of a sum or product take them.
         index: the place (n,) of each sample among the training samples; None where the kernel does not need it.
+        many: whether they are, or are part of, so many samples that it is worth while to compile formulas for them.
     """
 
     values: Any
@@ -35,12 +36,13 @@ class Rows:
     variances: Any = None
     parts: tuple["Rows", ...] = ()
     index: Any = None
+    many: bool = False
 
     def __getitem__(self, part: slice | Array) -> "Rows":
         scales, variances, index = (
             None if array is None else array[part] for array in (self.scales, self.variances, self.index)
         )
-        return Rows(self.values[part], scales, variances, tuple(rows[part] for rows in self.parts), index)
+        return Rows(self.values[part], scales, variances, tuple(rows[part] for rows in self.parts), index, self.many)
 
     def __len__(self) -> int:
         return int(self.values.shape[0])

@@ -60,9 +60,10 @@ def _step_moment(c: Array, a: Array, b: Array) -> Array:
 
 def _step_derivative(c: Array, a: Array, b: Array) -> Array:
     """The derivative is a delta function: twice the density of (u, v) at the origin, infinite at c^2 = a b."""
+    xp = namespace(c)
     s, t = length_and_cosine(c, a, b)
-    with np.errstate(divide="ignore"):
-        return 1 / (np.pi * s * namespace(c).sqrt((1 - t) * (1 + t)))
+    root = xp.sqrt((1 - t) * (1 + t)) * s * math.pi
+    return xp.where(root > 0, 1 / xp.where(root > 0, root, 1), math.inf)
 
 
 def _leaky_relu(x: Array, slope: float) -> Array:
@@ -79,7 +80,7 @@ def _leaky_relu_moment(c: Array, a: Array, b: Array, share: float) -> Array:
 
 def _leaky_relu_derivative(c: Array, a: Array, b: Array, share: float) -> Array:
     _, t = length_and_cosine(c, a, b)
-    return 1 - share * namespace(c).arccos(t) * 2 / np.pi
+    return 1 - share * namespace(c).arccos(t) * 2 / math.pi
 
 
 _ABSOLUTE = r"\frac{2}{\pi} \left( \xi \, \arcsin\, \xi + \sqrt{1 - \xi^2} \right)"
@@ -200,7 +201,8 @@ def _gaussian_moment(c: Array, a: Array, b: Array) -> Array:
 
 
 def _gaussian_derivative(c: Array, a: Array, b: Array) -> Array:
-    return math.sqrt(5) * 4 * c / _determinant(c, a, b, 2) ** 1.5
+    determinant = _determinant(c, a, b, 2)
+    return math.sqrt(5) * 4 * c / (determinant * namespace(c).sqrt(determinant))
 
 
 def _gelu(x: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nngplab.errors import InputError
+from nngplab.kernels.acceleration import MANY, accelerated
 from nngplab.kernels.dual import Dual
 from nngplab.kernels.duals import DUALS
 from nngplab.kernels.layers import check_depth, check_sigmas, has_sigmas, nngp_entries, ntk_entries
@@ -67,6 +68,8 @@ def nngp(
             "scale"
         )
     K, a, b = _inner_products(X, Z, normalize)
+    if isinstance(found, Dual) and max(K.shape) >= MANY:
+        found = accelerated(found)
     for block in row_blocks(*K.shape):
         K[block] = nngp_entries(found, depth, K[block], None if a is None else a[block], b, sigma_w, sigma_b)
     return K
@@ -111,6 +114,7 @@ def ntk(
     check_depth(depth)
     check_sigmas(sigma_w, sigma_b)
     K, a, b = _inner_products(X, Z, normalize)
+    found = accelerated(found) if max(K.shape) >= MANY else found
     for block in row_blocks(*K.shape):
         K[block] = ntk_entries(found, depth, K[block], None if a is None else a[block], b, sigma_w, sigma_b)
     return K

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse
 
 from nngplab.errors import InputError
+from nngplab.kernels.acceleration import MANY, accelerated
 from nngplab.kernels.base import Array, Kernel, Rows, inner_products, sparse_gram
 from nngplab.kernels.dual import Dual, namespace
 from nngplab.kernels.duals import DUALS
@@ -61,7 +62,7 @@ class _OfNetworks(Kernel):
         for block in row_blocks(len(diagonal), 1):
             part = variances[block, np.newaxis]
             ends = (None, None) if self.normalize else (variances[block], variances[block, np.newaxis])
-            diagonal[block] = self._entries(part, *ends)[:, 0]
+            diagonal[block] = self._entries(self._checked_dual(), part, *ends)[:, 0]
         return diagonal
 
     def rows(self, X: Array) -> Rows:
@@ -71,9 +72,11 @@ class _OfNetworks(Kernel):
         check_sigmas(self.sigma_w, self.sigma_b)
         self._checked_dual()
         if not self.normalize:
-            return Rows(X, variances=squared_norms(X))
+            return Rows(X, variances=squared_norms(X), many=X.shape[0] >= MANY)
         if has_sigmas(self.sigma_w, self.sigma_b):
-            self._entries(np.ones((1, 1)), None, None)  # here, so that no two threads make the tables of a dual
+            self._entries(
+                self._checked_dual(), np.ones((1, 1)), None, None
+            )  # here, so that no two threads make the tables of a dual
         with np.errstate(over="ignore", under="ignore"):
             squares = squared_norms(X)
         limits = np.finfo(X.dtype)
@@ -81,11 +84,13 @@ class _OfNetworks(Kernel):
             # Products of such rows overflow or lose digits. To divide a row by a power of two costs none.
             X = scaled_by_powers_of_two(X)
             squares = squared_norms(X)
-        return Rows(X, 1 / np.sqrt(np.where(squares > 0, squares, 1)), (squares > 0).astype(X.dtype))
+        scales = 1 / np.sqrt(np.where(squares > 0, squares, 1))
+        return Rows(X, scales, (squares > 0).astype(X.dtype), many=X.shape[0] >= MANY)
 
     def tile(self, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
         """Return a part of a Gram matrix, block by block of entries that stay in the cache."""
         xp = namespace(A.values)
+        dual = accelerated(self._checked_dual()) if A.many or B.many else self._checked_dual()
         K = inner_products(A.values, B.values, out)
         for block in row_blocks(len(A), len(B), ENTRIES_IN_CACHE if xp is np else ENTRIES_ON_GPU):
             if A.scales is not None:
@@ -95,13 +100,13 @@ class _OfNetworks(Kernel):
                 row = (np.arange(len(A)) if xp is np else xp.arange(len(A), device=K.device))[block]
                 K[row, row + offset] = A.variances[block]
             ends = (None, None) if self.normalize or A.variances is None else (A.variances[block], B.variances)
-            K[block] = self._entries(K[block], *ends)
+            K[block] = self._entries(dual, K[block], *ends)
         return K
 
     def _checked_dual(self) -> Dual:
         raise NotImplementedError
 
-    def _entries(self, c: Array, a: Array | None, b: Array | None) -> Array:
+    def _entries(self, dual: Dual, c: Array, a: Array | None, b: Array | None) -> Array:
         """Return entries of the kernel from covariances and variances of inputs, as `nngplab.kernels.gram` has them."""
         raise NotImplementedError
 
@@ -149,8 +154,8 @@ class NNGP(_OfNetworks):
             raise InputError(f"NNGP: {dual!r} is no dual: give a name in DUALS, or make one with dual_of(function)")
         return dual
 
-    def _entries(self, c: Array, a: Array | None, b: Array | None) -> Array:
-        return nngp_entries(self._checked_dual(), self.depth, c, a, b, self.sigma_w, self.sigma_b)
+    def _entries(self, dual: Dual, c: Array, a: Array | None, b: Array | None) -> Array:
+        return nngp_entries(dual, self.depth, c, a, b, self.sigma_w, self.sigma_b)
 
 
 class NTK(_OfNetworks):
@@ -177,8 +182,8 @@ class NTK(_OfNetworks):
     def _checked_dual(self) -> Dual:
         return differentiable(self.dual)
 
-    def _entries(self, c: Array, a: Array | None, b: Array | None) -> Array:
-        return ntk_entries(self._checked_dual(), self.depth, c, a, b, self.sigma_w, self.sigma_b)
+    def _entries(self, dual: Dual, c: Array, a: Array | None, b: Array | None) -> Array:
+        return ntk_entries(dual, self.depth, c, a, b, self.sigma_w, self.sigma_b)
 
 
 class Linear(Kernel):

@@ -1,12 +1,13 @@
 """Duals of polynomial activations, in closed form."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 
 import scipy.special
 
-from nngplab.kernels.dual import Array, Dual, namespace
+from nngplab.kernels.dual import Array, Dual, Moment, namespace
 from nngplab.kernels.parameters import check_integer
 
 
@@ -14,8 +15,8 @@ def _monomial(x: Array, degree: int) -> Array:
     return x**degree
 
 
-def _monomial_moment(c: Array, a: Array, b: Array, degree: int, factor: Fraction) -> Array:
-    return _paired(degree, c, a * b, factor)
+def _monomial_moment(c: Array, a: Array, b: Array, odd: bool, coefficients: tuple[float, ...]) -> Array:
+    return _paired(c, a * b, odd, coefficients)
 
 
 def monomial(degree: int) -> Dual:
@@ -33,9 +34,9 @@ def monomial(degree: int) -> Dual:
         f"monomial_{degree}",
         partial(_monomial, degree=degree),
         float(second_moment),
-        partial(_monomial_moment, degree=degree, factor=Fraction(1, second_moment)),
+        _with_pairings(_monomial_moment, degree, Fraction(1, second_moment)),
         # Of degree 0, the derivative is 0 and the degree of what it is multiplied by does not matter.
-        partial(_monomial_moment, degree=max(degree - 1, 0), factor=Fraction(degree**2, second_moment)),
+        _with_pairings(_monomial_moment, max(degree - 1, 0), Fraction(degree**2, second_moment)),
         {2: "square", 3: "cube"}.get(degree, ""),
         {2: r"\frac{1 + 2 \xi^2}{3}", 3: r"\frac{3 \xi + 2 \xi^3}{5}"}.get(degree, ""),
     )
@@ -45,8 +46,8 @@ def _hermite(x: Array, degree: int) -> Array:
     return scipy.special.eval_hermitenorm(degree, x) / math.sqrt(math.factorial(degree))
 
 
-def _hermite_moment(c: Array, a: Array, b: Array, degree: int, factor: Fraction) -> Array:
-    return _paired(degree, c, (a - 1) * (b - 1), factor)
+def _hermite_moment(c: Array, a: Array, b: Array, odd: bool, coefficients: tuple[float, ...]) -> Array:
+    return _paired(c, (a - 1) * (b - 1), odd, coefficients)
 
 
 def hermite(degree: int) -> Dual:
@@ -66,22 +67,34 @@ def hermite(degree: int) -> Dual:
         f"hermite_{degree}",
         partial(_hermite, degree=degree),
         1.0,
-        partial(_hermite_moment, degree=degree, factor=Fraction(1, math.factorial(degree))),
+        _with_pairings(_hermite_moment, degree, Fraction(1, math.factorial(degree))),
         # The derivative of He_n is n He_(n-1).
-        partial(_hermite_moment, degree=max(degree - 1, 0), factor=Fraction(degree**2, math.factorial(degree))),
+        _with_pairings(_hermite_moment, max(degree - 1, 0), Fraction(degree**2, math.factorial(degree))),
         f"Hermite {degree}",
         rf"\xi^{{{degree}}}",
     )
 
 
-def _paired(degree: int, c: Array, within: Array, factor: Fraction) -> Array:
-    """Sum over the ways to pair `degree` copies of u and of v: i pairs within each, degree - 2i pairs between them.
+def _with_pairings(moment: Callable[..., Array], degree: int, factor: Fraction) -> Moment:
+    """Return a moment for which `degree` copies of u and of v are paired, times a factor.
+
+    Its coefficients are the numbers of ways to do so with i pairs within each, and degree - 2i pairs between them.
+    """
+    ways = (
+        Fraction(math.factorial(degree) ** 2, math.factorial(i) ** 2 * 4**i * math.factorial(degree - 2 * i))
+        for i in range(degree // 2 + 1)
+    )
+    return partial(moment, odd=degree % 2 == 1, coefficients=tuple(float(number * factor) for number in ways))
+
+
+def _paired(c: Array, within: Array, odd: bool, coefficients: tuple[float, ...]) -> Array:
+    """Sum coefficients[i] within^i c^(degree - 2i) over i, the numbers of pairs.
 
     A pair between contributes c, the two pairs within u and within v together `within`.
     """
     xp = namespace(c)
-    total = xp.zeros_like(c * within)
-    for i in range(degree // 2 + 1):
-        ways = Fraction(math.factorial(degree) ** 2, math.factorial(i) ** 2 * 4**i * math.factorial(degree - 2 * i))
-        total = total + float(ways * factor) * within**i * c ** (degree - 2 * i)
-    return total
+    total, power, square = xp.zeros_like(c * within), xp.ones_like(within), c * c
+    for coefficient in coefficients:
+        total = total * square + coefficient * power
+        power = power * within
+    return total * c if odd else total

@@ -1,7 +1,7 @@
 """Duals of activations without a closed form: by quadrature from the definition, and from a table made so."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -123,16 +123,16 @@ def dual_of(
     """
     name = getattr(activation, "__name__", "activation") if name is None else name
     table = _tabulated(name, activation, kinks)
-    second_moment = float(_series(table, np.ones(1))[0])
+    second_moment = float(series(table, np.ones(1))[0])
     if second_moment == 0:
         raise InputError(f"dual_of: the activation {name} is zero everywhere")
     of_all: dict[str, Any] = {"name": name, "second_moment": second_moment, "kinks": tuple(map(float, kinks))}
-    moment = partial(_tabulated_moment, table=table, function=activation, **of_all)
+    moment = partial(tabulated_moment, table=table, function=activation, **of_all)
     if derivative is None:
         return Dual(name, activation, second_moment, moment, partial(_unknown_derivative, name=name))
     of_derivative = _tabulated(f"the derivative of {name}", derivative, kinks)
     _check_derivative(name, table, of_derivative)
-    derivative_moment = partial(_tabulated_moment, table=of_derivative, function=derivative, **of_all)
+    derivative_moment = partial(tabulated_moment, table=of_derivative, function=derivative, **of_all)
     return Dual(name, activation, second_moment, moment, derivative_moment)
 
 
@@ -160,8 +160,8 @@ def _tabulated(name: str, activation: Activation, kinks: Sequence[float]) -> Arr
     return table
 
 
-def _series(table: Array, xi: Array) -> Array:
-    """Evaluate a table at correlations, in pieces that stay near the processor."""
+def series(table: Array, xi: Array) -> Array:
+    """Evaluate a table at correlations: a Chebyshev series in 2 arccos(xi) / pi - 1."""
     x = (np.arccos(xi) * (2 / np.pi) - 1).ravel()
     table = table.astype(x.dtype)
     for start in range(0, len(x), 2**13):
@@ -169,7 +169,7 @@ def _series(table: Array, xi: Array) -> Array:
     return x.reshape(xi.shape)
 
 
-def _tabulated_moment(
+def tabulated_moment(
     c: Array,
     a: Array,
     b: Array,
@@ -178,15 +178,17 @@ def _tabulated_moment(
     second_moment: float,
     function: Activation,
     kinks: tuple[float, ...],
+    series: Callable[[Array, Array], Array] = series,
 ) -> Array:
+    """Return E[phi(u) phi(v)] from the table of an activation, for variances that are all equal."""
     if namespace(c) is not np:
         raise InputError(f"{name} is tabulated, and a table is for NumPy's arrays: set device to cpu")
     if np.all(a == 1) and np.all(b == 1):
-        return _series(table, c) / second_moment
+        return series(table, c) / second_moment
     variance = np.max(a, initial=0)
     if not (variance > 0 and np.all(a == variance) and np.all(b == variance)):
         raise InputError(f"{name} is tabulated for one variance at a time: normalise the rows (normalize=True)")
-    return _series(_table_at(name, function, kinks, float(variance)), np.clip(c / variance, -1, 1)) / second_moment
+    return series(_table_at(name, function, kinks, float(variance)), np.clip(c / variance, -1, 1)) / second_moment
 
 
 @lru_cache(maxsize=128)

@@ -1,5 +1,7 @@
 """Products of a Gram matrix with coefficients, for which the matrix itself never exists."""
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -12,23 +14,36 @@ from nngplab.regression import tiles
 
 Array = npt.NDArray[Any]
 
-# Rows of samples whose products are computed at a time.
-ROWS = 1024
+# Groups of columns whose products are computed on their own, so that few rows keep many cores busy too.
+_GROUPS = 8
 
 
 def gram_product(kernel: Kernel, A: Rows, B: Rows, coef: Array) -> Array:
-    """Return K coef (m, outputs) in float64, where K (m, n) is the Gram matrix of A against B in their dtype."""
-    parts = tiles.slices(len(coef), tiles.tile_size(len(coef)))
+    """Return K coef (m, outputs) in float64, where K (m, n) is the Gram matrix of A against B in their dtype.
 
-    def of_block(block: slice) -> Array:
+    How the rows and columns are cut, and so the last digits, do not depend on the number of threads.
+    """
+    size = tiles.tile_size(len(coef))
+    parts = tiles.slices(len(coef), size)
+    groups = [parts[group] for group in tiles.slices(len(parts), math.ceil(len(parts) / _GROUPS))]
+
+    def of_group(block: slice, group: list[slice]) -> Array:
         total = np.zeros((block.stop - block.start, coef.shape[1]), np.longdouble)
-        scratch = np.empty((len(total), tiles.tile_size(len(coef))), A.values.dtype)
-        for part in parts:
+        scratch = np.empty((len(total), size), A.values.dtype)
+        for part in group:
             K = finite_tile(kernel, A[block], B[part], scratch[:, : part.stop - part.start])
             total += block_product(K, subtract_mean(K), coef[part])
-        return total.astype(np.float64)
+        return total
 
-    return np.concatenate(tiles.in_threads(of_block, tiles.slices(len(A), ROWS)))
+    blocks = tiles.slices(len(A), _rows_together(len(A)))
+    totals = tiles.in_threads(lambda task: of_group(*task), itertools.product(blocks, groups))
+    of_blocks = (totals[start : start + len(groups)] for start in range(0, len(totals), len(groups)))
+    return np.concatenate([np.sum(of_block, axis=0).astype(np.float64) for of_block in of_blocks])
+
+
+def _rows_together(m: int) -> int:
+    """Return how many rows a block has: enough for BLAS to run at full speed, and few enough for all cores."""
+    return min(max(math.ceil(m / 32), 256), 1024)
 
 
 def finite_tile(kernel: Kernel, A: Rows, B: Rows, out: Array | None = None, offset: int | None = None) -> Array:
