@@ -160,15 +160,28 @@ class TestRefine:
         residual = (nngp(X, dual="erf") + 0.01 * np.eye(300)) @ model.dual_coef_ - y
         assert model.residual_ == pytest.approx(np.linalg.norm(residual) / np.linalg.norm(y), rel=1e-4)
 
-    @pytest.mark.parametrize("ridge", [1e-4, 1e-2])
-    def test_the_residual_bounds_the_error_of_each_prediction(self, many, ridge):
-        """By |r| / sqrt(ridge) for a normalised kernel: docs/kernel_regression.md."""
+    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("ridge", [1e-4, 1e-2, [1e-2, 1e-3, 1.0]])
+    @pytest.mark.parametrize("kernel", [NNGP("relu"), NTK("erf", depth=2), NNGP("relu", normalize=False)], ids=repr)
+    def test_it_bounds_the_error_of_each_prediction(self, many, kernel, ridge, weighted):
         X, y, X_test = many
-        exact = KernelRegression("relu", ridge, refine=True, tol=1e-14).fit(X, y[:, 0])
-        single = KernelRegression("relu", ridge, "single").fit(X, y[:, 0])
-        errors = np.abs(nngp(X_test, X) @ single.dual_coef_ - exact.predict(X_test))
-        bound = single.residual_ * np.linalg.norm(y[:, 0]) / np.sqrt(ridge)
-        assert 0 < errors.max() < bound < 1e-2
+        w = np.random.default_rng(0).integers(0, 4, len(X)) / 2 if weighted else None
+        exact = KernelRegression(kernel, ridge, refine=True, tol=1e-14).fit(X, y, w)
+        single = KernelRegression(kernel, ridge, "single").fit(X, y, w)
+        errors = np.abs(kernel(X_test, X) @ (single.dual_coef_ - exact.dual_coef_))
+        allowed = single.error_bound_ * np.sqrt(kernel.diag(X_test))[:, np.newaxis]
+        assert np.all(errors <= allowed)
+        assert np.max(allowed) < 1e-2
+
+    def test_the_bound_is_reached(self):
+        """Of one sample whose eigenvalue is the ridge, the error at the sample itself is the bound."""
+        model = KernelRegression("relu", ridge=1.0, precision="single").fit([[1.0]], [1 / 3])
+        assert abs(model.dual_coef_[0] - 1 / 6) == pytest.approx(model.error_bound_, rel=1e-3)
+
+    def test_without_a_ridge_there_is_no_bound(self, many):
+        X, y, _ = many
+        assert KernelRegression("relu").fit(X, y).error_bound_ == np.inf
+        assert KernelRegression("relu", [0.0, 1.0, 1.0]).fit(X, y).error_bound_ == np.inf
 
     def test_one_output(self, many):
         X, y, _ = many

@@ -293,3 +293,10 @@ class TestEstimator:
         (tmp_path / "factor").unlink()
         with pytest.raises(InputError, match=f"^the factor of this model is gone, the file {tmp_path / 'factor'}"):
             loaded.leave_one_out()
+
+    def test_windows_is_refused(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("sys.platform", "win32")
+        with pytest.raises(
+            InputError, match=r"^storage: it is not for Windows, .*: leave it out, or use Linux or macOS$"
+        ):
+            KernelRegression("erf", 0.1, storage=tmp_path / "factor").fit(self.X, self.X)

@@ -53,9 +53,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     K is computed in tiles and factorised in place, so that the memory is that of its lower triangle (see
     `nngplab.regression.cholesky`, and `memory_needed`). The threads are those that BLAS may use: all cores, or what
-    OPENBLAS_NUM_THREADS or `threadpoolctl` says. Each of them holds BLAS to one core, so that the results do not depend
-    on their number, to the last bit. This limit is one of the process: a number of threads that is set elsewhere during
-    a fit takes effect, and the last digits may then differ.
+    OPENBLAS_NUM_THREADS or `threadpoolctl` says. The results do not depend on their number, to the last bit.
 
     Args:
         kernel: a kernel object (`nngplab.kernels`), or a short form of one (`nngplab.kernels.objects.as_kernel`):
@@ -86,8 +84,9 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     Attributes:
         dual_coef_: the solution of (K + ridge I) a = y, of the shape of y, in float64.
         residual_: |(K + ridge I) a - y| / |y|, in float64 whatever the precision, with K computed anew; beyond
-            `EXACT_RESIDUAL_UP_TO` rows estimated from `RESIDUAL_ROWS` of them, spread evenly, unless a GPU or the
-            conjugate gradients of `refine` have all.
+            `EXACT_RESIDUAL_UP_TO` rows estimated from `RESIDUAL_ROWS` of them, unless all are needed anyway.
+        error_bound_: the error of the solution changes a prediction f(x) by at most error_bound_ k(x, x)^(1/2); it is
+            |(K + ridge I) a - y| / (2 ridge^(1/2)), the largest of several ridges, and infinite for a ridge of 0.
         loo_residuals_: y minus the prediction of the model fitted without that sample, of the shape of y; with `loo`.
         log_marginal_likelihood_: of the targets under a Gaussian process of covariance k with noise of variance ridge,
             or ridge / w_i with weights, summed over the outputs (Rasmussen and Williams, "Gaussian Processes for
@@ -286,7 +285,8 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if not (np.isfinite(found.a).all() and np.isfinite(found.residual)):
             raise InputError(f"the solution overflows in {self.precision} precision: scale the targets")
         a = found.a if scales is None else scales[:, np.newaxis] * found.a
-        self.residual_, self.X_fit_, self.y_fit_ = found.residual, data.X, data.y.reshape(data.shape)
+        self.residual_, self.error_bound_ = found.residual, found.error_bound
+        self.X_fit_, self.y_fit_ = data.X, data.y.reshape(data.shape)
         self.dual_coef_ = (a if kept is None else among_zeros(a, kept, len(data.y))).reshape(data.shape)
         likelihood = found.log_marginal_likelihood
         self._posterior = Posterior(ridges, data.scales, found.factors, likelihood, found.inverse_diagonal)

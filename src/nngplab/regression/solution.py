@@ -1,5 +1,7 @@
 """The solution of the linear system of kernel regression, on the CPU or a GPU."""
 
+import math
+import sys
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -12,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
 from nngplab.errors import InputError
+from nngplab.kernels.acceleration import compiler_version
 from nngplab.kernels.objects import as_kernel
 from nngplab.pipeline.progress import Progress
 from nngplab.regression import memory, singular
@@ -44,6 +47,7 @@ class Solution(NamedTuple):
     Attributes:
         a: the coefficients (n, outputs) in float64.
         residual: their relative residual.
+        error_bound: a bound on the error of any prediction at an x with k(x, x) = 1; infinite if a ridge is 0.
         inverse_diagonal: the diagonal of (K + ridge I)^-1 for each output (n, outputs); None if it is not asked for.
         log_marginal_likelihood: see `nngplab.regression.posterior`; None where the matrix is singular.
         factors: the factor of each distinct ridge, in ascending order; empty if they are not kept.
@@ -51,6 +55,7 @@ class Solution(NamedTuple):
 
     a: Array
     residual: float
+    error_bound: float
     inverse_diagonal: Array | None
     log_marginal_likelihood: float | None
     factors: list[Factor]
@@ -109,7 +114,7 @@ def solve(system: LinearSystem, ridges: Array, model: "KernelRegression", factor
     distinct = np.unique(ridges)
     if len(distinct) == 1:
         return _solution(replace(system, ridge=float(ridges[0])), model.storage, model, factors)
-    a, diagonal, squares = np.empty_like(system.y), np.empty_like(system.y), 0.0
+    a, diagonal, squares, bound = np.empty_like(system.y), np.empty_like(system.y), 0.0, 0.0
     kept: list[Factor] = []
     likelihoods: list[float | None] = []
     for ridge in map(float, distinct):
@@ -118,12 +123,13 @@ def solve(system: LinearSystem, ridges: Array, model: "KernelRegression", factor
         found = _solution(part, model.storage and f"{model.storage}_{ridge!r}", model, factors)
         a[:, chosen], diagonal[:, chosen] = found.a, 0 if found.inverse_diagonal is None else found.inverse_diagonal
         squares += (found.residual * (float(np.linalg.norm(part.y)) or 1)) ** 2
+        bound = max(bound, found.error_bound)
         kept += found.factors
         likelihoods.append(found.log_marginal_likelihood)
     residual = float(np.sqrt(squares)) / (float(np.linalg.norm(system.y)) or 1)
     defined = [likelihood for likelihood in likelihoods if likelihood is not None]
     likelihood = sum(defined) if len(defined) == len(distinct) else None
-    return Solution(a, residual, diagonal if model.loo else None, likelihood, kept)
+    return Solution(a, residual, bound, diagonal if model.loo else None, likelihood, kept)
 
 
 def _solution(
@@ -172,7 +178,11 @@ def _solution_with(system: LinearSystem, file: FactorFile | None, model: "Kernel
             "ridge, or take double precision",
             ConvergenceWarning,
         )
-    return Solution(a, residual, diagonal, likelihood, kept)
+    # The function sum_i delta_i k(x_i, .) with delta = (K + ridge I)^-1 r is the error. By the eigenvalues s of K, its
+    # norm is at most |r| max sqrt(s) / (s + ridge), which is largest for s = ridge.
+    r = residual * float(np.linalg.norm(system.y))
+    bound = r / (2 * math.sqrt(system.ridge)) if system.ridge > 0 else math.inf
+    return Solution(a, residual, bound, diagonal, likelihood, kept)
 
 
 def _factor(system: LinearSystem, file: FactorFile | None, verbose: bool) -> Factor:
@@ -193,11 +203,15 @@ def _factor_file(system: LinearSystem, path: str | PathLike[str] | None, precisi
         return None
     if type(system) is not LinearSystem:
         raise InputError("storage: a fit on a GPU keeps its factor there: leave it out, or set device to cpu")
+    if sys.platform == "win32":
+        raise InputError(
+            "storage: it is not for Windows, which has no locks for it: leave it out, or use Linux or macOS"
+        )
     settings = {
         "kernel": kernel_digest(system.kernel),
         "ridge": system.ridge,
         "shape": system.X.shape,
         "samples": digest(system.X, system.scales, system.rows.index),
-        "versions": [np.__version__, scipy.__version__],
+        "versions": [np.__version__, scipy.__version__, compiler_version()],
     }
     return FactorFile(Path(path), len(system.y), PRECISIONS[precision], settings)
