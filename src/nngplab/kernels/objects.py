@@ -21,6 +21,7 @@ from nngplab.kernels.parameters import check_boolean
 from nngplab.kernels.precomputed import Precomputed
 from nngplab.kernels.radial import RBF, Laplace
 from nngplab.kernels.samples import (
+    ENTRIES_IN_CACHE,
     are_nonzero,
     dense_samples,
     row_blocks,
@@ -29,9 +30,7 @@ from nngplab.kernels.samples import (
     squared_norms,
 )
 
-# So many entries, with what a dual makes of them on the way, stay in the second-level cache of a core.
-ENTRIES_IN_CACHE = 2**16
-# So many keep a GPU busy, and take little memory beside a large Gram matrix.
+# So many entries keep a GPU busy, and take little memory beside a large Gram matrix.
 ENTRIES_ON_GPU = 2**24
 
 

@@ -8,7 +8,14 @@ import scipy.sparse
 from nngplab.kernels.base import Array, Kernel, Rows, sparse_gram
 from nngplab.kernels.dual import namespace
 from nngplab.kernels.parameters import check_number
-from nngplab.kernels.samples import check_features, dense_samples, distances, samples
+from nngplab.kernels.samples import (
+    ENTRIES_IN_CACHE,
+    check_features,
+    dense_samples,
+    distances,
+    row_blocks,
+    samples,
+)
 
 
 class _OfDistances(Kernel):
@@ -25,7 +32,10 @@ class _OfDistances(Kernel):
         X = dense_samples(X)
         Z = X if Z is None else dense_samples(Z)
         check_features(X, Z)
-        return self._of_distances(distances(X, Z), rate)
+        K = distances(X, Z)
+        for block in row_blocks(*K.shape, numbers=ENTRIES_IN_CACHE):
+            self._of_distances(K[block], rate)
+        return K
 
     def diag(self, X: Array) -> Array:
         """Return ones (n,)."""

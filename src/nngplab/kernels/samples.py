@@ -12,6 +12,9 @@ from nngplab.kernels.parameters import real_array
 
 Array = npt.NDArray[Any]
 
+# So many entries, with what is made of them on the way, stay in the second-level cache of a core.
+ENTRIES_IN_CACHE = 2**16
+
 
 def row_blocks(rows: int, columns: int, numbers: int = 2**20) -> Iterator[slice]:
     """Cut `rows` rows of `columns` numbers each into blocks of about so many `numbers`, at least one row each."""
@@ -78,7 +81,7 @@ def distances(X: Any, Z: Any) -> Array:
         X, Z = X - origin, Z - origin
     x_squared, z_squared = squared_norms(X), squared_norms(Z)
     D: Array = (X @ Z.T).toarray() if sparse else X @ Z.T
-    for block in row_blocks(*D.shape):
+    for block in row_blocks(*D.shape, numbers=ENTRIES_IN_CACHE):
         size = x_squared[block, np.newaxis] + z_squared
         D[block] *= -2
         D[block] += size
