@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -258,3 +259,15 @@ def test_predictions_do_not_wait_for_one_another():
     with ThreadPoolExecutor(6) as pool:
         assert len([task.result(60) for task in [pool.submit(task) for task in 20 * tasks]]) == 60
     assert numbers() == {3}
+
+
+@given(n=st.integers(1, 200_000), cores=st.integers(1, 256))
+def test_more_cores_have_smaller_tiles_and_more_rows_larger_ones(n, cores):
+    def size(n, cores):
+        with patch("os.cpu_count", lambda: cores):
+            return tiles.tile_size(n)
+
+    assert size(n, cores) in (256, 512, 1024)
+    assert size(n, cores + 1) <= size(n, cores) <= size(n + 1, cores)
+    if size(n, cores) > 256:
+        assert n / size(n, cores) > 2 * cores - 1

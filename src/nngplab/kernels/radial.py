@@ -33,7 +33,7 @@ class _OfDistances(Kernel):
         Z = X if Z is None else dense_samples(Z)
         check_features(X, Z)
         K = distances(X, Z)
-        for block in row_blocks(*K.shape, numbers=ENTRIES_IN_CACHE):
+        for block in row_blocks(K.shape[0], K.shape[1], ENTRIES_IN_CACHE):
             self._of_distances(K[block], rate)
         return K
 

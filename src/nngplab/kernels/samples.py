@@ -81,7 +81,7 @@ def distances(X: Any, Z: Any) -> Array:
         X, Z = X - origin, Z - origin
     x_squared, z_squared = squared_norms(X), squared_norms(Z)
     D: Array = (X @ Z.T).toarray() if sparse else X @ Z.T
-    for block in row_blocks(*D.shape, numbers=ENTRIES_IN_CACHE):
+    for block in row_blocks(D.shape[0], D.shape[1], ENTRIES_IN_CACHE):
         size = x_squared[block, np.newaxis] + z_squared
         D[block] *= -2
         D[block] += size

@@ -1,5 +1,6 @@
 """How a large matrix is cut into tiles, and the threads that compute them."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -100,10 +101,15 @@ def one_blas_thread() -> Iterator[None]:
 def tile_size(n: int) -> int:
     """Return the number of rows of a tile for a matrix of n rows; with fewer rows, the matrix is one tile.
 
-    Large enough for BLAS to run at full speed; small enough for threads to be busy to the end, and for what the
-    diagonal tiles have beyond the triangle to be a small share of the memory.
+    Large enough for BLAS to run at full speed: 256 rows take a tenth more time on one core than 1,024. Small enough for
+    all cores of the machine to be busy (`benchmarks/scaling.py`), and for what the diagonal tiles have beyond the
+    triangle to be a small share of the memory. The last digits of results depend on it, so it depends on the machine,
+    and not on the number of threads.
     """
-    return 512 if n <= 8_192 else 1024
+    cores = os.cpu_count() or 1
+    if math.ceil(n / 1024) >= 4 * cores:
+        return 1024
+    return 512 if math.ceil(n / 512) >= 2 * cores else 256
 
 
 def slices(n: int, size: int) -> list[slice]:
