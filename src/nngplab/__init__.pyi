@@ -6,6 +6,8 @@ from .kernels.gram import laplace as laplace
 from .kernels.gram import linear as linear
 from .kernels.gram import nngp as nngp
 from .kernels.gram import ntk as ntk
+from .kernels.group import GroupAverage as GroupAverage
+from .kernels.group import left_right_flips as left_right_flips
 from .kernels.objects import NNGP as NNGP
 from .kernels.objects import NTK as NTK
 from .kernels.objects import Function as Function

@@ -9,6 +9,7 @@ import torch
 from nngplab.datasets.sine_target import sine_target
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
+from nngplab.kernels.group import GroupAverage, left_right_flips
 from nngplab.kernels.objects import NNGP, NTK, Laplace
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import full_batch, shuffled_batches, train
@@ -35,6 +36,7 @@ KERNELS = [
     NTK("relu", depth=2),
     NTK("erf", depth=2, normalize=False),
     NNGP("relu") + 0.5 * Laplace(2.0) * NTK("sine"),
+    GroupAverage(NTK("relu"), left_right_flips((10, 10))),
 ]
 
 

@@ -16,6 +16,7 @@ from nngplab.errors import InputError
 from nngplab.kernels.base import Kernel, Product, Scaled, Sum
 from nngplab.kernels.duals import DUALS, exponential, leaky_relu
 from nngplab.kernels.gram import laplace, linear, nngp, ntk
+from nngplab.kernels.group import GroupAverage
 from nngplab.kernels.objects import NNGP, NTK, Function, Laplace, Linear, as_kernel
 from nngplab.kernels.tabulated import dual_of
 from nngplab.regression.estimator import KernelRegression
@@ -33,8 +34,10 @@ duals = st.sampled_from(sorted(DUALS)) | st.builds(leaky_relu, st.floats(-2, 2))
 networks = st.builds(NNGP, duals, depths, flags).filter(not_overflowing)
 tangents = st.builds(NTK, st.sampled_from(SMOOTH), depths, flags).filter(not_overflowing)
 simple = networks | tangents | st.builds(Laplace, st.floats(0.1, 100)) | st.just(Linear())
+# The rotations of four features.
+rotations = st.just(np.add.outer(np.arange(4), np.arange(4)) % 4)
 for_tensors = st.recursive(
-    simple,
+    simple | st.builds(GroupAverage, simple, rotations),
     lambda inner: (
         st.builds(Sum, inner, inner) | st.builds(Product, inner, inner) | st.builds(Scaled, inner, st.floats(0.1, 10))
     ),

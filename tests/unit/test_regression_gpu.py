@@ -10,6 +10,7 @@ from nngplab.errors import InputError
 from nngplab.kernels.dual import Dual
 from nngplab.kernels.duals import DUALS
 from nngplab.kernels.gram import laplace, nngp
+from nngplab.kernels.group import GroupAverage, left_right_flips
 from nngplab.kernels.objects import NNGP, NTK, Laplace
 from nngplab.kernels.tabulated import dual_of
 from nngplab.regression import estimator, gpu, singular
@@ -73,6 +74,7 @@ KERNELS = [
     *(NTK(name, depth=2) for name in sorted(DUALS.keys() - {"identity", "step"})),
     NTK("relu", normalize=False),
     NNGP("relu") + 0.5 * Laplace(2.0) * NTK("sine"),
+    GroupAverage(NTK("relu"), left_right_flips((4, 10))),
 ]
 
 

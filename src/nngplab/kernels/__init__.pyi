@@ -7,6 +7,8 @@ from .gram import laplace as laplace
 from .gram import linear as linear
 from .gram import nngp as nngp
 from .gram import ntk as ntk
+from .group import GroupAverage as GroupAverage
+from .group import left_right_flips as left_right_flips
 from .objects import NNGP as NNGP
 from .objects import NTK as NTK
 from .objects import Function as Function

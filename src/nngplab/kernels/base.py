@@ -1,6 +1,6 @@
 """Kernels as objects: what all of them can do, and their sums, products and multiples."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,15 @@ class Rows:
     def __len__(self) -> int:
         return int(self.values.shape[0])
 
+    def permuted(self, order: Array) -> "Rows":
+        """Return the samples with their features in another order (d,), for a kernel to which that makes no difference.
+
+        The scales and variances stay, since such a kernel makes the same of them.
+        """
+        dense = isinstance(self.values, np.ndarray)
+        values = np.take(self.values, order, axis=1) if dense else self.values[:, order]
+        return replace(self, values=values, parts=tuple(part.permuted(order) for part in self.parts))
+
 
 class Kernel(BaseEstimator):
     """A positive semi-definite function of two samples, with its parameters.
@@ -55,7 +64,8 @@ class Kernel(BaseEstimator):
     with equal parameters are equal. Kernels can be added and multiplied, and multiplied by a number.
 
     A further kernel defines `__call__` and `diag`, and may define `rows` and `tile` where it can do better than compute
-    each tile of a Gram matrix from nothing. If its `tile` takes sparse rows, it says so in `takes_sparse`.
+    each tile of a Gram matrix from nothing. If its `tile` takes sparse rows, it says so in `takes_sparse`; and in
+    `permutation_invariant`, if it is the same after one permutation of the features of both samples (`GroupAverage`).
 
     >>> import numpy as np
     >>> class Cauchy(Kernel):
@@ -74,6 +84,7 @@ class Kernel(BaseEstimator):
     """
 
     takes_sparse = False
+    permutation_invariant = False
 
     __hash__ = None  # type: ignore[assignment]  # its parameters can change
 
@@ -145,10 +156,14 @@ class Kernel(BaseEstimator):
             )
 
     def __repr__(self) -> str:
-        return " ".join(super().__repr__().split())  # error messages have one line
+        with np.printoptions(threshold=8, edgeitems=2):
+            return " ".join(super().__repr__().split())  # error messages have one line
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and bool(self.get_params(deep=False) == other.get_params(deep=False))
+        if type(self) is not type(other):
+            return False
+        theirs = other.get_params(deep=False)
+        return all(_are_equal(value, theirs[name]) for name, value in self.get_params(deep=False).items())
 
     def __add__(self, other: "Kernel") -> "Sum":
         return Sum(self, other) if isinstance(other, Kernel) else NotImplemented
@@ -176,12 +191,20 @@ def inner_products(A: Any, B: Any, out: Array | None = None) -> Array:
 def sparse_gram(kernel: Kernel, X: Any, Z: Any = None) -> Array:
     """Return the Gram matrix (n, m) of samples X (n, d) against Z (m, d), of which at least one is sparse."""
     A = kernel.rows(samples(scipy.sparse.csr_array(X)))
-    B = A if Z is None or Z is X else kernel.rows(samples(scipy.sparse.csr_array(Z)))
+    return gram_by_tiles(kernel, A, A if Z is None or Z is X else kernel.rows(samples(scipy.sparse.csr_array(Z))))
+
+
+def gram_by_tiles(kernel: Kernel, A: Rows, B: Rows) -> Array:
+    """Return the Gram matrix (n, m) of rows A against B, of which the diagonal is exact if B is A."""
     check_features(A.values, B.values)
     K = np.empty((len(A), len(B)), A.values.dtype)
     for block in row_blocks(*K.shape):
         kernel.tile(A[block], B, K[block], block.start if B is A else None)
     return K
+
+
+def _are_equal(a: Any, b: Any) -> bool:
+    return np.array_equal(a, b) if isinstance(a, np.ndarray) or isinstance(b, np.ndarray) else bool(a == b)
 
 
 def _read_only(X: Array) -> Array:
@@ -206,6 +229,11 @@ class Sum(Kernel):
     def takes_sparse(self) -> bool:  # type: ignore[override]
         """Whether both kernels take sparse samples."""
         return self.k1.takes_sparse and self.k2.takes_sparse
+
+    @property
+    def permutation_invariant(self) -> bool:  # type: ignore[override]
+        """Whether both kernels are."""
+        return self.k1.permutation_invariant and self.k2.permutation_invariant
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the sum of both Gram matrices (n, m)."""
@@ -243,6 +271,11 @@ class Product(Kernel):
         """Whether both kernels take sparse samples."""
         return self.k1.takes_sparse and self.k2.takes_sparse
 
+    @property
+    def permutation_invariant(self) -> bool:  # type: ignore[override]
+        """Whether both kernels are."""
+        return self.k1.permutation_invariant and self.k2.permutation_invariant
+
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the product (n, m), entry by entry, of both Gram matrices."""
         return self.k1(X, Z) * self.k2(X, Z)
@@ -278,6 +311,11 @@ class Scaled(Kernel):
     def takes_sparse(self) -> bool:  # type: ignore[override]
         """Whether the kernel takes sparse samples."""
         return self.kernel.takes_sparse
+
+    @property
+    def permutation_invariant(self) -> bool:  # type: ignore[override]
+        """Whether the kernel is."""
+        return self.kernel.permutation_invariant
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the multiple (n, m) of the Gram matrix."""

@@ -38,6 +38,7 @@ class _OfNetworks(Kernel):
     """A kernel of wide networks with one activation: what NNGP and NTK have in common."""
 
     takes_sparse = True
+    permutation_invariant = True
 
     def __init__(
         self,
@@ -195,6 +196,7 @@ class Linear(Kernel):
     """
 
     takes_sparse = True
+    permutation_invariant = True
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
         """Return the inner products (n, m) of the samples X (n, d) with Z (m, d), X itself if None."""

@@ -22,6 +22,7 @@ class _OfDistances(Kernel):
     """A kernel of |x - z| / bandwidth: what Laplace and RBF have in common."""
 
     takes_sparse = True
+    permutation_invariant = True
     bandwidth: float
 
     def __call__(self, X: Array, Z: Array | None = None) -> Array:
