@@ -15,6 +15,7 @@ from .kernels.objects import Linear as Linear
 from .kernels.radial import RBF as RBF
 from .kernels.radial import Laplace as Laplace
 from .kernels.tabulated import dual_of as dual_of
+from .preprocessing import ZCA as ZCA
 from .regression.classifier import KernelClassifier as KernelClassifier
 from .regression.estimator import KernelRegression as KernelRegression
 from .regression.feature_machine import RecursiveFeatureMachine as RecursiveFeatureMachine
