@@ -41,7 +41,8 @@ class ZCA(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         components_: (C + epsilon t I)^(-1/2), symmetric (d, d), in the dtype of the training samples.
         n_features_in_: d.
 
-    `fit` takes n d^2 + 9 d^3 operations and the memory of a few d x d matrices of float64.
+    `fit` takes n d^2 + 9 d^3 operations, or fewer where there are more features than samples, and the memory of a few
+    d x d matrices of float64.
 
     >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(1000, 2)) @ np.array([[1.0, 0.9], [0.0, 0.1]])
@@ -68,12 +69,16 @@ class ZCA(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=_FLOATS, ensure_min_samples=2)
         group = None if self.group is None else permutation_group(self.group, X.shape[1])
         mean = _average(X.mean(axis=0, dtype=np.float64), group)
-        eigenvalues, vectors = scipy.linalg.eigh(_average(_covariance(X, mean), group), driver="evd", overwrite_a=True)
-        spread = eigenvalues.mean()
+        variances, directions = _principal_components(X, mean, group)
+        spread = variances.sum() / X.shape[1]
         if not spread > np.finfo(X.dtype).eps ** 2 * np.square(mean).mean():
             raise InputError("ZCA: the training samples are all the same, so they have no variance to whiten")
-        vectors /= (np.maximum(eigenvalues, 0) + self.epsilon * spread) ** 0.25
-        self.mean_, self.components_ = mean.astype(X.dtype), (vectors @ vectors.T).astype(X.dtype, copy=False)
+        # The scale of directions without variance, and by how much those of the others are smaller.
+        largest = (self.epsilon * spread) ** -0.5
+        directions *= np.sqrt(largest - (variances + self.epsilon * spread) ** -0.5)
+        W = -(directions @ directions.T)
+        W[np.diag_indices_from(W)] += largest
+        self.mean_, self.components_ = mean.astype(X.dtype), W.astype(X.dtype, copy=False)
         return self
 
     def transform(self, X: Array) -> Array:
@@ -89,6 +94,21 @@ class ZCA(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _principal_components(X: Array, mean: Array, group: Array | None) -> tuple[Array, Array]:
+    """Return the variances (r,) and directions (d, r) of the principal components of all transforms of X (n, d).
+
+    There are d of them, or as many as transforms of samples if these are fewer.
+    """
+    d = X.shape[1]
+    transforms = np.arange(d)[np.newaxis] if group is None else group
+    if len(transforms) * len(X) < d:
+        copies = (X - mean)[:, transforms].reshape(-1, d)
+        _, deviations, directions = scipy.linalg.svd(copies, full_matrices=False, overwrite_a=True)
+        return deviations**2 / len(copies), directions.T
+    variances, directions = scipy.linalg.eigh(_average(_covariance(X, mean), group), driver="evd", overwrite_a=True)
+    return np.maximum(variances, 0), directions
 
 
 def _covariance(X: Array, mean: Array) -> Array:
