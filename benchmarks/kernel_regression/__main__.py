@@ -101,7 +101,7 @@ def measure(arguments: argparse.Namespace, setting: Setting, folder: Path) -> tu
 
 
 def versions() -> str:
-    packages = ["numpy", "scipy", "scikit-learn", "torch"]
+    packages = ["numpy", "scipy", "numba", "scikit-learn", "torch"]
     packages += [package for package in OPTIONAL_PACKAGES.values() if importlib.util.find_spec(package)]
     return ", ".join(f"{package} {version(package)}" for package in packages)
 

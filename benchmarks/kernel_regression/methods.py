@@ -49,7 +49,11 @@ class Setting:
 
 
 def ours(ridge: float, **options: Any) -> Solve:
+    from nngplab.kernels.acceleration import accelerated
+    from nngplab.kernels.duals import DUALS
     from nngplab.regression.estimator import KernelRegression
+
+    accelerated(DUALS["relu"])(np.zeros((1, 1)))  # imports Numba, and compiles
 
     def solve(X: Array, y: Array, X_test: Array) -> tuple[Array, Array]:
         model = KernelRegression("relu", ridge=ridge, **options).fit(X, y)
