@@ -75,7 +75,7 @@ class ZCA(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise InputError("ZCA: the training samples are all the same, so they have no variance to whiten")
         # The scale of directions without variance, and by how much those of the others are smaller.
         largest = (self.epsilon * spread) ** -0.5
-        directions *= np.sqrt(largest - (variances + self.epsilon * spread) ** -0.5)
+        directions *= np.sqrt(np.maximum(largest - (variances + self.epsilon * spread) ** -0.5, 0))
         W = -(directions @ directions.T)
         W[np.diag_indices_from(W)] += largest
         self.mean_, self.components_ = mean.astype(X.dtype), W.astype(X.dtype, copy=False)
@@ -107,7 +107,7 @@ def _principal_components(X: Array, mean: Array, group: Array | None) -> tuple[A
         copies = (X - mean)[:, transforms].reshape(-1, d)
         _, deviations, directions = scipy.linalg.svd(copies, full_matrices=False, overwrite_a=True)
         return deviations**2 / len(copies), directions.T
-    variances, directions = scipy.linalg.eigh(_average(_covariance(X, mean), group), driver="evd", overwrite_a=True)
+    variances, directions = np.linalg.eigh(_average(_covariance(X, mean), group))
     return np.maximum(variances, 0), directions
 
 
