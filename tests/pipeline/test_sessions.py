@@ -1,11 +1,12 @@
-"""The commands in the README and the docs run as written, on the configuration of a fresh clone.
+"""The commands in the README and the docs run as written, on the configuration of a fresh clone with less data.
 
 Each page is a session of its own: all its commands run in one shell, in a clone as a reader of the page has it. What
 takes minutes there runs as a dry run, or not at all, for the reasons listed here. tests/unit/test_docs.py runs the
-Python code. `make sessions` writes the outputs into the pages.
+Python code. `make sessions` writes the outputs into the pages, with all data.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from nngplab.pipeline.files import atomic_write
 from tests.helpers.checkout import IDENTITY, ROOT, project_files
@@ -32,6 +34,8 @@ from tests.helpers.warm import connect
 WITH_COMMANDS = [page for page in PAGES if steps(page)]
 # The reader of this page has no clone yet. Those of the others have one with the results of Problem 11.
 FIRST = ROOT / "docs/tutorial_student.md"
+# What the jobs of Problem 11 depend on in size, but not in number.
+SIZES = ("n", "d", "n_test", "repeats", "curve_d", "curve_n", "curve_repeats", "curve_n_test")
 # These run jobs for minutes. Here Snakemake does a dry run of them, by a profile in the environment. test_pipeline.py
 # runs the same jobs with small values.
 DRY_RUN = {
@@ -64,12 +68,14 @@ NOT_RUN = {
 }
 
 
-def make_origin(home: Path) -> None:
+def make_origin(home: Path, with_all_data: bool) -> None:
     """Make the repository that readers clone: the project as it is now, on the branch main, and no remote of DVC."""
     source = home / "source"
     for name in project_files():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, source / name)
+    if not with_all_data:
+        take_less_data(source / "config")
     for command in (
         ["git", "init", "--quiet", "--initial-branch=main"],
         ["git", "add", "--all"],
@@ -77,6 +83,16 @@ def make_origin(home: Path) -> None:
         ["git", "clone", "--quiet", "--bare", ".", home / "origin.git"],
     ):
         subprocess.run(command, check=True, cwd=source)
+
+
+def take_less_data(folder: Path) -> None:
+    """Give Problem 11 the sizes of config/tiny.yaml: its jobs stay the same, and take a tenth of the time."""
+    tiny = yaml.safe_load((folder / "tiny.yaml").read_text())["kernel_regression"]
+    before, start, text = (folder / "config.yaml").read_text().partition("\nkernel_regression:\n")
+    for key in SIZES:
+        text, number = re.subn(rf"^  {key}: .*", f"  {key}: {tiny[key]}", text, count=1, flags=re.MULTILINE)
+        assert number == 1, key
+    (folder / "config.yaml").write_text(f"{before}{start}{text}")
 
 
 def environment(home: Path, programs: Path) -> dict[str, str]:
@@ -101,11 +117,11 @@ class Sessions:
     The clone is that of the first session, whose reader makes it.
     """
 
-    def __init__(self, home: Path, warm: Path) -> None:
+    def __init__(self, home: Path, warm: Path, with_all_data: bool = False) -> None:
         self.home = home
         self.lent = lent_environment(home / "environment", warm)
         self.environment = environment(home, self.lent / "bin")
-        make_origin(home)
+        make_origin(home, with_all_data)
         self.profile = home / "dry-run"
         self.profile.mkdir()
         (self.profile / "profile.yaml").write_text("dry-run: true\n")
@@ -174,7 +190,7 @@ def main(names: list[str]) -> None:
         warm = Path(home, "warm")
         warm.mkdir()
         server = connect(warm)  # it ends with the connection
-        sessions = Sessions(Path(home), warm) if any(steps(page) for page in pages) else None
+        sessions = Sessions(Path(home), warm, with_all_data=True) if any(steps(page) for page in pages) else None
         for page in pages:
             folder = Path(home) / page.stem
             folder.mkdir(exist_ok=True)  # that of the first session is there
