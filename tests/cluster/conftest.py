@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.helpers.checkout import TINY, make_small
 from tests.helpers.slurm import Slurm, why_not
 from tests.helpers.slurm_runs import Run, change_job, edit_profile, submit
-from tests.helpers.small_checkout import STAGES
 
 # Of stages with local rules, with single jobs, with groups of jobs, and with trainings by PyTorch.
 ON_SLURM = ["kernel_regression", "width_sweep", "results/linear_autoencoder/metrics.json"]
@@ -48,19 +46,24 @@ def quick_environment(environment, warm) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def small_on_slurm(template, tmp_path_factory) -> Path:
-    """Make a checkout of Problems 11 and 12 only, with one shard in the width sweep."""
+    """Make a checkout of Problem 11 only, not run yet."""
     copy = shutil.copytree(template, tmp_path_factory.mktemp("cluster") / "small", symlinks=True)
-    folder = make_small(copy, STAGES)
+    folder = make_small(copy, ["kernel_regression"])
     edit_profile(folder)
-    config = yaml.safe_load((folder / "config/config.yaml").read_text())
-    config["width_sweep"] |= {"widths": [64], "extra_widths": []}
-    (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
     return folder
 
 
-def hold(small: Path, folder: Path) -> Path:
-    """Copy the small checkout and make the job of the shard wait until the file `hold` is removed."""
-    shutil.copytree(small, folder, symlinks=True)
+@pytest.fixture(scope="module")
+def finished_on_slurm(finished_small, tmp_path_factory) -> Path:
+    """Make a finished checkout of these problems: each run of a test then has few jobs, which take seconds to start."""
+    folder = shutil.copytree(finished_small, tmp_path_factory.mktemp("cluster") / "finished", symlinks=True)
+    edit_profile(folder)
+    return folder
+
+
+def hold(finished: Path, folder: Path) -> Path:
+    """Copy the finished checkout and make the job of the shard, which must run, wait until `hold` is removed."""
+    shutil.copytree(finished, folder, symlinks=True)
     change_job(folder, "import pathlib, time\n    while pathlib.Path('hold').exists():\n        time.sleep(0.1)")
     (folder / "hold").touch()
     return folder
@@ -75,21 +78,23 @@ def with_a_job_for_the_data(small: Path, folder: Path) -> Path:
 
 
 @pytest.fixture
-def held(small_on_slurm, tmp_path) -> Path:
-    return hold(small_on_slurm, tmp_path / "checkout")
+def held(finished_on_slurm, tmp_path) -> Path:
+    return hold(finished_on_slurm, tmp_path / "checkout")
 
 
 @pytest.fixture(scope="module")
-def together(environment, quick_environment, template, small_on_slurm, tmp_path_factory) -> Iterator[dict[str, Run]]:
+def together(
+    environment, quick_environment, template, small_on_slurm, finished_on_slurm, tmp_path_factory
+) -> Iterator[dict[str, Run]]:
     """Runs that wait for the cluster most of the time: they are started together, and tests wait for their ends."""
     base, runs = tmp_path_factory.mktemp("together"), {}
-    folder = hold(small_on_slurm, base / "time")
+    folder = hold(finished_on_slurm, base / "time")
     runtime = ["--set-resources", "width_sweep_fit:runtime=1", "--retries", "0"]
     runs["time"] = submit(folder, environment, *runtime, "--", "width_sweep")
     folder = shutil.copytree(template, base / "stages", symlinks=True)
     edit_profile(folder)
     runs["stages"] = submit(folder, quick_environment, *TINY, "--", *ON_SLURM)
-    folder = hold(small_on_slurm, base / "memory")
+    folder = hold(finished_on_slurm, base / "memory")
     (folder / "hold").unlink()
     change_job(folder, EXCEEDS_ITS_MEMORY)
     runs["memory"] = submit(folder, environment, "width_sweep")

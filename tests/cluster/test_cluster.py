@@ -15,6 +15,7 @@ from tests.cluster.conftest import ON_SLURM, with_a_job_for_the_data
 from tests.helpers.checkout import ROOT, TINY, digests
 from tests.helpers.slurm import NODES, running
 from tests.helpers.slurm_runs import FIT, change_job, submit, wait_for
+from tests.helpers.small_checkout import SWEEP, configure, jobs_run
 
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir() if path.name != "default")
 
@@ -37,12 +38,12 @@ class TestProfiles:
         output = planned("--profile", f"profiles/{profile}")
         assert re.search(r"^report +1$", output, flags=re.MULTILINE)
 
-    @pytest.mark.parametrize("profile", PROFILES)
-    def test_the_commented_settings_are_valid(self, planned, checkout, profile):
+    @pytest.mark.parametrize(("profile", "settings"), [("slurm", 7), ("lsf", 2)])
+    def test_the_commented_settings_are_valid(self, planned, checkout, profile, settings):
         path = checkout / f"profiles/{profile}/profile.yaml"
         # A comment has a space after `#`, a setting has none.
         text, number = re.subn(r"^( *)#(?! )", r"\1", path.read_text(), flags=re.MULTILINE)
-        assert number == {"slurm": 7, "lsf": 2, "generic": 0}[profile]
+        assert number == settings
         path.write_text(text)
         planned("--profile", f"profiles/{profile}")
 
@@ -67,8 +68,11 @@ class TestProfiles:
         text, number = line.subn("./submit", profile.read_text())
         assert number == 1
         profile.write_text(text)
+        configure(held, "width_sweep", redrawn_repeats=21)
         output = done(held, "snakemake", "--profile", "profiles/generic")
-        assert "recorded in dvc.lock: kernel_regression, width_sweep" in output
+        # A group of jobs, a single job, and those that are local.
+        assert jobs_run(output) == SWEEP
+        assert "recorded in dvc.lock: width_sweep" in output
 
 
 class TestPaths:
@@ -113,18 +117,16 @@ class TestRun:
 
 
 class TestFaults:
-    @pytest.mark.parametrize("escapes", [False, True])
-    def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held, escapes):
+    def test_after_snakemake_was_killed_no_job_runs_twice_at_once(self, slurm, environment, held):
         script = held / "workflow/scripts" / FIT
         text = script.read_text()
-        if escapes:
-            # The process that does the work loses its parent, so Slurm, which has no cgroups here, does not end it.
-            change_job(
-                held,
-                "import os, time\n    if os.fork():\n        time.sleep(600)\n    if os.fork():\n        os._exit(0)",
-            )
+        # Two processes are left. That which does the work loses its parent, so Slurm, which has no cgroups here, does
+        # not end it.
+        change_job(
+            held, "import os, time\n    if os.fork():\n        time.sleep(600)\n    if os.fork():\n        os._exit(0)"
+        )
         first = submit(held, environment, "width_sweep")
-        wait_for(lambda: len([*running(FIT, held)]) == 1 + escapes, first, slurm)
+        wait_for(lambda: len([*running(FIT, held)]) == 2, first, slurm)
         left = [*running(FIT, held)]
         first.process.kill()
         first.process.wait()
@@ -156,7 +158,6 @@ class TestFaults:
     def test_if_a_node_fails_slurm_runs_its_job_on_another_node(self, slurm, environment, held, together, done):
         for other in together.values():
             other.process.wait(1500)  # it may have jobs on the same node
-        done(held, "snakemake", "--cores", "2", "kernel_regression")
         run = submit(held, environment)
         process = wait_for(lambda: next(running(FIT, held), None), run, slurm)
         node = process.environ()["SLURMD_NODENAME"]
