@@ -237,16 +237,12 @@ def a_run_killed_during_a_job(workspace: Workspace) -> None:
 
 def the_configuration_edited_during_a_run(workspace: Workspace) -> None:
     workspace.draw(LONG)
-    process = workspace.start()
-    workspace.draw(3)
-    process.wait(timeout=300)
+    workspace.run_engine_while(lambda: workspace.draw(3))
 
 
 def a_script_edited_during_a_run(workspace: Workspace) -> None:
     workspace.draw(LONG)
-    process = workspace.start()
-    edit(workspace.folder / "workflow/scripts/width_sweep_fit.py")
-    process.wait(timeout=300)
+    workspace.run_engine_while(lambda: edit(workspace.folder / "workflow/scripts/width_sweep_fit.py"))
 
 
 # What changes, which jobs run then, and the engine that runs them.

@@ -1,12 +1,10 @@
 """A checkout with Problems 11 and 12 alone, to change it and to run both engines in it."""
 
-import os
 import re
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,21 +88,29 @@ class Workspace:
 
     def start(self) -> subprocess.Popen[str]:
         """Start the engine in a process group of its own; return when the longest job of the sweep is running."""
-        log = self.log.open("w")
-        process = subprocess.Popen(
-            ENGINES[self.engine], cwd=self.folder, stdout=log, stderr=log, text=True, start_new_session=True
-        )
-        end = time.monotonic() + 120
-        while not (self.folder / f"logs/width_sweep_fit_{self.shard}.log").exists():
-            assert time.monotonic() < end, self.log.read_text()
-            assert process.poll() is None, self.log.read_text()
-            time.sleep(0.05)
+        log = self.folder.parent / "started.log"
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                ENGINES[self.engine], cwd=self.folder, stdout=file, stderr=file, text=True, start_new_session=True
+            )
+        self._wait_for_the_longest_job(lambda: process.poll() is not None)
         return process
 
-    @property
-    def log(self) -> Path:
-        """What the engine that was started has printed."""
-        return self.folder.parent / "started.log"
+    def run_engine_while(self, change: Callable[[], object]) -> subprocess.CompletedProcess[str]:
+        """Run the engine, make a change while the longest job of the sweep is running, and return the ended run."""
+        with ThreadPoolExecutor() as thread:
+            ended = thread.submit(self.run, self.folder, *ENGINES[self.engine])
+            self._wait_for_the_longest_job(ended.done)
+            change()
+        return ended.result()
+
+    def _wait_for_the_longest_job(self, has_ended: Callable[[], bool]) -> None:
+        log = self.folder / f"logs/width_sweep_fit_{self.shard}.log"
+        end = time.monotonic() + 120
+        while not log.exists():
+            assert time.monotonic() < end
+            assert not has_ended()
+            time.sleep(0.05)
 
     @property
     def shard(self) -> str:
@@ -115,13 +121,3 @@ class Workspace:
     def draw(self, repeats: int) -> None:
         """Set the number of draws; `LONG` of them keep the job of the sweep running for a few seconds."""
         configure(self.folder, "width_sweep", repeats=repeats)
-
-
-@contextmanager
-def suspended(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Suspend an engine and its jobs, so that a change is certain to fall into the time of the job."""
-    os.killpg(process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.killpg(process.pid, signal.SIGCONT)
