@@ -49,9 +49,11 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html (ONLY=cha
 install: $(INSTALLED) ## Create the environment in .venv
 
 test: ## Check the code and run the tests (all but test-library, test-slow-cpu and test-gpu)
-	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed $(ENGINES)/.installed lint
+	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed test-engines lint
 	$(PYTEST)
 	cd packages/snakemake-dvc && $(PYTEST)
+
+test-engines: $(ENGINES)/.installed
 	cd packages/snakemake-dvc && PATH="$$ENVIRONMENT/engines/bin:$$PATH" PYTHONPATH=src \
 	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py tests/test_executors.py
 
@@ -175,4 +177,4 @@ $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --no-compile --require-hashes --requirement requirements-engines.lock
 	touch $@
 
-.PHONY: docs help report install test check fuzz test-slow-cpu test-library test-gpu visdom cluster lint types style format dvc.yaml docs/configuration.md README.md sessions lock clean
+.PHONY: docs help report install test test-engines check fuzz test-slow-cpu test-library test-gpu visdom cluster lint types style format dvc.yaml docs/configuration.md README.md sessions lock clean
