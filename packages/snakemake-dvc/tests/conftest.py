@@ -3,12 +3,14 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from helpers.checkouts import Checkout, build, cleaned_up, copied
 from helpers.commands import Server
 from helpers.small_workflow import JOBS, WORKFLOW
+from hypothesis import settings
 
 # The files that take longest come first, so that no worker of pytest-xdist ends long after the others.
 SLOWEST_FIRST = [
@@ -29,6 +31,11 @@ SLOWEST_FIRST = [
 ]
 
 
+# On a busy machine any example can take long; no test asserts speed.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config.option, "loadscopereorder"):  # pytest-xdist would begin with the files that have most tests
         config.option.loadscopereorder = False
@@ -41,7 +48,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("server"))
+    quick = shared_folder(tmp_path_factory) / "quick"
+    with locked(quick):
+        started = Server(tmp_path_factory.mktemp("server"), quick)
     yield started
     started.close()
 
@@ -61,16 +70,26 @@ def base(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Path:
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """Return a folder that the first worker of pytest-xdist makes, for all workers."""
-    parent = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        parent = parent.parent
-    root = parent / name
-    with (parent / f"{name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    root = shared_folder(factory) / name
+    with locked(root):
         if not root.exists():
             root.mkdir()
             make(root)
     return root
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all workers of pytest-xdist share."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let no other worker of pytest-xdist use a path."""
+    with path.with_name(f"{path.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class Session:
         self.root = root
         self.until = time.monotonic() + seconds
         self.counts: Counter[str] = Counter()
-        self.server = Server(root / "server")
+        self.server = Server(root / "server", root / "quick")
         self.base = root / "base"
         self.base.mkdir()
         self.recorded = build(self.base, self.server)

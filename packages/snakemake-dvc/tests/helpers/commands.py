@@ -28,17 +28,18 @@ class Server:
 
     Args:
         home: the home folder of all commands.
+        quick: the folder of programs that start quickly; a program ends as usual if it is not killed.
 
     Attributes:
         env: the environment variables of commands.
-        quick: the folder of programs that start quickly; a program ends as usual if it is not killed.
+        quick: the argument.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, quick: Path) -> None:
         self.env = environment(home)
-        self.quick = home / "quick"
-        self.quick.mkdir(exist_ok=True)
-        self._connection = connect(self.quick, environment=self.env)
+        self.quick = quick
+        quick.mkdir(exist_ok=True)
+        self._connection = connect(quick, environment=self.env)
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("server.py"))],
             stdin=subprocess.PIPE,
