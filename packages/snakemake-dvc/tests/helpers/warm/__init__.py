@@ -34,7 +34,7 @@ PROGRAMS = ("python", "snakemake", "dvc")
 # NumPy and PyTorch read these variables when they are imported: with other values, programs start as usual.
 READ_AT_IMPORT = (
     *("ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "NPY_DISABLE_CPU_FEATURES", "ONEDNN_MAX_CPU_ISA"),
-    "OPENBLAS_CORETYPE",
+    *("NUMBA_CPU_FEATURES", "NUMBA_CPU_NAME", "OPENBLAS_CORETYPE"),
 )
 
 
