@@ -1,9 +1,11 @@
 """Formulas that Numba compiles: the values of those of NumPy, and the file that keeps them."""
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import mpmath
 import numpy as np
@@ -178,35 +180,90 @@ class TestKernels:
             KernelRegression(NNGP("exponential", normalize=False)).fit(many[0] * 1e3, many[1])
 
 
-class TestTheFile:
-    PROGRAM = (
-        "import numpy as np\n"
-        "from nngplab import DUALS\n"
-        "from nngplab.kernels import compiled\n"
-        "compiled._SOURCES += {change!r}\n"
-        "print(compiled.compiled(DUALS['relu'])(np.linspace(-1, 1, 7)).tolist())"
-    )
+# It computes a dual, after changes.
+PROGRAM = """
+import numpy as np
+from nngplab import DUALS
+from nngplab.kernels import compiled
+{changes}
+print(compiled.compiled(DUALS[{name!r}])(np.linspace(-1, 1, 7)).tolist())
+"""
+# Both processes have read that there is no code yet before one of them writes, and the first to write is the last.
+WRITE_AT_ONCE = """
+import pathlib, time
+from numba.core.caching import IndexDataCacheFile
+save_index, save_data, folder = IndexDataCacheFile._save_index, IndexDataCacheFile._save_data, pathlib.Path({folder!r})
+def wait_for(number):
+    (folder / f"{{number}} {name}").touch()
+    end = time.monotonic() + 60
+    while len([*folder.glob(f"{{number}} *")]) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+def index_after_both_have_read(*arguments):
+    wait_for(1)
+    save_index(*arguments)
+def data_after_both_indices(*arguments):
+    wait_for(2)
+    time.sleep({delay})
+    save_data(*arguments)
+IndexDataCacheFile._save_index, IndexDataCacheFile._save_data = index_after_both_have_read, data_after_both_indices
+"""
 
-    def run(self, folder, change=""):
-        """Return the values, and what Numba did with its files, of a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "-c", self.PROGRAM.format(change=change)],
-            env={**os.environ, "NUMBA_CACHE_DIR": str(folder), "NUMBA_DEBUG_CACHE": "1"},
-            capture_output=True,
+
+class TestTheFile:
+    def start(self, folder, name="relu", changes="", **variables):
+        return subprocess.Popen(
+            [sys.executable, "-c", PROGRAM.format(name=name, changes=changes)],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(folder), "NUMBA_DEBUG_CACHE": "1"} | variables,
+            stdout=subprocess.PIPE,
             text=True,
-            check=True,
         )
-        *log, values = done.stdout.splitlines()
+
+    def run(self, folder, *arguments, **variables):
+        """Return the values, and what Numba did with its files, of a process of its own."""
+        process = self.start(folder, *arguments, **variables)
+        *log, values = process.communicate()[0].splitlines()
+        assert process.returncode == 0
         return values, [line.split()[1:3] for line in log if "of_unit_variances" in line]
 
-    def test_a_second_process_compiles_nothing_unless_a_formula_has_changed(self, tmp_path):
+    def test_a_second_process_compiles_nothing_unless_a_formula_or_the_cpu_has_changed(self, tmp_path):
         values, first = self.run(tmp_path)
         assert ["data", "saved"] in first
         again, second = self.run(tmp_path)
         assert ["data", "loaded"] in second
         assert ["data", "saved"] not in second
-        assert ["data", "saved"] in self.run(tmp_path, change="another formula")[1]
+        (tmp_path / "formula.py").write_text("another formula")
+        change = f"compiled._SOURCES.append(compiled.Path({str(tmp_path / 'formula.py')!r}))"
+        assert ["data", "saved"] in self.run(tmp_path, "relu", change)[1]
+        assert ["data", "saved"] in self.run(tmp_path, NUMBA_CPU_NAME="x86-64", NUMBA_CPU_FEATURES="")[1]
         assert again == values
+
+    @pytest.mark.parametrize("last", ["relu", "erf"])
+    def test_two_processes_that_compile_at_once_keep_their_own_code(self, last, tmp_path):
+        (tmp_path / "barrier").mkdir()
+        started = [
+            self.start(
+                tmp_path,
+                name,
+                WRITE_AT_ONCE.format(folder=str(tmp_path / "barrier"), name=name, delay=0.5 * (name == last)),
+            )
+            for name in ("relu", "erf")
+        ]
+        assert [(process.communicate(), process.returncode)[1] for process in started] == [0, 0]
+        for name in ("relu", "erf"):
+            values, log = self.run(tmp_path, name)
+            assert ["data", "loaded"] in log
+            np.testing.assert_allclose(json.loads(values), DUALS[name](np.linspace(-1, 1, 7)), rtol=0, atol=1e-15)
+
+    def test_each_formula_has_a_name_of_its_own(self):
+        moments = [
+            moment for dual in {**DUALS, **FAMILIES}.values() for moment in (dual.moment, dual.derivative_moment)
+        ]
+        formulas = {
+            (moment.func.__name__, *moment.keywords.values()) if isinstance(moment, partial) else (moment.__name__,)
+            for moment in moments
+        }
+        assert len({compiled._digest(formula) for formula in formulas}) == len(formulas) > 25
 
     def test_a_damaged_file_costs_the_compilation_alone(self, tmp_path):
         values, _ = self.run(tmp_path)

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from nngplab.kernels.dual import Dual
 
-# From so many samples on, compiled formulas save more than the import of the compiler takes, about 0.3 seconds.
+# From so many samples on, compiled formulas save about what the import of the compiler takes, some tenths of a second.
 MANY = 4096
 
 

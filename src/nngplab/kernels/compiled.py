@@ -17,6 +17,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.core import registry
 from numba.extending import overload, register_jitable
 
 from nngplab.kernels import dual as shared
@@ -27,10 +28,7 @@ from nngplab.kernels.tabulated import tabulated_moment
 # Of the freedoms of fast mathematics, only those that keep NaN, infinities and the order of sums.
 _jit = partial(numba.njit, fastmath={"contract", "nsz"}, error_model="numpy", nogil=True)
 _FORMULAS = (duals, polynomials)
-# Numba compiles a cached function anew where its own file or a variable of it has changed, so this is one of them.
-_SOURCES = hashlib.sha256(
-    b"".join(Path(str(module.__file__)).read_bytes() for module in (shared, *_FORMULAS, elementary))
-).hexdigest()
+_SOURCES = [Path(__file__), *(Path(str(module.__file__)) for module in (shared, *_FORMULAS, elementary))]
 # Numbers whose series are computed together: three arrays of them stay in the first-level cache.
 _TOGETHER = 512
 
@@ -76,7 +74,8 @@ def _moment(c: Array, a: Array, b: Array, formula: Moment) -> Array:
 
 
 def _doubles(x: Array) -> Array:
-    return np.ascontiguousarray(x, np.float64)
+    """Return an array as all compiled loops take them: they are compiled for one type of argument alone."""
+    return np.require(x, np.float64, ["C", "ALIGNED", "WRITEABLE"])
 
 
 @overload(shared.namespace)
@@ -103,48 +102,66 @@ for _module in _FORMULAS:
             register_jitable(forceinline=True)(_function)  # without calls inside, a loop becomes vector code
 
 
-def _jitted(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a function as compiled code, which is made at its first call and kept in a file for later processes.
+def _jitted(of: tuple[Any, ...]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator: a function becomes compiled code, made at its first call, which a file keeps.
 
     Where there is no folder for the file, the disk is full or the file is damaged, each process compiles for itself.
+
+    Args:
+        of: the formula that the function computes, and its parameters.
     """
-    loops: list[Any] = [_jit(function)]
-    with suppress(RuntimeError):  # there is no folder
-        loops.append(_jit(function, cache=True))
 
-    def run(*arrays: Array) -> None:
-        try:
-            loops[-1](*arrays)
-        except Exception:  # it is of the file, since the arithmetic raises none
-            del loops[1:]
-            loops[0](*arrays)
+    def decorator(function: Callable[..., None]) -> Callable[..., None]:
+        function.__qualname__ = f"{function.__name__}_{_digest(of)}"  # Numba names the file so
+        loops: list[Any] = [_jit(function)]
+        with suppress(RuntimeError):  # there is no folder
+            loops.append(_jit(function, cache=True))
 
-    return run
+        def run(*arrays: Array) -> None:
+            try:
+                loops[-1](*arrays)
+            except Exception:  # it is of the file, since the arithmetic raises none
+                del loops[1:]
+                loops[0](*arrays)
+
+        return run
+
+    return decorator
+
+
+def _digest(of: tuple[Any, ...]) -> str:
+    """Return a digest of all that compiled code depends on, so that a file has one content for ever.
+
+    With one name for several contents, Numba has an index of them. Two processes that add to it at once can exchange
+    their code, and a third one would then compute another formula.
+    """
+    cpu = registry.cpu_target.target_context.codegen().magic_tuple()
+    found = hashlib.sha256(repr((numba.__version__, cpu, of)).encode())
+    for path in _SOURCES:
+        found.update(path.read_bytes())
+    return found.hexdigest()[:32]
 
 
 class _Loops:
-    """The compiled loops of a formula, each compiled at its first call and then cached in a file."""
+    """The compiled loops of a formula."""
 
     def __init__(self, formula: Moment) -> None:
         function: Callable[..., Any] = formula.func if isinstance(formula, partial) else formula
         parameters = tuple(formula.keywords.values()) if isinstance(formula, partial) else ()
-        sources = _SOURCES
+        of = function.__module__, function.__name__, parameters
 
-        @_jitted
+        @_jitted(of)
         def of_unit_variances(c: Array, out: Array) -> None:
-            sources  # noqa: B018
             for j in range(len(c)):
                 out[j] = function(c[j], 1.0, 1.0, *parameters)
 
-        @_jitted
+        @_jitted(of)
         def of_pairs(c: Array, a: Array, b: Array, out: Array) -> None:
-            sources  # noqa: B018
             for j in range(len(c)):
                 out[j] = function(c[j], a[j], b[j], *parameters)
 
-        @_jitted
+        @_jitted(of)
         def of_rows(c: Array, a: Array, b: Array, out: Array) -> None:
-            sources  # noqa: B018
             for i in range(len(a)):
                 for j in range(len(b)):
                     out[i, j] = function(c[i, j], a[i], b[j], *parameters)
@@ -162,7 +179,7 @@ def series(table: Array, xi: Array) -> Array:
     return out.astype(xi.dtype, copy=False)
 
 
-@_jitted
+@_jitted(("series",))
 def _series(table: Array, xi: Array, out: Array) -> None:
     """Clenshaw's recurrence for a Chebyshev series of an even number of coefficients."""
     twice, last, before = np.empty(_TOGETHER), np.empty(_TOGETHER), np.empty(_TOGETHER)

@@ -74,9 +74,8 @@ class _OfNetworks(Kernel):
         if not self.normalize:
             return Rows(X, variances=squared_norms(X), many=X.shape[0] >= MANY)
         if has_sigmas(self.sigma_w, self.sigma_b):
-            self._entries(
-                self._checked_dual(), np.ones((1, 1)), None, None
-            )  # here, so that no two threads make the tables of a dual
+            # Here, so that no two threads make the tables of a dual.
+            self._entries(self._checked_dual(), np.ones((1, 1)), None, None)
         with np.errstate(over="ignore", under="ignore"):
             squares = squared_norms(X)
         limits = np.finfo(X.dtype)
