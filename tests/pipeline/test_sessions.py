@@ -108,7 +108,8 @@ def environment(home: Path, programs: Path) -> dict[str, str]:
         config |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
     path = f"{programs}:{os.environ['PATH']}"
     inherited = {name: value for name, value in os.environ.items() if name not in outer}
-    return {**inherited, **config, "PATH": path, "COLUMNS": "100"}
+    # A page that installs something must not change the environment of the tests.
+    return {**inherited, **config, "PATH": path, "COLUMNS": "100", "PIP_DRY_RUN": "1"}
 
 
 class Sessions:
