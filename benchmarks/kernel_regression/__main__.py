@@ -32,10 +32,12 @@ from benchmarks.kernel_regression.methods import (
     peak_memory,
 )
 from benchmarks.kernel_regression.tables import compare_predictions, limits, summarise, to_markdown
+from nngplab import left_right_flips
 from nngplab.datasets.cifar10 import FOLDER, N_CLASSES, N_FEATURES, TEST_BATCHES, TRAIN_BATCHES, read_batch
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.seeds import generator
+from nngplab.problems.fc_net import SHAPE
 
 
 def read_samples(arguments: argparse.Namespace) -> tuple[Array, Array, Array, Array, str]:
@@ -108,8 +110,11 @@ def versions() -> str:
 
 def compare(arguments: argparse.Namespace) -> None:
     X, labels, X_test, labels_test, name = read_samples(arguments)
+    if arguments.flips:
+        X, labels = np.concatenate([X[:, order] for order in left_right_flips(SHAPE)]), np.tile(labels, 2)
+        name += ", and their flips"
     y = np.eye(N_CLASSES, dtype=np.float32)[labels]
-    setting = Setting(len(X), len(X_test), X.shape[1], y.shape[1], arguments.ridge)
+    setting = Setting(len(X), len(X_test), X.shape[1], y.shape[1], arguments.ridge, arguments.flips)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         setting.write(folder)
@@ -159,6 +164,7 @@ if __name__ == "__main__":
         metavar="METHOD",
         help="methods of the table, with or without the precision",
     )
+    parser.add_argument("--flips", action="store_true", help="train on the left-right flips too, on twice the samples")
     parser.add_argument("--seed", type=int, default=88, help="seed of the Gaussian rows if there are no images")
     parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)  # for the processes of the benchmark
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)

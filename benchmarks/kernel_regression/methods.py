@@ -6,6 +6,7 @@ Each method imports its packages in a function of its own, which is not timed.
 import importlib.util
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -30,13 +31,14 @@ MEMORY_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Setting:
-    """The numbers of training and test samples, features and outputs, and the ridge."""
+    """The numbers of training and test samples, features and outputs, the ridge, and whether half of them are flips."""
 
     n: int
     n_test: int
     d: int
     outputs: int
     ridge: float
+    flips: bool
 
     def write(self, folder: Path) -> None:
         """Write the setting to a folder."""
@@ -58,6 +60,33 @@ def ours(ridge: float, **options: Any) -> Solve:
     def solve(X: Array, y: Array, X_test: Array) -> tuple[Array, Array]:
         model = KernelRegression("relu", ridge=ridge, **options).fit(X, y)
         return model.dual_coef_, model.predict(X_test)
+
+    return solve
+
+
+def ours_in_file(ridge: float) -> Solve:
+    """Solve with the factor in a file in the folder for temporary files."""
+
+    def solve(*arrays: Array) -> tuple[Array, Array]:
+        with tempfile.TemporaryDirectory() as folder:
+            return ours(ridge, storage=Path(folder) / "factor")(*arrays)
+
+    return solve
+
+
+def ours_averaged(ridge: float) -> Solve:
+    """Solve for the images of the first half of the rows and the kernel averaged over flips.
+
+    The solution for the images and their flips is the same: half of the coefficients, for an image and for its flip.
+    """
+    from nngplab import NNGP, GroupAverage, KernelRegression, left_right_flips
+    from nngplab.problems.fc_net import SHAPE
+
+    def solve(X: Array, y: Array, X_test: Array) -> tuple[Array, Array]:
+        half = len(X) // 2
+        kernel = GroupAverage(NNGP("relu"), left_right_flips(SHAPE))
+        model = KernelRegression(kernel, ridge=ridge / 2).fit(X[:half], y[:half])
+        return np.tile(model.dual_coef_ / 2, (2, 1)), model.predict(X_test)
 
     return solve
 
@@ -198,6 +227,8 @@ METHODS = {
     ("ours", "double"): Method(partial(ours, precision="double"), 0.5),
     ("ours", "single"): Method(partial(ours, precision="single"), 0.5),
     **{("ours, refined", name): Method(partial(ours, precision=name, refine=True), 0.5) for name in DTYPES},
+    ("ours, in a file", "double"): Method(ours_in_file, 0),
+    ("ours, averaged over flips", "double"): Method(ours_averaged, 0.125),
     **{("ours, GPU", precision): Method(partial(ours_on_gpu, precision=precision), 0) for precision in DTYPES},
     **{
         (name, precision): Method(prepare, squares)
@@ -214,7 +245,7 @@ METHODS = {
     ("numpy.linalg.solve", "single"): Method(numpy_solve, 4),
 }
 # The predictions of the first of these that finished are the reference for all others.
-REFERENCES = [("numpy.linalg.solve", "double"), ("ours", "double")]
+REFERENCES = [("numpy.linalg.solve", "double"), ("ours", "double"), ("ours, in a file", "double")]
 OPTIONAL_PACKAGES = {"GPyTorch": "gpytorch"}
 
 
@@ -228,6 +259,8 @@ def obstacle(method: tuple[str, str], setting: Setting) -> str | None:
     """Return why a method cannot be run on this machine, or None."""
     if "GPU" in method[0] and not has_gpu():
         return "not run: PyTorch finds no GPU"
+    if "flips" in method[0] and not setting.flips:
+        return "not run: it is for images and their flips: --flips"
     package = OPTIONAL_PACKAGES.get(method[0])
     if package and not importlib.util.find_spec(package):
         return f"{package} is not installed: python -m pip install --editable '.[benchmarks]'"
