@@ -19,7 +19,8 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 from nngplab.datasets.cifar10 import N_CLASSES, N_FEATURES
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, channel_statistics, standardise, to_tensors
+from nngplab.datasets.cifar10_torch import channel_statistics, read_tensors, standardise
+from nngplab.datasets.cifar10_torchvision import VerifiedCIFAR10
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import Batches, randomly_mirrored, shuffled_batches, train
 from nngplab.pipeline.devices import resolve_device
@@ -54,8 +55,9 @@ def measure_epoch(batches: Batches, device: torch.device, training: bool) -> flo
 def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     device = resolve_device(arguments.device)
-    dataset = VerifiedCIFAR10(arguments.folder, pd.read_csv(arguments.files), train=True)
-    images, labels = to_tensors(dataset)
+    files = pd.read_csv(arguments.files)
+    dataset = VerifiedCIFAR10(arguments.folder, files, train=True)
+    images, labels = read_tensors(arguments.folder, files, train=True)
     mean, std = channel_statistics(images)
     X, plain_X, y = (tensor.to(device) for tensor in (standardise(images, mean, std), images.float() / 255, labels))
     size = arguments.batch_size

@@ -12,8 +12,9 @@ import scipy.stats
 import torch
 from torchvision import transforms
 
-from nngplab.datasets.cifar10 import FOLDER
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, channel_statistics, standardise, to_tensors
+from nngplab.datasets.cifar10 import FOLDER, read_images
+from nngplab.datasets.cifar10_torch import channel_statistics, read_tensors, standardise
+from nngplab.datasets.cifar10_torchvision import VerifiedCIFAR10
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import TrainingOutcome, TrainingRun
 from nngplab.pipeline.metrics import round_numbers
@@ -44,8 +45,9 @@ def runs(data, tmp_path_factory) -> Path:
 class TestData:
     def test_in_memory_is_what_torchvision_hands_out_one_by_one(self, data):
         """Standardised as by ToTensor and Normalize, flattened as the problem set says."""
-        dataset = VerifiedCIFAR10(data / FOLDER, pd.read_csv(data / "files.csv"), train=True)
-        images, labels = to_tensors(dataset)
+        files = pd.read_csv(data / "files.csv")
+        dataset = VerifiedCIFAR10(data / FOLDER, files, train=True)
+        images, labels = read_tensors(data / FOLDER, files, train=True)
         mean, std = channel_statistics(images)
         inputs = standardise(images, mean, std)
         assert (inputs.shape, inputs.dtype) == ((300, 3072), torch.float32)
@@ -98,9 +100,9 @@ class TestTraining:
         assert {name: model[name] for name in PARAMETERS} == PARAMETERS
         net = OneHiddenLayer(3072, 12, 10, "relu", seed=0)
         net.load_state_dict(model["network"])
-        test = VerifiedCIFAR10(data / FOLDER, pd.read_csv(data / "files.csv"), train=False)
+        images, _ = read_tensors(data / FOLDER, pd.read_csv(data / "files.csv"), train=False)
         with torch.no_grad(), np.load(runs / "mse_1.npz") as file:
-            outputs = net(standardise(to_tensors(test)[0], model["mean"], model["std"]))
+            outputs = net(standardise(images, model["mean"], model["std"]))
             torch.testing.assert_close(outputs, torch.from_numpy(file["outputs"]))
 
     def test_both_losses_start_from_the_same_weights_and_other_seeds_from_others(self, runs):
@@ -163,7 +165,7 @@ class TestTuning:
         run_script("fc_net_tune", *tuning_options(data, tmp_path))
         row = pd.read_csv(tmp_path / "mse.csv").iloc[0].to_dict()
         files = pd.read_csv(data / "files.csv")
-        images, labels = to_tensors(VerifiedCIFAR10(data / FOLDER, files, train=True))
+        images, labels = read_tensors(data / FOLDER, files, train=True)
         train(data, tmp_path / "first", n_train=200)
         model = torch.load(tmp_path / "first/mse_0.pt", weights_only=True)
         net = OneHiddenLayer(3072, 12, 10, "relu", seed=0)
@@ -439,8 +441,8 @@ class TestFigures:
         np.testing.assert_array_equal(rows.reshape(3, -1), net.B.detach().numpy()[[1, 0, 2]])
 
     def test_the_predictions_shown_are_true(self, data, runs):
-        test = VerifiedCIFAR10(data / FOLDER, pd.read_csv(data / "files.csv"), train=False)
-        images = to_tensors(test)[0].view(-1, 3, 32, 32).numpy()
+        images, _ = read_images(data / FOLDER, pd.read_csv(data / "files.csv"), train=False)
+        images = images.reshape(-1, 3, 32, 32)
         script = runpy.run_path(str(SCRIPTS / "fc_net_figures.py"))
         figure = script["predictions"](runs / "mse_0.npz", images, CLASSES, 88)
         with np.load(runs / "mse_0.npz") as file:

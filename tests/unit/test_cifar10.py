@@ -11,8 +11,18 @@ import numpy as np
 import pytest
 
 from nngplab.datasets import cifar10
-from nngplab.datasets.cifar10 import FILES, FOLDER, SPLITS, check_images, extract_archive, read_batch, verify_files
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
+from nngplab.datasets.cifar10 import (
+    FILES,
+    FOLDER,
+    N_FEATURES,
+    SPLITS,
+    check_images,
+    extract_archive,
+    read_batch,
+    read_images,
+    verify_files,
+)
+from nngplab.datasets.cifar10_torchvision import VerifiedCIFAR10
 from nngplab.errors import InputError
 from tests.helpers.checkout import ROOT
 from tests.helpers.cifar10_archives import LABELS, batch, contents
@@ -172,13 +182,25 @@ def test_torchvision_reads_verified_files(folder):
     np.testing.assert_array_equal(np.asarray(image).transpose(2, 0, 1).ravel(), expected["data"][3])
 
 
+@pytest.mark.parametrize("train", [True, False])
+def test_images_without_torchvision_are_those_with_it(folder, train):
+    files = verify_files(folder)
+    dataset = VerifiedCIFAR10(folder, files, train=train)
+    images, labels = read_images(folder, files, train=train)
+    np.testing.assert_array_equal(images, dataset.data.transpose(0, 3, 1, 2).reshape(-1, N_FEATURES))
+    assert (labels.dtype, labels.tolist()) == (np.int64, dataset.targets)
+
+
 @pytest.mark.parametrize("name", ["data_batch_2", "test_batch", "batches.meta"])
-def test_torchvision_never_opens_a_file_that_was_not_verified(folder, name):
+def test_no_file_is_opened_that_was_not_verified(folder, name):
     files = verify_files(folder)
     trace = folder / "trace"
     (folder / name).write_bytes(pickle.dumps(Call(os.system, f"touch {trace}")))
     with pytest.raises(InputError, match="does not hold the files that were verified"):
         VerifiedCIFAR10(folder, files, train=False)
+    for train in {"data_batch_2": [True], "test_batch": [False]}.get(name, []):
+        with pytest.raises(InputError, match=f"{name} is not the file that was verified"):
+            read_images(folder, files, train=train)
     assert not trace.exists()
     with pytest.raises(InputError, match=name):
         verify_files(folder)

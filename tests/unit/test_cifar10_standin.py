@@ -7,7 +7,7 @@ import torch
 from nngplab.datasets import cifar10_standin
 from nngplab.datasets.cifar10 import FOLDER, check_images, extract_archive, verify_files
 from nngplab.datasets.cifar10_standin import SHAPES, SceneGenerator, natural_texture, write_archive
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
+from nngplab.datasets.cifar10_torchvision import VerifiedCIFAR10
 from nngplab.pipeline.files import file_sha256
 
 

@@ -12,11 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
+from nngplab.datasets.cifar10_torch import LabelledImages
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import atomic_write, write_json
 from nngplab.problems.attractors import gaussian_noise, load_network, shuffled_indices
-from nngplab.problems.attractors_images import LabelledImages
 from nngplab.problems.attractors_limits import iterate_directions
 from nngplab.report.figures.attractors_frames import plot_angles
 from nngplab.report.figures.images import to_images
@@ -33,7 +32,7 @@ COLOURS = 256
 def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     files = pd.read_csv(arguments.files)
-    train, test = (LabelledImages(VerifiedCIFAR10(arguments.folder, files, train=train)) for train in (True, False))
+    train, test = (LabelledImages(arguments.folder, files, train=train) for train in (True, False))
     network, chosen = load_network(arguments.network)
     network.double()
     Z, d = train.pixels(chosen), train.images.shape[1]

@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
+from nngplab.datasets.cifar10_torch import read_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import TrainingOutcome
 from nngplab.pipeline.cli import run
@@ -38,9 +38,7 @@ SHOWN_LIMITS = 8
 def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     files = pd.read_csv(arguments.files)
-    train_images, test_images = (
-        to_tensors(VerifiedCIFAR10(arguments.folder, files, train=train))[0] for train in (True, False)
-    )
+    train_images, test_images = (read_tensors(arguments.folder, files, train=train)[0] for train in (True, False))
     network, chosen = load_network(arguments.network)
     Z = train_images[chosen].double() / 255
     inputs = inputs_by_kind(Z, train_images, test_images, arguments)

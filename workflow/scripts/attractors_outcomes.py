@@ -10,7 +10,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
+from nngplab.datasets.cifar10_torch import LabelledImages, read_tensors
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
@@ -28,9 +28,9 @@ TOLERANCE = 0.1
 def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     seed, files = arguments.seed, pd.read_csv(arguments.files)
-    train_set, test_set = (VerifiedCIFAR10(arguments.folder, files, train=train) for train in (True, False))
-    train_images, test_images = to_tensors(train_set)[0], to_tensors(test_set)[0]
-    order = shuffled_indices(seed, "training", len(train_images))
+    train = LabelledImages(arguments.folder, files, train=True)
+    test_images, _ = read_tensors(arguments.folder, files, train=False)
+    order = shuffled_indices(seed, "training", len(train.images))
     shown = shuffled_indices(seed, "test", len(test_images))[: arguments.test_images]
     test = test_images[shown].double() / 255
     noise = torch.from_numpy(gaussian_noise(seed, "noise", len(test), test.shape[1]))
@@ -40,18 +40,17 @@ def main(arguments: argparse.Namespace) -> None:
     with threadpool_limits(1, "blas"):
         for path in track(arguments.networks, "network"):
             network, chosen = load_network(path)
-            n, Z = len(chosen), train_images[chosen].double() / 255
+            n, Z = len(chosen), train.pixels(chosen)
             log.info("network on %d images: iterating on %d test images and as many samples of noise", n, len(test))
             other = order[n:][-len(test) :]
-            unseen = train_images[other].double() / 255
+            unseen = train.pixels(other)
             inputs = {"test": test, "unseen": unseen, "noise": noise, "training": Z, "zeros": torch.zeros_like(Z[:1])}
             indices = {"test": shown.tolist(), "unseen": other.tolist(), "training": chosen}
             angle = arrival_angle(Z, test)
             table = outcomes_table(network, inputs, indices, Z, iterations, angle)
             outcomes.append(table.assign(n_images=n, arrival_degrees=np.degrees(angle)))
             network.double()
-            classes = [train_set.classes[train_set.targets[index]] for index in chosen]
-            images.append(images_table(network, Z).assign(n_images=n, index=chosen, **{"class": classes}))
+            images.append(images_table(network, Z).assign(n_images=n, index=chosen, **{"class": train.names(chosen)}))
             eigenvalues.append(eigenvalues_table(network, Z, arguments.eigenvalues).assign(n_images=n))
             epsilon = torch.from_numpy(gaussian_noise(seed, "epsilon", 1, Z.shape[1]))[0]
             table = noise_table(network, Z, arguments.noise * epsilon, [0, *arguments.noise_iterations])

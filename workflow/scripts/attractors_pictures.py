@@ -11,11 +11,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
+from nngplab.datasets.cifar10_torch import LabelledImages
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.pipeline.cli import run
 from nngplab.problems.attractors import gaussian_noise, load_network, shuffled_indices
-from nngplab.problems.attractors_images import LabelledImages
 from nngplab.problems.attractors_limits import iterate
 from nngplab.report.figures.attractors import plot_limit_images
 from nngplab.report.figures.images import plot_image_rows, to_images
@@ -43,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     provenance = json.loads(arguments.provenance.read_text(encoding="utf-8"))
     files = pd.read_csv(arguments.files)
-    train, test = (LabelledImages(VerifiedCIFAR10(arguments.folder, files, train=train)) for train in (True, False))
+    train, test = (LabelledImages(arguments.folder, files, train=train) for train in (True, False))
     unseen = shuffled_indices(arguments.seed, "training", len(train.images))[-1:].tolist()
     shown = shuffled_indices(arguments.seed, "test", len(test.images))[:ITERATED_TEST_IMAGES].tolist()
     d = train.images.shape[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
+from nngplab.datasets.cifar10_torch import read_tensors
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
@@ -25,7 +25,7 @@ from nngplab.problems.attractors import (
 def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     files = pd.read_csv(arguments.files)
-    images, _ = to_tensors(VerifiedCIFAR10(arguments.folder, files, train=True))
+    images, _ = read_tensors(arguments.folder, files, train=True)
     n, size = arguments.n_images, len(images)
     if n >= size:
         raise InputError(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nngplab.datasets.cifar10 import N_CLASSES
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, channel_statistics, to_tensors
+from nngplab.datasets.cifar10_torch import channel_statistics, read_tensors
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_json, write_npz
@@ -18,8 +18,8 @@ from nngplab.pipeline.seeds import generator
 def main(arguments: argparse.Namespace) -> None:
     provenance = json.loads(arguments.provenance.read_text(encoding="utf-8"))
     files = pd.read_csv(arguments.files)
-    images, labels = to_tensors(VerifiedCIFAR10(arguments.folder, files, train=True))
-    test_images, test_labels = to_tensors(VerifiedCIFAR10(arguments.folder, files, train=False))
+    images, labels = read_tensors(arguments.folder, files, train=True)
+    test_images, test_labels = read_tensors(arguments.folder, files, train=False)
     n_train = len(images) - arguments.n_val if arguments.n_train is None else arguments.n_train
     if n_train < 1 or n_train + arguments.n_val > len(images):
         raise InputError(

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision.transforms import PILToTensor
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10
+from nngplab.datasets.cifar10_torchvision import VerifiedCIFAR10
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.seeds import integer_seed
 from nngplab.report.figures.images import plot_image_grid

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
+from nngplab.datasets.cifar10 import label_names, read_images
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.seeds import generator
 from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
@@ -24,15 +24,14 @@ SHOWN = 8
 def main(arguments: argparse.Namespace) -> None:
     provenance = json.loads(arguments.provenance.read_text(encoding="utf-8"))
     mark = provenance["label"] if provenance["stand_in"] else None
-    test = VerifiedCIFAR10(arguments.folder, pd.read_csv(arguments.files), train=False)
-    images = to_tensors(test)[0].view(-1, 3, 32, 32).numpy()
+    images = read_images(arguments.folder, pd.read_csv(arguments.files), train=False)[0].reshape(-1, 3, 32, 32)
 
     save(plot_learning_curves(pd.read_csv(arguments.metrics)), arguments.learning_curves, mark)
     save(plot_confusion(pd.read_csv(arguments.confusion)), arguments.confusion_matrix, mark)
     for path, output in zip(arguments.models, arguments.first_layers, strict=True):
         save(plot_weights(first_layer(path)), output, mark)
     for path, output in zip(arguments.outputs, arguments.predictions, strict=True):
-        save(predictions(path, images, test.classes, arguments.seed), output, mark)
+        save(predictions(path, images, label_names(arguments.folder), arguments.seed), output, mark)
 
 
 def first_layer(path: Path) -> npt.NDArray[np.float32]:

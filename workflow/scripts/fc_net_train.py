@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
+from nngplab.datasets.cifar10_torch import read_tensors
 from nngplab.errors import InputError
 from nngplab.networks.training import TrainingCheckpoint, TrainingRun, save_torch
 from nngplab.pipeline.cli import run
@@ -33,8 +33,8 @@ def main(arguments: argparse.Namespace) -> None:
     device = resolve_device(arguments.device)
     files = pd.read_csv(arguments.files)
     settings = read_settings(arguments, arguments.seed, read_rate(arguments.learning_rates, arguments.loss))
-    images = first_images(to_tensors(VerifiedCIFAR10(arguments.folder, files, train=True)), arguments.n_train)
-    test_images = to_tensors(VerifiedCIFAR10(arguments.folder, files, train=False))
+    images = first_images(read_tensors(arguments.folder, files, train=True), arguments.n_train)
+    test_images = read_tensors(arguments.folder, files, train=False)
     data = prepare(images, test_images, settings.standardise, device)
     parameters = asdict(settings) | {"n_train": len(images[0]), "n_test": len(test_images[0])}
     checkpoint = TrainingCheckpoint(arguments.checkpoint, {**parameters, **environment(files, device, Path(__file__))})

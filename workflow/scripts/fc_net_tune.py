@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
+from nngplab.datasets.cifar10_torch import read_tensors
 from nngplab.networks.training import TrainingCheckpoint
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.devices import resolve_device
@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
     files = pd.read_csv(arguments.files)
     # The network has the initial weights of the first one that is trained on all images.
     settings = read_settings(arguments, 0, arguments.learning_rate)
-    images = first_images(to_tensors(VerifiedCIFAR10(arguments.folder, files, train=True)), arguments.n_train)
+    images = first_images(read_tensors(arguments.folder, files, train=True), arguments.n_train)
     kept, held_out = split(images, arguments.validation_share)
     data = prepare(kept, held_out, settings.standardise, device)
     sizes = {"tuning_images": len(kept[0]), "validation_images": len(held_out[0])}

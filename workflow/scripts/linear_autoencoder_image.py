@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
-from nngplab.datasets.cifar10_torch import VerifiedCIFAR10, to_tensors
+from nngplab.datasets.cifar10_torch import LabelledImages
 from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import TrainingRun
 from nngplab.pipeline.cli import run
@@ -33,12 +33,11 @@ def main(arguments: argparse.Namespace) -> None:
     files = pd.read_csv(arguments.files)
     torch.set_num_threads(1)
     rng = generator(arguments.seed, "linear_autoencoder_image")
-    train_set, test_set = (VerifiedCIFAR10(arguments.folder, files, train=train) for train in (True, False))
-    (train_images, _), (test_images, _) = to_tensors(train_set), to_tensors(test_set)
-    training_index = int(rng.integers(len(train_images)))
-    test_indices = rng.permutation(len(test_images))[: arguments.test_images]
-    z = (train_images[training_index].double() / 255).numpy()
-    X = (test_images[test_indices].double() / 255).numpy()
+    train, test = (LabelledImages(arguments.folder, files, train=train) for train in (True, False))
+    training_index = int(rng.integers(len(train.images)))
+    test_indices = rng.permutation(len(test.images))[: arguments.test_images]
+    z = train.pixels([training_index])[0].numpy()
+    X = test.pixels(test_indices).numpy()
     B = rng.standard_normal((arguments.width, len(z))) / math.sqrt(arguments.width)
     dynamics = ReducedDynamics(z, B, loss_factor("half", len(z)))
     eta = arguments.edge_share * 2 / dynamics.small_step_curvature
@@ -47,7 +46,7 @@ def main(arguments: argparse.Namespace) -> None:
         network, training = train_autoencoder(dynamics, eta, arguments.steps)
         record = {
             "training_image": training_index,
-            "class": train_set.classes[train_set.targets[training_index]],
+            "class": train.names([training_index])[0],
             "edge_share": arguments.edge_share,
             "eta": eta,
             "steps": training.epochs,
@@ -57,10 +56,11 @@ def main(arguments: argparse.Namespace) -> None:
         outputs = network(torch.from_numpy(np.vstack([z, X]))).detach().numpy()
         table = constants_table(dynamics, X, outputs[1:], *dynamics.after(training.epochs, eta))
 
-    classes = [test_set.classes[test_set.targets[index]] for index in test_indices]
+    classes = test.names(test_indices)
     parameters = {"k": len(B), "eta": eta, "steps": training.epochs, "seed": arguments.seed}
     write_csv(
-        pd.DataFrame({"image": test_indices, "class": classes}).join(table.assign(**parameters)), arguments.constants
+        pd.DataFrame({"image": test_indices, "class": classes}).join(table.assign(**parameters)),
+        arguments.constants,
     )
     shown = min(arguments.shown_images, len(X))
     write_json({**record, "shown": shown, **summarise_constants(table)}, arguments.record)

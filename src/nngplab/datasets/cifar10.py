@@ -113,6 +113,27 @@ def verify_files(folder: Path) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
+def read_images(folder: Path, files: "pd.DataFrame", train: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return all images of a split, (n, 3 * 32 * 32) uint8 with the channels first, and all labels, (n,) int64.
+
+    Args:
+        folder: the folder with the batches.
+        files: the table of `verify_files`. Only files with the SHA-256 in this table are opened.
+        train: True for the training images, False for the test images.
+
+    Raises:
+        InputError: if a file is missing or has changed since it was verified.
+    """
+    sha256 = dict(zip(files["file"], files["sha256"], strict=True))
+    batches = []
+    for name in TRAIN_BATCHES if train else TEST_BATCHES:
+        payload = read_input_file(folder / name, MAX_FILE_SIZE)
+        if hashlib.sha256(payload).hexdigest() != sha256[name]:
+            raise InputError(f"{folder / name} is not the file that was verified: extract the archive again")
+        batches.append(load_batch(payload, folder / name))
+    return np.concatenate([batch["data"] for batch in batches]), np.concatenate([batch["labels"] for batch in batches])
+
+
 def check_images(folder: Path) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Compare images and labels with those of CIFAR-10: 50,000 and 10,000 images, balanced classes.
 

@@ -1,48 +1,36 @@
-"""CIFAR-10 as a torchvision data set, read from verified files, and as tensors."""
+"""CIFAR-10 as tensors, read from verified files."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
-import torchvision
 from torch import Tensor
 
-from nngplab.datasets.cifar10 import META, TEST_BATCHES, TRAIN_BATCHES
-from nngplab.errors import InputError
+from nngplab.datasets.cifar10 import label_names, read_images
 
 
-class VerifiedCIFAR10(torchvision.datasets.CIFAR10):
-    """`torchvision.datasets.CIFAR10` for any verified archive: official, the user's own, or the stand-in.
-
-    Args:
-        folder: the folder with the batches.
-        files: the table of `nngplab.datasets.cifar10.verify_files`. Only files with the MD5 in this table are opened.
-        train: True for the training images, False for the test images.
-        transform: as in torchvision.
-
-    Raises:
-        InputError: if a file is missing or has changed since it was verified.
-    """
-
-    def __init__(self, folder: Path, files: pd.DataFrame, train: bool, transform: Callable[[Any], Any] | None = None):
-        md5 = dict(zip(files["file"], files["md5"], strict=True))
-        self.base_folder = folder.name
-        self.train_list = [[name, md5[name]] for name in TRAIN_BATCHES]
-        self.test_list = [[name, md5[name]] for name in TEST_BATCHES]
-        self.meta = {"filename": META, "key": "label_names", "md5": md5[META]}
-        try:
-            super().__init__(root=folder.parent, train=train, transform=transform)
-        except RuntimeError as error:
-            raise InputError(
-                f"{folder} does not hold the files that were verified: extract the archive again"
-            ) from error
+def read_tensors(folder: Path, files: pd.DataFrame, train: bool) -> tuple[Tensor, Tensor]:
+    """Return what `nngplab.datasets.cifar10.read_images` does as tensors: (n, 3 * 32 * 32) uint8, and (n,) int64."""
+    images, labels = read_images(folder, files, train)
+    return torch.from_numpy(images), torch.from_numpy(labels)
 
 
-def to_tensors(dataset: VerifiedCIFAR10) -> tuple[Tensor, Tensor]:
-    """Return all images, (n, 3 * 32 * 32) uint8 with the channels first, and all labels, (n,) int64."""
-    return torch.from_numpy(dataset.data).permute(0, 3, 1, 2).flatten(1), torch.tensor(dataset.targets)
+class LabelledImages:
+    """The images of a split and the names of their classes, by indices; arguments as in `read_tensors`."""
+
+    def __init__(self, folder: Path, files: pd.DataFrame, train: bool):
+        self.images, self.labels = read_tensors(folder, files, train)
+        self.classes = label_names(folder)
+
+    def pixels(self, indices: Sequence[int] | np.ndarray) -> Tensor:
+        """Return images as rows (n, 3072), channels first, in [0, 1]."""
+        return self.images[indices].double() / 255
+
+    def names(self, indices: Sequence[int] | np.ndarray) -> list[str]:
+        """Return the names of the classes of images."""
+        return [self.classes[label] for label in self.labels[indices]]
 
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
