@@ -16,8 +16,8 @@ export CORES ONLY CONFIG
 FUZZ_SECONDS ?= 3600
 FUZZ_SEED ?= random
 
-# Two more than the cores: many tests wait for Slurm, for a server or for the end of a process.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
+# One more than the cores: some tests wait for Slurm, for a server or for the end of a process.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PYTEST := pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # What waits for downloads, or has less to do than there are cores.
