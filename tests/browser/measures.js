@@ -62,6 +62,21 @@
     });
   },
 
+  // What is wider than its place: formulas that show no shadow, and the numbers of the figures, but those that are wider
+  // by no more than the part in which the shadow fades.
+  wide() {
+    const wide = (selector, pixels) =>
+      [...document.querySelectorAll(`main ${selector}`)]
+        .map((element, number) => ({ element, number }))
+        .filter(({ element }) => element.checkVisibility() && element.scrollWidth > element.clientWidth + pixels);
+    return {
+      formulas: [...wide(".displayed", 1), ...wide(".equation", 1)]
+        .filter(({ element }) => getComputedStyle(element).backgroundImage.split("linear-gradient").length !== 5)
+        .map(({ element }) => element.textContent.slice(0, 60)),
+      figures: wide(".drawing", 40).map(({ number }) => number),
+    };
+  },
+
   // Replace formulas by their text, and empty the drawings.
   simplify() {
     for (const formula of document.querySelectorAll("math")) formula.replaceWith(formula.textContent);

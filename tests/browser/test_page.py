@@ -1,5 +1,6 @@
 """The page in a browser: what fits, what is read first, where links lead, and what axe-core finds."""
 
+import io
 import itertools
 import re
 from collections import Counter
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 WIDTHS = (320, 375, 768, 1280, 1920)
 MEASURES = "(" + Path(__file__).with_name("measures.js").read_text().partition("\n(")[2].rstrip(";\n")
@@ -120,6 +122,17 @@ class TestFiguresAndTables:
             assert share < 0.6
             assert shadows == 4
             assert tab_index == 0
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_a_wide_figure_or_formula_shows_that_it_scrolls(self, view, scheme):
+        window = view(320, scheme=scheme)
+        wide = measure(window, "wide")
+        assert wide["formulas"] == []
+        assert len(wide["figures"]) > 3
+        for number in wide["figures"]:
+            drawing = Image.open(io.BytesIO(window.locator("main .drawing").nth(number).screenshot())).convert("RGB")
+            page, shadow = (drawing.getpixel((x, drawing.height - 2)) for x in (0, drawing.width - 1))
+            assert page != shadow, number
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from PIL import Image
 
 # The colours of `nngplab.report.figures.style` that the page replaces by its own.
 _VARIABLES = {"#1b1e23": "--text", "#565d66": "--muted", "#d3d8df": "--line", "#ffffff": "--page"}
+# The white rectangles of the figure and of its axes. They would hide the shadow at the edge of a figure that scrolls.
+_BACKGROUND = re.compile(r'<path d="m[\d. ]+h[\d.]+v-[\d.]+h-[\d.]+z" fill="#ffffff"/>')
 
 
 def inline_svg(text: str, file: str, alt: str) -> Markup:
@@ -23,6 +25,7 @@ def inline_svg(text: str, file: str, alt: str) -> Markup:
     prefix = f"f{hashlib.sha256(file.encode()).hexdigest()[:5]}"
     text = text[text.index("<svg") :].strip().replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = _BACKGROUND.sub("", text)
     text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{prefix}", text)
     text = re.sub(
         r"(?<= href=\")data:image/png;base64,([^\"]+)", lambda found: inline_webp(base64.b64decode(found[1])), text
