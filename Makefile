@@ -30,6 +30,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 TESTS := $(VENV)/.tests
 VISDOM := $(VENV)/.visdom
+MPI := $(VENV)/.mpi
 DOCS := $(VENV)/.docs
 CLUSTER := $(VENV)/cluster
 ENGINES := $(VENV)/engines
@@ -49,7 +50,7 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html (ONLY=cha
 install: $(INSTALLED) ## Create the environment in .venv
 
 test: ## Check the code and run the tests (all but test-library, test-slow-cpu and test-gpu)
-	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed test-engines lint
+	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed test-engines $(MPI) lint
 	$(PYTEST)
 	cd packages/snakemake-dvc && $(PYTEST)
 
@@ -75,6 +76,8 @@ test-gpu: $(TESTS) ## Run the tests that need a GPU; fail if there is none
 	pytest -m gpu
 
 visdom: $(VISDOM) ## Install visdom, which shows the images of Problem 4 in a browser
+
+mpi: $(MPI) ## Install MPI and ScaLAPACK, for kernel regression on several machines
 
 cluster: $(CLUSTER)/.installed ## Install the executor plugins of Snakemake for clusters
 	@echo 'The profiles for clusters can be used: snakemake --profile profiles/slurm (see docs/cluster.md)'
@@ -116,7 +119,7 @@ sessions: $(TESTS) ## Run the sessions shown in the docs, and update their pages
 
 lock: ## Pin the newest packages that pyproject.toml allows, with hashes (needs uv)
 	$(LOCK) pyproject.toml --extra pipeline --output-file requirements.lock
-	for extra in test docs visdom cluster; do \
+	for extra in test docs visdom cluster mpi; do \
 	    python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["'$$extra'"])' \
 	        | tr ' ' '\n' | $(LOCK) - --constraints requirements.lock \
 	        $$(sed -nE 's/^([^ =]+)==.*/--no-emit-package \1/p' requirements.lock) \
@@ -159,6 +162,11 @@ $(VISDOM): $(INSTALLED) requirements-visdom.lock
 	    python -m pip install --quiet --no-compile --use-pep517 --no-deps --require-hashes --requirement requirements-visdom.lock
 	touch $@
 
+# Not in a folder of its own: `pip install --target` leaves out the libraries in lib, which is where mpi4py looks for MPI.
+$(MPI): $(INSTALLED) requirements-mpi.lock
+	python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements-mpi.lock
+	touch $@
+
 $(DOCS): $(INSTALLED) requirements-docs.lock
 	python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements-docs.lock
 	touch $@
@@ -177,4 +185,4 @@ $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --no-compile --require-hashes --requirement requirements-engines.lock
 	touch $@
 
-.PHONY: docs help report install test test-engines check fuzz test-slow-cpu test-library test-gpu visdom cluster lint types style format dvc.yaml docs/configuration.md README.md sessions lock clean
+.PHONY: docs help report install test test-engines check fuzz test-slow-cpu test-library test-gpu visdom mpi cluster lint types style format dvc.yaml docs/configuration.md README.md sessions lock clean

@@ -53,6 +53,9 @@ NEEDS_SLURM = "it needs Slurm; tests/cluster runs the profile"
 NOT_RUN = {
     "make test": "these tests are a part of it",
     "make cluster": DOWNLOADS,
+    "make mpi": DOWNLOADS,
+    "OPENBLAS_NUM_THREADS=4 mpiexec -n 2 python -m mpi4py fit.py": "tests/unit/test_scalapack.py starts such programs",
+    "sbatch fit.sh": NEEDS_SLURM,
     "pip install .": f"{DOWNLOADS}; `make test-library` runs it",
     "snakemake --profile profiles/slurm --dry-run": NEEDS_SLURM,
     "snakemake --profile profiles/slurm": NEEDS_SLURM,

@@ -25,7 +25,7 @@ def needed_by(*extras: str) -> list[Requirement]:
 
 # Of the pipeline, and of what is installed beside it. "torch" is a part of "pipeline", "benchmarks" has no lock.
 LOCKS = {"pipeline": "requirements.lock"} | {
-    extra: f"requirements-{extra}.lock" for extra in ("test", "docs", "visdom", "cluster")
+    extra: f"requirements-{extra}.lock" for extra in ("test", "docs", "visdom", "cluster", "mpi")
 }
 
 
@@ -52,7 +52,7 @@ class TestPins:
 
     def test_what_is_installed_beside_the_pipeline_changes_nothing_of_it_nor_of_the_other(self):
         tests = pins_of("requirements-test.lock")
-        for extra in ("test", "docs", "visdom"):
+        for extra in ("test", "docs", "visdom", "mpi"):
             pins = pins_of(LOCKS[extra])
             assert pins.keys().isdisjoint(self.PINS)
             assert {name: tests[name] for name in pins.keys() & tests.keys()} == {

@@ -20,7 +20,7 @@ from nngplab.regression.training_set import SAMPLES, check_parameters, set_input
 
 Array = npt.NDArray[Any]
 
-_SHARED = ("kernel", "ridge", "precision", "refine", "tol", "storage", "verbose", "device")
+_SHARED = ("kernel", "ridge", "precision", "refine", "tol", "storage", "verbose", "device", "solver")
 
 
 class KernelClassifier(ClassifierMixin, BaseEstimator):
@@ -41,6 +41,7 @@ class KernelClassifier(ClassifierMixin, BaseEstimator):
         storage: a file for the factor, from which a fit that was killed continues.
         verbose: show the progress of the factorisation.
         device: "cpu", "cuda" or "auto".
+        solver: "tiled" or "scalapack".
 
     Attributes:
         classes_: the labels of the classes, sorted.
@@ -72,6 +73,7 @@ class KernelClassifier(ClassifierMixin, BaseEstimator):
         storage: str | PathLike[str] | None = None,
         verbose: bool = False,
         device: str = "cpu",
+        solver: str = "tiled",
     ) -> None:
         self.kernel = kernel
         self.ridge = ridge
@@ -81,6 +83,7 @@ class KernelClassifier(ClassifierMixin, BaseEstimator):
         self.storage = storage
         self.verbose = verbose
         self.device = device
+        self.solver = solver
 
     def fit(self, X: Array, y: Array, sample_weight: Array | float | None = None) -> Self:
         """Fit the samples X (n, d) and their labels y (n,), numbers or text.

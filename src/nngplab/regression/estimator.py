@@ -1,6 +1,5 @@
 """Exact kernel regression up to the size of CIFAR-10, as an estimator of scikit-learn."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from numbers import Real
@@ -19,7 +18,6 @@ from nngplab.errors import InputError
 from nngplab.kernels.base import Kernel
 from nngplab.kernels.dual import Dual
 from nngplab.kernels.objects import as_kernel
-from nngplab.pipeline.devices import gpu_named
 from nngplab.regression import tiles
 from nngplab.regression.memory import PRECISIONS
 from nngplab.regression.posterior import Posterior
@@ -32,6 +30,7 @@ from nngplab.regression.training_set import (
     among_zeros,
     check_parameters,
     checked_ridges,
+    gpu_of,
     rows_in_one_format,
     set_input_tags,
     training_set,
@@ -80,6 +79,8 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         device: "cpu"; "cuda", a GPU, which keeps the whole Gram matrix in its memory, and takes all kernels but a
             `Function` and duals from a table; or "auto", a GPU where there is one. On a GPU, the last digits differ
             from those of the CPU.
+        solver: "tiled", in the memory of one machine; or "scalapack", in that of all processes of an MPI program, each
+            of which fits the same data and becomes the same model, without a factor (see `docs/kernel_regression.md`).
 
     Attributes:
         dual_coef_: the solution of (K + ridge I) a = y, of the shape of y, in float64.
@@ -117,6 +118,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         "storage": [str, PathLike, None],
         "verbose": ["verbose"],
         "device": [str],
+        "solver": [StrOptions({"tiled", "scalapack"})],
     }
 
     def __init__(
@@ -131,6 +133,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         verbose: bool = False,
         device: str = "cpu",
         keep_factor: bool | str = "auto",
+        solver: str = "tiled",
     ) -> None:
         self.kernel = kernel
         self.ridge = ridge
@@ -142,6 +145,7 @@ class KernelRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.verbose = verbose
         self.device = device
         self.keep_factor = keep_factor
+        self.solver = solver
 
     def fit(self, X: Array, y: Array, sample_weight: Array | float | None = None) -> Self:
         """Solve for the samples X (n, d) and the targets y, (n,) or (n, outputs).
@@ -321,13 +325,6 @@ def predict_all(models: list[KernelRegression], X: Array) -> list[Array]:
     edges = np.cumsum([coef.shape[1] for coef in coefs])[:-1]
     parts = np.split(product, edges, axis=1)
     return [like(part.reshape(-1, *model.dual_coef_.shape[1:]), X) for part, model in zip(parts, models, strict=True)]
-
-
-def gpu_of(device: str) -> "torch.device | None":
-    """Return the GPU that a device names; None for the CPU."""
-    if not re.fullmatch(r"cpu|auto|cuda(:\d+)?", device):
-        raise InputError(f"device is {device!r}: choose cpu, cuda or auto")
-    return gpu_named(device)
 
 
 def _gpu_for(device: str, X: Any) -> "torch.device | None":

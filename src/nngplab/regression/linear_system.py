@@ -1,6 +1,6 @@
 """The linear system of kernel regression: its matrix tile by tile, its factor, its residual."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -134,6 +134,10 @@ class LinearSystem:
 
     def product(self, a: Array) -> Array:
         """Return (K + ridge I) a for a (n, outputs), with K in float64, of which each half is computed once."""
+        return (self.block_rows_product(a, range(len(self._parts()))) + self.ridge * a).astype(np.float64)
+
+    def block_rows_product(self, a: Array, block_rows: Iterable[int]) -> Array:
+        """Return what some block rows of the lower triangle, and what mirrors them, add to K a (n, outputs)."""
         parts, scaled = self._parts(), self.scaled(a)
 
         def of_block_row(i: int) -> Array:
@@ -148,10 +152,10 @@ class LinearSystem:
             total[rows] += block_product(K, subtract_mean(K), scaled[rows])
             return self.scaled(total, slice(len(total)))
 
-        product = (self.ridge * a).astype(np.longdouble)
-        for part in tiles.in_threads(of_block_row, range(len(parts))):
+        product = np.zeros(a.shape, np.longdouble)
+        for part in tiles.in_threads(of_block_row, block_rows):
             product[: len(part)] += part
-        return product.astype(np.float64)
+        return product
 
     def twin(self, row: int) -> str:
         """Say which earlier sample has the direction of this one, if one has."""

@@ -62,7 +62,9 @@ class Solution(NamedTuple):
 
 
 def new_tile_cache(model: "KernelRegression", X: Any, factors: int) -> dict[tuple[int, int], Array] | None:
-    """Return an empty cache of tiles if the memory suffices for one more triangle than the factors take."""
+    """Return an empty cache of tiles if the memory of one process suffices for one more triangle than the factors."""
+    if model.solver == "scalapack":
+        return None
     n, d = shape_for_memory(X)
     triangle = memory.triangle_bytes(n, np.dtype(PRECISIONS[model.precision]).itemsize)
     more = factors if model.keep_factor is True else 1
@@ -87,7 +89,12 @@ def linear_system(
         InputError: if the memory does not suffice.
     """
     kernel, dtype, (n, d) = as_kernel(model.kernel), PRECISIONS[model.precision], shape_for_memory(X)
-    if gpu is None:
+    grid = None
+    if model.solver == "scalapack":
+        from nngplab.regression.scalapack import ScalapackLinearSystem, checked_grid
+
+        grid = checked_grid(model, n, d, X.dtype.itemsize)
+    elif gpu is None:
         at_once = factors if model.keep_factor is True else 1
         memory.check_memory(n, d, model.precision, model.loo, X.dtype.itemsize, at_once, model.storage is not None)
     else:
@@ -97,6 +104,8 @@ def linear_system(
     rows = kernel.rows(X.astype(dtype, copy=False))
     if rows.index is not None and kept is not None:
         rows = replace(rows, index=kept)
+    if grid is not None:
+        return ScalapackLinearSystem(kernel, X, rows, y, 0.0, grid=grid)
     if gpu is None:
         return LinearSystem(kernel, X, rows, y, 0.0)
     return GpuLinearSystem(kernel, X, rows, y, 0.0, device=gpu)
@@ -156,7 +165,7 @@ def _solution_with(system: LinearSystem, file: FactorFile | None, model: "Kernel
     try:
         factor = _factor(system, file, model.verbose)
     except NotPositiveDefiniteError as failure:
-        if n > singular.EIGENVECTORS_UP_TO or model.loo:
+        if n > singular.EIGENVECTORS_UP_TO or model.loo or model.solver == "scalapack":
             raise singular.not_positive_definite(system, failure) from failure
         a = singular.least_norm_solution(system, failure)
         residual = system.residual(a)
@@ -169,7 +178,7 @@ def _solution_with(system: LinearSystem, file: FactorFile | None, model: "Kernel
         if model.loo:
             diagonal = np.broadcast_to(factor.inverse_diagonal()[:, np.newaxis], a.shape)
         likelihood = log_marginal_likelihood(system, a, factor)
-        small = file is None and factors * factor.nbytes <= KEPT_UP_TO
+        small = file is None and model.solver == "tiled" and factors * factor.nbytes <= KEPT_UP_TO
         if model.keep_factor is True or (model.keep_factor == "auto" and small):
             kept = [factor]
     if model.refine and residual > model.tol:

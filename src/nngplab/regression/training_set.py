@@ -1,8 +1,9 @@
 """What kernel regression is fitted to, and its parameters: samples, targets, weights and ridges, checked."""
 
 import math
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,11 @@ from nngplab.kernels.base import Kernel, Rows
 from nngplab.kernels.objects import as_kernel
 from nngplab.kernels.parameters import real_array
 from nngplab.kernels.precomputed import check_gram_matrix
+from nngplab.pipeline.devices import gpu_named
 from nngplab.regression.tensors import as_array
+
+if TYPE_CHECKING:
+    import torch
 
 Array = npt.NDArray[Any]
 
@@ -123,6 +128,13 @@ def check_parameters(estimator: BaseEstimator) -> None:
         raise InputError(str(error)) from None
     except TypeError as error:  # for numbers without a NaN, such as fractions
         raise InputError(f"a parameter of {' '.join(repr(estimator).split())} is of a wrong type: {error}") from None
+
+
+def gpu_of(device: str) -> "torch.device | None":
+    """Return the GPU that a device names; None for the CPU."""
+    if not re.fullmatch(r"cpu|auto|cuda(:\d+)?", device):
+        raise InputError(f"device is {device!r}: choose cpu, cuda or auto")
+    return gpu_named(device)
 
 
 def set_input_tags(tags: InputTags, kernel: Any) -> None:
