@@ -38,7 +38,7 @@ class TestProfiles:
         output = planned("--profile", f"profiles/{profile}")
         assert re.search(r"^report +1$", output, flags=re.MULTILINE)
 
-    @pytest.mark.parametrize(("profile", "settings"), [("slurm", 7), ("lsf", 2)])
+    @pytest.mark.parametrize(("profile", "settings"), [("slurm", 12), ("lsf", 2)])
     def test_the_commented_settings_are_valid(self, planned, checkout, profile, settings):
         path = checkout / f"profiles/{profile}/profile.yaml"
         # A comment has a space after `#`, a setting has none.

@@ -2,7 +2,10 @@
 
 import itertools
 import json
+import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -137,6 +140,29 @@ class TestSelection:
         output = run_script("challenge_kernels", *options, status=1)
         assert output.startswith("error: ")
         assert "memory" in output
+
+    def test_of_several_processes_the_first_one_writes_the_results(self, results, tmp_path, monkeypatch):
+        monkeypatch.setenv("PMI_RANK", "1")
+        options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "nngp", *NNGP]
+        options += ["--output", tmp_path / "a.csv", "--cost", tmp_path / "c.csv", "--log", tmp_path / "log"]
+        assert run_script("challenge_kernels", *options) == ""
+        assert not list(tmp_path.iterdir())
+
+    def test_the_error_of_several_processes_is_printed_by_the_first_one_before_the_launcher_ends_all(
+        self, results, tmp_path, monkeypatch
+    ):
+        waits, aborts = [], []
+        monkeypatch.setattr(time, "sleep", waits.append)
+        mpi = SimpleNamespace(COMM_WORLD=SimpleNamespace(size=2, Abort=aborts.append))
+        monkeypatch.setitem(sys.modules, "mpi4py.MPI", mpi)
+        monkeypatch.setattr(memory, "available_memory", lambda: 1)
+        options = ["--selection", results / "selection.npz", "--dataset", "course", "--kernel", "nngp", *NNGP]
+        options += ["--output", tmp_path / "a.csv", "--cost", tmp_path / "c"]
+        for rank in range(2):
+            monkeypatch.setenv("SLURM_PROCID", str(rank))
+            assert run_script("challenge_kernels", *options, status=1).startswith("error: ")
+            assert waits == [5] * rank
+            assert len(aborts) == rank + 1
 
     def test_a_model_that_never_fitted_is_not_selected(self, results, tmp_path):
         for name in MODELS:

@@ -51,6 +51,12 @@ CHALLENGE_MODELS = {
 CHALLENGE_JOBS = {dataset: JobEstimates.from_config(CHALLENGE, dataset) for dataset in CHALLENGE_DATASETS}
 # A GPU or all cores factorise a large Gram matrix. The result does not depend on the number of cores.
 CHALLENGE_LARGE = [dataset for dataset in CHALLENGE_DATASETS if CHALLENGE_JOBS[dataset].large]
+# With ScaLAPACK, a job of challenge_kernels is an MPI program. Profiles set its launcher and its number of processes.
+# They are resources, so that other ones do not make its results stale.
+CHALLENGE_MPI = {"mpi": "mpiexec", "tasks": 2} if CHALLENGE["solver"] == "scalapack" else {}
+CHALLENGE_LAUNCHER = "{resources.mpi} -n {resources.tasks} " if CHALLENGE_MPI else ""
+# These are for the tiled solver alone: a GPU, and a file in which an interrupted fit resumes.
+CHALLENGE_TILED_LARGE = [] if CHALLENGE_MPI else CHALLENGE_LARGE
 # Each network as often as it is trained if it is selected.
 CHALLENGE_TEST_NETWORKS = [
     CHALLENGE["test_seeds"] * [network] for networks in CHALLENGE_NETWORKS.values() for network in networks
@@ -168,24 +174,31 @@ rule challenge_kernels:
         "../../environment.yml"
     threads: lambda wc: 64 if wc.dataset in CHALLENGE_LARGE else 1
     resources:
+        **CHALLENGE_MPI,
         mem_mb=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].ridge_path_mb),
         runtime=scale_with_attempt(lambda wc: CHALLENGE_JOBS[wc.dataset].kernel_minutes),
         seconds=lambda wc, threads: CHALLENGE_JOBS[wc.dataset].kernel_seconds(min(threads, workflow.cores or threads)),
-        gpu=lambda wc: gpus() * (wc.dataset in CHALLENGE_LARGE),
+        gpu=lambda wc: gpus() * (wc.dataset in CHALLENGE_TILED_LARGE),
     params:
-        device=lambda wc: config["device"] if wc.dataset in CHALLENGE_LARGE else "cpu",
+        device=lambda wc: config["device"] if wc.dataset in CHALLENGE_TILED_LARGE else "cpu",
+        solver=lookup(dpath="challenge/solver", within=config),
         kernel=lambda wc: CHALLENGE_REGRESSIONS[wc.regression][0],
         choice=lambda wc: json.dumps(CHALLENGE_REGRESSIONS[wc.regression][1]),
         ridges=lookup(dpath="challenge/ridges", within=config),
-        storage=lambda wc: storage_option(f"challenge/{wc.dataset}_{wc.regression}", wc.dataset in CHALLENGE_LARGE),
+        storage=lambda wc: storage_option(
+            f"challenge/{wc.dataset}_{wc.regression}", wc.dataset in CHALLENGE_TILED_LARGE
+        ),
     message:
         "Fit kernel regression of Problem 13 on {wildcards.dataset}: {wildcards.regression}"
         " (about {resources.seconds} s)"
     shell:
-        "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
-        " --kernel {params.kernel} --choice {params.choice:q} --ridges {params.ridges}"
-        " --device {params.device} --threads {threads} {params.storage} --output {output.table:q}"
-        " --cost {output.cost:q} --log {log:q}"
+        CHALLENGE_LAUNCHER
+        + (
+            "python {input.script:q} --selection {input.selection:q} --dataset {wildcards.dataset}"
+            " --kernel {params.kernel} --choice {params.choice:q} --ridges {params.ridges} --solver {params.solver}"
+            " --device {params.device} --threads {threads} {params.storage} --output {output.table:q}"
+            " --cost {output.cost:q} --log {log:q}"
+        )
 
 
 rule challenge_rfm:

@@ -14,13 +14,17 @@ from nngplab.kernels.objects import NNGP, Laplace, as_kernel
 from nngplab.pipeline.progress import Progress
 from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, rescale_outputs, standardise_targets
 from nngplab.regression.cholesky import NotPositiveDefiniteError
-from nngplab.regression.estimator import KernelRegression, gpu_of, predict_all
+from nngplab.regression.estimator import KernelRegression, predict_all
 from nngplab.regression.feature_machine import RecursiveFeatureMachine
 from nngplab.regression.memory import triangle_bytes
+from nngplab.regression.training_set import gpu_of
 
 log = logging.getLogger("nngplab.problems.challenge")
 
 Array = npt.NDArray[Any]
+
+# From inputs (n, d) to outputs by ridge.
+PathPredictor = Callable[[Array], dict[float, Array]]
 
 KERNELS = ("nngp", "laplace", "sine", "erf", "linear")
 
@@ -46,7 +50,8 @@ def fit_ridges(
     samples: Samples,
     device: str = "cpu",
     storage: Path | None = None,
-) -> Callable[[Array], dict[float, Array]]:
+    solver: str = "tiled",
+) -> PathPredictor:
     """Fit kernel regression with one kernel and several ridges.
 
     A ridge for which the Gram matrix is singular is left out, with a warning in the log.
@@ -63,6 +68,7 @@ def fit_ridges(
         device: as for `KernelRegression`.
         storage: the file of the factor, in which an interrupted fit is resumed; None for small Gram matrices. It is not
             used on a GPU, or if the disk has too little space for the factor.
+        solver: as for `KernelRegression`.
 
     Returns:
         A function from inputs (n, d) to outputs by ridge.
@@ -74,7 +80,7 @@ def fit_ridges(
 
     kernel = make_kernel(model, hyperparameters)
     storage = _storage_if_possible(storage, len(samples.X), device)
-    regression = KernelRegression(kernel, device=device, storage=storage, keep_factor=False)
+    regression = KernelRegression(kernel, device=device, storage=storage, keep_factor=False, solver=solver)
     models, errors = _fit_path(regression, scale_inputs(samples.X), standardise_targets(samples), list(ridges))
     for ridge, error in errors.items():
         log.warning("%s with %s: %s", model, hyperparameters | {"ridge": ridge}, error)
