@@ -3,6 +3,7 @@
 mpiexec -n 4 python -m tests.helpers.mpi_fits FOLDER PROGRAM ...
 """
 
+import importlib
 import json
 import os
 import signal
@@ -122,9 +123,18 @@ def large(folder: Path, rank: int) -> None:
     np.savez(folder / "product.npz", torch=(A @ A).numpy(), numpy=A.numpy() @ A.numpy())
 
 
+def beside_torch(folder: Path, rank: int) -> None:
+    """Fit in several threads when PyTorch has loaded its OpenMP, and save the size of the residual."""
+    importlib.import_module("torch")
+    scalapack.BLOCK = 256
+    X = np.random.default_rng(0).normal(size=(600, 6))
+    model = KernelRegression("laplace", 0.1, solver="scalapack").fit(X, X[:, 0])
+    (folder / f"residual {rank}").write_text(repr(model.residual_))
+
+
 if __name__ == "__main__":
     scalapack.BLOCK = 16
     for program in sys.argv[2:]:
-        {each.__name__: each for each in (fits, errors, killed, limited, large)}[program](
+        {each.__name__: each for each in (fits, errors, killed, limited, large, beside_torch)}[program](
             Path(sys.argv[1]), scalapack.process_grid().comm.rank
         )

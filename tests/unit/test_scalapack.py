@@ -1,6 +1,7 @@
 """Kernel regression by ScaLAPACK in the processes of an MPI program, compared with the tiled solver."""
 
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -57,12 +58,18 @@ class TestFits:
         np.testing.assert_allclose(np.load(fitted / "path 0.npy"), expected, rtol=0, atol=1e-11)
 
     def test_the_variable_names_other_libraries_also_with_integers_of_64_bits(self, tmp_path, monkeypatch):
-        _, core, thread, *others = process_grid._libraries_of_mkl("MPICH", large=True)
-        paths = [core, thread.replace("intel_thread", "sequential"), *others]
+        found = process_grid._libraries_of_mkl("MPICH", large=True)
+        paths = [re.sub("(gnu|intel)_thread", "sequential", path) for path in found if "libiomp5" not in path]
         monkeypatch.setitem(ENVIRONMENT, process_grid.VARIABLE, ":".join(paths))
         assert_same_as_tiled(run(tmp_path, "large"), "uneven blocks", 0)
         product = np.load(tmp_path / "product.npz")
         assert np.allclose(product["torch"], product["numpy"], rtol=1e-12)
+
+    @pytest.mark.parametrize("programs", [["beside_torch"], ["large", "beside_torch"]])
+    def test_threads_are_those_of_the_openmp_that_pytorch_has_loaded(self, programs, tmp_path, monkeypatch):
+        monkeypatch.setitem(ENVIRONMENT, "OPENBLAS_NUM_THREADS", "2")
+        residual = (run(tmp_path, *programs) / "residual 0").read_text()
+        assert float(residual) < 1e-12
 
 
 @MPI

@@ -156,10 +156,10 @@ class Scalapack:
     """
 
     def __init__(self, vendor: str, large: bool) -> None:
-        paths = os.environ[VARIABLE].split(":") if os.environ.get(VARIABLE) else _libraries_of_mkl(vendor, large)
         # PyTorch calls a BLAS of the same names with integers of 32 bits: its own only if it comes before this one.
         if large and find_spec("torch"):
             importlib.import_module("torch")
+        paths = os.environ[VARIABLE].split(":") if os.environ.get(VARIABLE) else _libraries_of_mkl(vendor, large)
         # A BLACS, or a part of MKL, does not say which libraries it needs, and finds only what is global.
         for path in [*_mapped_mpi(), *paths]:
             try:
@@ -218,8 +218,13 @@ def _libraries_of_mkl(vendor: str, large: bool) -> list[str]:
         except PackageNotFoundError as error:
             raise InputError(f"solver 'scalapack' needs the package {package}: {_INSTALL}") from error
     mpi, model = "openmpi" if vendor == "Open MPI" else "intelmpi", "ilp64" if large else "lp64"
-    names = ["core", "intel_thread", f"intel_{model}", f"blacs_{mpi}_{model}", f"scalapack_{model}"]
-    return [found["libiomp5"], *(found[f"libmkl_{name}"] for name in names)]
+    # Threads that one OpenMP starts have wrong numbers in another, and then matrices have wrong entries. So if PyTorch
+    # has loaded that of GNU, it is the one.
+    loaded = ctypes.CDLL(None)
+    gnu = hasattr(loaded, "GOMP_parallel") and not hasattr(loaded, "__kmpc_fork_call")
+    threads, openmp = ("gnu_thread", []) if gnu else ("intel_thread", [found["libiomp5"]])
+    names = ["core", threads, f"intel_{model}", f"blacs_{mpi}_{model}", f"scalapack_{model}"]
+    return [*openmp, *(found[f"libmkl_{name}"] for name in names)]
 
 
 def _mapped_mpi() -> list[str]:
