@@ -35,7 +35,7 @@ from benchmarks.kernel_regression.tables import compare_predictions, limits, sum
 from nngplab import left_right_flips
 from nngplab.datasets.cifar10 import FOLDER, N_CLASSES, N_FEATURES, TEST_BATCHES, TRAIN_BATCHES, read_batch
 from nngplab.errors import InputError
-from nngplab.pipeline.cli import run
+from nngplab.pipeline.cli import is_first_process, run
 from nngplab.pipeline.seeds import generator
 from nngplab.problems.fc_net import SHAPE
 
@@ -143,7 +143,9 @@ def compare(arguments: argparse.Namespace) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     if arguments.job:
-        print(json.dumps(JOBS[arguments.job](arguments.data)))
+        result = JOBS[arguments.job](arguments.data)
+        if is_first_process():
+            print(json.dumps(result))
     else:
         compare(arguments)
 

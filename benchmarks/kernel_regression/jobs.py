@@ -18,6 +18,7 @@ from sklearn.utils import gen_batches
 from benchmarks.kernel_regression.methods import (
     DTYPES,
     METHODS,
+    SCALAPACK,
     Array,
     Setting,
     numpy_relu,
@@ -25,7 +26,9 @@ from benchmarks.kernel_regression.methods import (
     unit_rows,
 )
 from nngplab.errors import InputError
+from nngplab.pipeline.cli import is_first_process
 from nngplab.pipeline.seeds import generator
+from nngplab.regression.process_grid import process_grid
 
 ROOT = Path(__file__).parents[2]
 Job = Callable[[Path], dict[str, Any]]
@@ -55,7 +58,7 @@ def resident_memory(line: str) -> int:
 
 
 def method_job(method: tuple[str, str], folder: Path) -> dict[str, Any]:
-    """Run a method, write its results, and return its times and its peak memory."""
+    """Run a method, write its results, and return its times and its peak memory, summed over its processes."""
     solve = METHODS[method].prepare(Setting.read(folder).ridge)
     before = resident_memory("VmRSS")
     data = [np.load(folder / f"{name}.npy").astype(DTYPES[method[1]], copy=False) for name in ("X", "y", "X_test")]
@@ -63,7 +66,11 @@ def method_job(method: tuple[str, str], folder: Path) -> dict[str, Any]:
     a, predictions = solve(*data)
     wall, cpu = clocks() - start
     peak = resident_memory("VmHWM") - before
-    np.savez(folder / output_file(method), a=a, predictions=predictions)
+    if method[0] == SCALAPACK:
+        comm = process_grid().comm
+        cpu, peak = comm.allreduce(cpu), comm.allreduce(peak)
+    if is_first_process():
+        np.savez(folder / output_file(method), a=a, predictions=predictions)
     return {"wall": wall, "cpu": cpu, "peak": peak}
 
 
@@ -158,7 +165,8 @@ JOBS: dict[str, Job] = {
 
 def run_in_process(job: str, folder: Path) -> dict[str, Any]:
     """Return the result of a job, or why it failed under the key "error"."""
-    command = [sys.executable, "-m", "benchmarks.kernel_regression", "--job", job, "--data", str(folder)]
+    launcher = ["mpiexec", "-n", str(os.cpu_count())] if job.startswith(SCALAPACK) else []
+    command = [*launcher, sys.executable, "-m", "benchmarks.kernel_regression", "--job", job, "--data", str(folder)]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if process.returncode:
         found = re.search(r"^error: (.*)$", process.stderr, flags=re.MULTILINE)

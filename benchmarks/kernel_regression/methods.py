@@ -74,6 +74,14 @@ def ours_in_file(ridge: float) -> Solve:
     return solve
 
 
+def ours_on_processes(ridge: float) -> Solve:
+    """Solve in as many processes as there are cores, each of which gets the same arguments."""
+    from nngplab.regression.process_grid import process_grid
+
+    process_grid()  # starts MPI
+    return ours(ridge, solver="scalapack")
+
+
 def ours_averaged(ridge: float) -> Solve:
     """Solve for the images of the first half of the rows and the kernel averaged over flips.
 
@@ -223,11 +231,14 @@ class Method:
     squares: float
 
 
+# The method whose job is an MPI program.
+SCALAPACK = "ours, ScaLAPACK"
 METHODS = {
     ("ours", "double"): Method(partial(ours, precision="double"), 0.5),
     ("ours", "single"): Method(partial(ours, precision="single"), 0.5),
     **{("ours, refined", name): Method(partial(ours, precision=name, refine=True), 0.5) for name in DTYPES},
     ("ours, in a file", "double"): Method(ours_in_file, 0),
+    (SCALAPACK, "double"): Method(ours_on_processes, 1),
     ("ours, averaged over flips", "double"): Method(ours_averaged, 0.125),
     **{("ours, GPU", precision): Method(partial(ours_on_gpu, precision=precision), 0) for precision in DTYPES},
     **{
@@ -261,6 +272,8 @@ def obstacle(method: tuple[str, str], setting: Setting) -> str | None:
         return "not run: PyTorch finds no GPU"
     if "flips" in method[0] and not setting.flips:
         return "not run: it is for images and their flips: --flips"
+    if method[0] == SCALAPACK and not importlib.util.find_spec("mpi4py"):
+        return "not run: MPI and ScaLAPACK are not installed: make mpi"
     package = OPTIONAL_PACKAGES.get(method[0])
     if package and not importlib.util.find_spec(package):
         return f"{package} is not installed: python -m pip install --editable '.[benchmarks]'"
