@@ -165,7 +165,10 @@ JOBS: dict[str, Job] = {
 
 def run_in_process(job: str, folder: Path) -> dict[str, Any]:
     """Return the result of a job, or why it failed under the key "error"."""
-    launcher = ["mpiexec", "-n", str(os.cpu_count())] if job.startswith(SCALAPACK) else []
+    # A process of one thread for each core.
+    launcher = (
+        ["env", "OPENBLAS_NUM_THREADS=1", "mpiexec", "-n", str(os.cpu_count())] if job.startswith(SCALAPACK) else []
+    )
     command = [*launcher, sys.executable, "-m", "benchmarks.kernel_regression", "--job", job, "--data", str(folder)]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if process.returncode:
