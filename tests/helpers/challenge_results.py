@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from nngplab.pipeline.files import write_csv
 from nngplab.problems.challenge_edges import edge_rows
+from nngplab.problems.challenge_kernels import KERNELS
+from nngplab.problems.challenge_published import PUBLISHED
+from nngplab.problems.challenge_selection import is_best_kernel
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.report_page import PICTURE, write_cifar10
 
@@ -106,6 +109,11 @@ def machine(**changes: Any) -> Raw:
     return Raw("course", levels, grids, chosen, **changes)
 
 
+def validation_score(raw: Raw, model: str) -> float:
+    """The score of the chosen candidate of a model, which differs from model to model."""
+    return float(np.random.default_rng([raw.draw, *model.encode()]).uniform(0.8, 0.9))
+
+
 def candidates(raw: Raw) -> pd.DataFrame:
     """All candidates, of which the chosen one has the highest validation score. Without a network, all diverged."""
     rows = []
@@ -116,7 +124,8 @@ def candidates(raw: Raw) -> pd.DataFrame:
         ):
             tried = {name: grid[name][place] for name, place in zip(names, values, strict=True)}
             epochs = {"epochs": raw.chosen[model]["epochs"]} if model == "network" else {}
-            rows.append((model, {**FIXED.get(model, {}), **tried, **epochs}, 0.9 if tried == best else 0.1))
+            value = validation_score(raw, model) if tried == best else 0.1
+            rows.append((model, {**FIXED.get(model, {}), **tried, **epochs}, value))
         if model == "rfm":
             along = {"direction_L": 1.0, "direction_ridge": 0.0}
             rows.append(("rfm_direction", {**FIXED["rfm"], **best, **along}, 0.9))
@@ -125,6 +134,7 @@ def candidates(raw: Raw) -> pd.DataFrame:
     return pd.DataFrame(
         {"dataset": raw.dataset, "model": model, "hyperparameters": json.dumps(values), "split": split, "mse": 1 - r2}
         | {
+            "n": 10,
             "r2": r2,
             "accuracy": r2 if raw.dataset == "cifar10" else None,
             "outcome": "diverged" if np.isnan(r2) else "fitted",
@@ -162,6 +172,14 @@ def arrays_of(raw: Raw) -> Files:
     return files
 
 
+def write_images_tables(folder: Path) -> None:
+    """Write the tables of CIFAR-10 that do not depend on the scores."""
+    shares = {("cat", "cat"): 0.6, ("cat", "dog"): 0.4, ("dog", "cat"): 0.3, ("dog", "dog"): 0.7}
+    rows = [(model, *classes, share) for model in ("network", "nngp") for classes, share in shares.items()]
+    write_csv(pd.DataFrame(rows, columns=["model", "class", "predicted", "share"]), folder / "confusion.csv")
+    write_csv(pd.DataFrame(PUBLISHED), folder / "published.csv")
+
+
 def write(raw: Raw, files: Files, results: Path) -> None:
     """Write the results as the scripts do."""
     folder = results / "challenge"
@@ -172,6 +190,7 @@ def write(raw: Raw, files: Files, results: Path) -> None:
     record |= {"n_train": 10, "n_val": N, "n_test": N, "d": 2}
     (folder / f"data/{raw.dataset}.json").write_text(json.dumps(record))
     validation = candidates(raw)
+    write_csv(validation, folder / "validation.csv")
     selected = {raw.dataset: SELECTION["select"](validation, raw.dataset, raw.score)}
     (folder / "selected.json").write_text(json.dumps(selected))
     write_csv(SELECTION["count_outcomes"](validation), folder / "outcomes.csv")
@@ -181,8 +200,10 @@ def write(raw: Raw, files: Files, results: Path) -> None:
     scores, comparison = SUMMARY["score_tables"](arrays, records, pd.read_csv(folder / "edges.csv"))
     tests = scores.assign(r2=scores["value"], accuracy=scores["value"], mse=1 - scores["value"], split="test")
     tests["hyperparameters"] = [json.dumps(selected[raw.dataset][model]) for model in tests["model"]]
-    write_csv(SUMMARY["benchmark_table"](validation, tests), folder / "benchmark.csv")
-    write_csv(scores, folder / "scores.csv")
+    benchmark = SUMMARY["benchmark_table"](validation, tests)
+    write_csv(benchmark, folder / "benchmark.csv")
+    best_kernel = is_best_kernel(scores, benchmark, KERNELS)
+    write_csv(scores.assign(best_kernel=best_kernel), folder / "scores.csv")
     write_csv(comparison, folder / "comparison.csv")
     write_csv(SUMMARY["range_table"](arrays), folder / "ranges.csv")
     learned = [
@@ -191,5 +212,10 @@ def write(raw: Raw, files: Files, results: Path) -> None:
         if "feature_matrix" in file
     ]
     write_csv(pd.concat([pd.DataFrame(columns=SUMMARY["DIRECTIONS"]), *learned]), folder / "directions.csv")
-    for name in ("benchmark", "ridges", "direction"):
+    curve = scores.loc[scores["model"].isin(["network", "nngp"]), ["model", "value", "low", "high"]]
+    write_csv(pd.concat([curve.assign(n=n) for n in (5, 10)]), folder / "curve.csv")
+    steps = pd.DataFrame({"start": "network", "step": ["start", "flips"], "accuracy": [0.3, 0.4], "gain": [None, 0.1]})
+    write_csv(steps, folder / "steps.csv")
+    write_images_tables(folder)
+    for name in ("benchmark", "ridges", "steps", "curve", "confusion", "direction"):
         (folder / f"{name}.svg").write_text(PICTURE)

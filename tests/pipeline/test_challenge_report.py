@@ -9,6 +9,7 @@ import pytest
 
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
+from tests.helpers.challenge_results import write_images_tables
 from tests.helpers.report_page import (
     PICTURE,
     TEMPLATES,
@@ -31,6 +32,8 @@ CHOICES = {
 CHOICES["rfm_direction"] = {**CHOICES["rfm"], "direction_L": 1.0, "direction_ridge": 0.1}
 COURSE = {"network": 0.9, "nngp": 0.7, "laplace": 0.65, "linear": 0.5, "rfm": 0.97, "rfm_direction": 0.96}
 CIFAR10 = {"network": 0.48, "nngp": 0.5, "linear": 0.3}
+NOT_KERNELS = {"network", "rfm", "rfm_direction"}
+NO_TEST = {"only_model": None, "only_other": None, "p_value": None}
 
 
 def write_challenge(
@@ -42,6 +45,7 @@ def write_challenge(
     direction: bool = True,
     at_edge: tuple[str, ...] = (),
     seeds: int = 3,
+    p_value: float = 0.2,
     **outcomes: int,
 ) -> None:
     """Tables in which the models have these test scores, R² on the course's data and accuracy on the images.
@@ -66,6 +70,7 @@ def write_challenge(
             counts.append({"dataset": dataset, "model": model, "candidates": 3, "fitted": 3})
             row = {"dataset": dataset, "model": model, "score": score, "value": value, "low": value - half_width}
             row |= {"high": value + half_width, "seeds": seeds if model == "network" else 1, "failed": 0}
+            row |= {"best_kernel": model == max(of_dataset.keys() - NOT_KERNELS, key=of_dataset.__getitem__)}
             tested.append(row | {"lowest": value - 0.001, "highest": value + 0.001})
             for name, chosen in CHOICES[model].items():
                 edge = model == "network" and name in at_edge
@@ -76,6 +81,7 @@ def write_challenge(
                 lead = value - of_dataset[other]
                 row = {"dataset": dataset, "model": model, "other": other, "score": score, "difference": lead}
                 row |= {"low": lead - half_width, "high": lead + half_width}
+                row |= {"only_model": 300, "only_other": 200, "p_value": p_value} if score == "accuracy" else NO_TEST
                 comparison.append(row | {"conclusive": not at_edge or "network" not in (model, other)})
             if model in ("network", "rfm") and dataset == "course":
                 for feature, component in ((2, 0.96), (1, 0.28)):
@@ -97,6 +103,18 @@ def write_challenge(
         (folder / f"{name}.csv").unlink(missing_ok=True)
         pd.DataFrame(content).to_csv(folder / f"{name}.csv", index=False)
     table.to_csv(folder / "outcomes.csv", index=False)
+    validation = pd.DataFrame([row for row in rows if row["split"] == "val"])
+    validation.assign(n=5000).to_csv(folder / "validation.csv", index=False)
+    curve = [
+        {"n": n, "model": model, "value": value - gap, "low": value - gap - 0.01, "high": value - gap + 0.01}
+        for n, gap in ((1000, 0.1), (5000, 0.0))
+        for model, value in scores["cifar10"].items()
+        if model in ("network", "nngp")
+    ]
+    pd.DataFrame(curve, columns=["n", "model", "value", "low", "high"]).to_csv(folder / "curve.csv", index=False)
+    steps = pd.DataFrame({"start": "nngp", "step": ["start", "ridge"], "accuracy": [0.4, 0.42], "gain": [None, 0.02]})
+    steps.to_csv(folder / "steps.csv", index=False)
+    write_images_tables(folder)
     selected = {dataset: {model: CHOICES[model] for model in models} for dataset, models in scores.items()}
     (folder / "selected.json").write_text(json.dumps(selected))
 
@@ -106,7 +124,7 @@ def folder(tmp_path: Path) -> Path:
     for name in ("cifar10", "challenge/data"):
         (tmp_path / "results" / name).mkdir(parents=True)
     write_cifar10(tmp_path / "results/cifar10", stand_in=False, source="archive", label="CIFAR-10, a copy")
-    for name in ("benchmark", "ridges", "direction"):
+    for name in ("benchmark", "ridges", "steps", "curve", "confusion", "direction"):
         (tmp_path / f"results/challenge/{name}.svg").write_text(PICTURE)
     write_challenge(tmp_path / "results/challenge", COURSE, CIFAR10)
     return tmp_path / "results"
@@ -138,10 +156,36 @@ class TestTracing:
 
     def test_it_can_be_used_without_seeing_it(self, folder):
         tags = Reader(render(folder)).tags
-        assert len(alternative_texts(tags)) == 3
+        assert len(alternative_texts(tags)) == 6
         assert all(len(text) > 30 for text in alternative_texts(tags))
         assert all("scope" in attributes for tag, attributes in tags if tag == "th")
         assert all("<" not in (attributes.get("aria-label") or "") for _, attributes in tags)
+
+
+class TestFiguresOfImages:
+    def test_a_search_on_fewer_images_is_named(self, folder):
+        assert "were compared on" not in render(folder)
+        path = folder / "challenge/validation.csv"
+        validation = pd.read_csv(path)
+        pd.concat([validation, validation.assign(n=1000)]).to_csv(path, index=False)
+        page = " ".join(re.sub("<[^>]+>", "", render(folder)).split())
+        assert "The candidates on CIFAR-10 were compared on 1,000 training images. Then the ridge, or" in page
+        assert "selected anew, on 5,000 training images" in page
+        assert "beside those of the steps before, all on 1,000 training images" in page
+
+    def test_the_published_values_are_those_of_the_official_images(self, folder):
+        page = " ".join(re.sub("<[^>]+>", "", render(folder)).split())
+        assert "Diamonds: Lee et al. 2018, Table 1, networks and NNGPs with the best depth by validation" in page
+        record = folder / "challenge/data/cifar10.json"
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"stand_in": True}))
+        assert "Diamonds" not in render(folder)
+
+    def test_the_most_frequent_confusions_are_named(self, folder):
+        drawn = alternative_texts(Reader(render(folder)).tags)
+        said = "the network: cat as dog, 40.0% and the ReLU NNGP: cat as dog, 40.0%"
+        assert any(f"The most frequent confusion of {said}" in text for text in drawn)
+        page = " ".join(re.sub("<[^>]+>", "", render(folder)).split())
+        assert "Confusion matrices of the network and the ReLU NNGP: of the test images of a class" in page
 
 
 class TestWords:
@@ -164,6 +208,28 @@ class TestWords:
         text = words(folder, half_width=0.05)
         assert "The data do not decide between the network and the ReLU NNGP: test accuracy" in text
         assert "is not distinguishable from the network (lead 2.0 percentage points (95% interval −3 to 7))." in text
+
+    def test_the_best_kernel(self, folder):
+        text = words(folder)
+        assert text.count("Of all kernels, it has the highest validation R²") == 1
+        assert text.count("Of all kernels, it has the highest validation accuracy") == 1
+        text = words(folder, cifar10=CIFAR10 | {"linear": 0.53})
+        assert (
+            "Of all kernels, the linear kernel has the highest validation accuracy. The linear kernel is better than"
+            " the network: test accuracy 53.0%" in text
+        )
+        assert "Of all kernels" not in words(folder, {"network": 0.9, "nngp": 0.7}, {"network": 0.4, "nngp": 0.5})
+
+    def test_mcnemars_test(self, folder):
+        sentence = (
+            "Of the test samples, 300 are classified correctly by the ReLU NNGP alone and 200 by the network alone (the"
+            " network of the first seed): McNemar's exact test finds "
+        )
+        assert f"{sentence}no significant difference (p = 0.20)." in words(folder)
+        text = words(folder, p_value=1.5e-7)
+        assert f"{sentence}a difference (p = 1.5 × 10⁻⁷)." in text
+        assert "Unlike the interval" not in text
+        assert "Unlike the interval, the test does not contain" in words(folder, p_value=0.01, half_width=0.05)
 
     def test_a_network_at_an_edge_of_its_grid(self, folder):
         text = words(folder, at_edge=("learning_rate", "k"))

@@ -15,7 +15,19 @@ from hypothesis import HealthCheck, Phase, assume, example, given, settings
 
 from nngplab.report.page import HTMLReport
 from nngplab.report.results import Results
-from tests.helpers.challenge_results import EPOCHS, GRIDS, Files, N, Raw, arrays_of, machine, one, raw_results, write
+from tests.helpers.challenge_results import (
+    EPOCHS,
+    GRIDS,
+    Files,
+    N,
+    Raw,
+    arrays_of,
+    machine,
+    one,
+    raw_results,
+    validation_score,
+    write,
+)
 from tests.helpers.report_page import TEMPLATES, Reader, answer_of, check_traces, sentences
 
 NAMES = {
@@ -92,6 +104,11 @@ class Oracle:
         half = np.linalg.norm([scipy.stats.t.ppf(0.975, freedom) * np.sqrt(variance) for variance, freedom in parts])
         return centre, centre - half, centre + half
 
+    def best_kernel(self) -> str | None:
+        """The kernel with the highest validation score."""
+        kernels = {"nngp", "laplace", "linear"} & self.raw.levels.keys()
+        return max(kernels, key=lambda model: validation_score(self.raw, model), default=None)
+
     def at_edge(self, model: str) -> bool:
         model = "rfm" if model == "rfm_direction" else model
         grid, chosen = self.raw.grids[model], self.raw.chosen[model]
@@ -133,13 +150,18 @@ def verdicts(text: str) -> list[str]:
 def check(raw: Raw) -> None:
     files = arrays_of(raw)
     text, oracle = render(raw, files), Oracle(raw, files)
-    expected = []
-    for first, second in (("network", "nngp"), ("rfm", "laplace")):
-        if first in raw.levels and second in raw.levels:
-            expected.append(oracle.verdict(first, second))
+    best = oracle.best_kernel()
+    pairs = [("network", "nngp"), *([("network", best)] if best != "nngp" else []), ("rfm", "laplace")]
+    pairs = [pair for pair in pairs if set(pair) <= set(raw.levels)]
+    expected = [oracle.verdict(*pair) for pair in pairs]
     assert verdicts(text) == expected
-    undecided = expected and "network" in expected[0] and expected[0].startswith("Within")
-    assert ("; no conclusion beyond this budget." in text) == bool(undecided)
+    if "network" in raw.levels and best:
+        named = f"Of all kernels, {'it' if best == 'nngp' else NAMES[best]} has the highest validation"
+        several = len(raw.levels.keys() & {"nngp", "laplace", "linear"}) > 1
+        assert text.count("Of all kernels") == text.count(named) == (several or best != "nngp")
+    check_mcnemar(text, oracle, pairs if raw.score == "accuracy" else [])
+    undecided = ("network", "nngp") in pairs and expected[0].startswith("Within")
+    assert ("; no conclusion beyond this budget." in text) == undecided
     assert ("The training budget: a network is trained on" in text) == ("network" in raw.levels)
     assert ("No network could be trained" in text) == ("network" not in raw.levels)
     assert ("It was not fitted" in text) == ("rfm" in raw.levels and "laplace" not in raw.levels)
@@ -149,6 +171,19 @@ def check(raw: Raw) -> None:
         check_range(text, oracle)
     for model in raw.levels:
         check_edges(text, oracle, model)
+
+
+def check_mcnemar(text: str, oracle: Oracle, pairs: list[tuple[str, str]]) -> None:
+    """Each comparison of classifiers has the samples that only one of them classifies correctly, and the p value."""
+    found = re.findall(r"Of the test samples, (\d+) (?:is|are) .*? and (\d+) by .*?(?= \(p)", text)
+    assert len(found) == len(pairs)
+    for pair, counts in zip(pairs, found, strict=True):
+        right = [oracle.outputs(model)[0].argmax(axis=1) == oracle.y.argmax(axis=1) for model in pair]
+        only = [sum(a and not b for a, b in zip(*order, strict=True)) for order in (right, right[::-1])]
+        assert sorted(map(int, counts)) == sorted(only)
+    p_values = [2 * scipy.stats.binom.cdf(min(map(int, counts)), sum(map(int, counts)), 0.5) for counts in found]
+    words = re.findall("McNemar's exact test finds (a|no significant) difference", text)
+    assert words == ["a" if p_value < 0.05 else "no significant" for p_value in p_values]
 
 
 def check_best(text: str, oracle: Oracle) -> None:

@@ -124,7 +124,7 @@ def write(raw: Raw, folder: Path) -> None:
     table = pd.concat(predictions, ignore_index=True)
     SUMMARY["summarise"](pd.DataFrame(metrics), table).to_csv(folder / "summary.csv", index=False)
     SUMMARY["per_class"](table).to_csv(folder / "per_class.csv", index=False)
-    SUMMARY["confusion"](table, CLASSES).to_csv(folder / "confusion.csv", index=False)
+    SUMMARY["confusion"](table, CLASSES, "loss").to_csv(folder / "confusion.csv", index=False)
     learning_rates(raw).to_csv(folder / "learning_rates.csv", index=False)
     for name in ("learning_curves", "confusion"):
         (folder / f"{name}.svg").write_text(PICTURE)

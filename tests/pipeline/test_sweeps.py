@@ -15,11 +15,14 @@ import json
 from snakemake_dvc._snakemake import dag_of_all
 for job in dag_of_all().jobs:
     if job.rule.name in ("width_sweep_fit", "kernel_regression_fit", "challenge_networks", "challenge_kernels"):
-        params = {name: str(value) for name, value in job.params.items()}
+        params = {name: value if name == "candidates" else str(value) for name, value in job.params.items()}
         print("job", json.dumps([job.rule.name, sorted(map(str, job.output)), params], sort_keys=True))
 """
-TINY = {"widths": [16], "depths": [1], "weight_decays": [0.0], "learning_rates": [0.1, 0.2], "shard_size": 2}
+NETWORKS = {"widths": [16], "depths": [1], "weight_decays": [0.0], "learning_rates": [0.1, 0.2]}
+TINY = NETWORKS | {"cifar10_networks": NETWORKS, "shard_size": 2}
 TINY |= {"nngp_bias": [True], "nngp_normalize": [True], "laplace_L": [0.1], "kernels": ["laplace"]}
+IMAGE_KERNELS = {"kernels": ["ntk", "laplace"], "bias": [True], "depths": [2], "ridges": [0.1]}
+TINY |= {"cifar10_preparations": [{"flips": False, "zca": None}], "cifar10_kernels": IMAGE_KERNELS}
 KERNELS = ["erf", "laplace", "linear", "ntk", "relu_depth3", "relu", "sine", "zero"]
 
 
@@ -58,21 +61,21 @@ def outputs(jobs: set[str]) -> list[str]:
     [
         (
             {"width_sweep": {"widths": [4, 6, 8]}, "challenge": {"widths": [8, 16]}},
-            ["relu_k6_draws0-2", "relu_k6_draws3-5", *2 * ["network_k8_depth1_decay0.0_rates0"]],
+            ["relu_k6_draws0-2", "relu_k6_draws3-5", "network_k8_depth1_decay0.0_rates0"],
         ),
         (
             {"width_sweep": {"extra_widths": [2]}, "challenge": {"depths": [1, 2]}},
-            ["relu_k2_draws0-2", "relu_k2_draws3-5", *2 * ["network_k16_depth2_decay0.0_rates0"]],
+            ["relu_k2_draws0-2", "relu_k2_draws3-5", "network_k16_depth2_decay0.0_rates0"],
         ),
         (
             {"width_sweep": {"repeats": 9}, "challenge": {"weight_decays": [0.5, 0.0]}},
-            ["relu_k4_draws6-8", "relu_k8_draws6-8", *2 * ["network_k16_depth1_decay0.5_rates0"]],
+            ["relu_k4_draws6-8", "relu_k8_draws6-8", "network_k16_depth1_decay0.5_rates0"],
         ),
         (
             {"extra_activations": ["gelu"], "challenge": {"nngp_bias": [True, False]}},
             [
                 *(f"gelu_k{k}_draws{draws}" for k in (4, 8) for draws in ("0-2", "3-5")),
-                *["gelu_repeats0-100", *2 * ["nngp_biasFalse_normalizeTrue"]],
+                *["gelu_repeats0-100", "nngp_biasFalse_normalizeTrue"],
             ],
         ),
         (
@@ -84,9 +87,44 @@ def outputs(jobs: set[str]) -> list[str]:
         ),
         (
             {"kernel_regression": {"repeats": 150}, "challenge": {"kernels": ["sine", "laplace"]}},
-            [*(f"{kernel}_repeats101-150" for kernel in KERNELS), *2 * ["sine"]],
+            [*(f"{kernel}_repeats101-150" for kernel in KERNELS), "sine"],
         ),
-        ({"challenge": {"learning_rates": [0.1, 0.2, 0.3]}}, 2 * ["network_k16_depth1_decay0.0_rates1"]),
+        (
+            {"challenge": {"cifar10_preparations": [{"flips": True, "zca": 0.5}, {"flips": False, "zca": None}]}},
+            [
+                "network_k16_depth1_decay0.0_flipsTrue_zca0.5_rates0",
+                "nngp_biasTrue_normalizeTrue_flipsTrue_zca0.5",
+                "ntk_biasTrue_depth2_flipsTrue_zca0.5",
+            ],
+        ),
+        (
+            {
+                "challenge": {
+                    "cifar10_kernels": IMAGE_KERNELS | {"kernels": ["ntk", "laplace", "deep_nngp"], "depths": [2, 4]}
+                }
+            },
+            [
+                *(f"deep_nngp_biasTrue_depth{depth}_flipsFalse_zcaNone" for depth in (2, 4)),
+                "ntk_biasTrue_depth4_flipsFalse_zcaNone",
+            ],
+        ),
+        (
+            {
+                "challenge": {
+                    "cifar10_kernels": IMAGE_KERNELS | {"kernels": ["ntk", "laplace", "sine"], "bias": [True, False]}
+                }
+            },
+            ["nngp_biasFalse_normalizeTrue_flipsFalse_zcaNone", "ntk_biasFalse_depth2_flipsFalse_zcaNone", "sine"],
+        ),
+        (
+            {
+                "challenge": {
+                    "learning_rates": [0.1, 0.2, 0.3],
+                    "cifar10_networks": NETWORKS | {"widths": [8, 16]},
+                }
+            },
+            ["network_k16_depth1_decay0.0_rates1", "network_k8_depth1_decay0.0_flipsFalse_zcaNone_rates0"],
+        ),
     ],
 )
 def test_a_new_value_adds_jobs_and_does_not_change_the_others(jobs, before, change, added):
@@ -96,13 +134,25 @@ def test_a_new_value_adds_jobs_and_does_not_change_the_others(jobs, before, chan
     assert outputs(after - before) == sorted(added)
 
 
+def test_a_search_on_fewer_images_adds_a_job_for_each_model(jobs, before):
+    made = jobs(challenge={"cifar10_search": 500})
+    images = {job for job in made if "/cifar10/" in job}
+    assert made - images == {job for job in before if "/cifar10/" not in job}
+    of_search = {job for job in images if json.loads(job)[2]["candidates"][2:] == ["--n=500"]}
+    assert outputs(of_search) == outputs({job for job in before if "/cifar10/" in job})
+    assert outputs(images - of_search) == ["all_laplace", "all_nngp", "all_ntk", "network_all"]
+    of_network = "results/challenge/choices/cifar10/search_network.json"
+    assert any(json.loads(job)[2]["candidates"] == ["--selected", of_network] for job in images)
+
+
 def test_thousands_of_networks_need_few_jobs(jobs):
     rates = [round(1e-4 * number, 4) for number in range(1, 101)]
+    networks = {"widths": [64, 256, 1024], "depths": [1, 2], "learning_rates": rates, "weight_decays": [0.0]}
     made = jobs(
         width_sweep={"widths": list(range(1, 101)), "repeats": 100, "shard_size": 100},
-        challenge={"widths": [64, 256, 1024], "depths": [1, 2], "learning_rates": rates, "shard_size": 100},
+        challenge=networks | {"cifar10_networks": networks, "shard_size": 100},
     )
     counts = Counter(json.loads(job)[0] for job in made)
     assert (counts["width_sweep_fit"], counts["challenge_networks"]) == (100, 12)
-    networks = [json.loads(json.loads(job)[2]["networks"]) for job in made if "networks" in json.loads(job)[2]]
+    networks = [json.loads(json.loads(job)[2]["candidates"][1]) for job in made if "challenge_networks" in job]
     assert [len(of_a_job) for of_a_job in networks] == 12 * [100]

@@ -93,7 +93,7 @@ class TestSelection:
     def test_every_candidate_is_in_the_table(self, results):
         validation = pd.read_csv(results / "validation.csv")
         assert list(validation.columns) == [
-            *["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy", "outcome"]
+            *["dataset", "model", "hyperparameters", "n", "split", "mse", "r2", "accuracy", "outcome"]
         ]
         counts = validation.pivot_table(index="model", columns="split", values="outcome", aggfunc="count")
         assert counts["train"].to_dict() == {"network": 2, "nngp": 3, "rfm": 3, "rfm_direction": 1}
@@ -179,6 +179,135 @@ class TestSelection:
             (tmp_path / name).mkdir()
             fit(tmp_path / name, "networks", "network", *options, *OF_NETWORKS)
         assert (tmp_path / "a/network.csv").read_bytes() == (tmp_path / "b/network.csv").read_bytes()
+
+
+def test_a_kernel_of_prepared_images_is_tested_as_it_was_selected(tmp_path):
+    """By each script in turn; with the validation images for the test, the accuracy is that of the selection."""
+    random = np.random.default_rng(0)
+    arrays = {f"X_{split}": random.integers(256, size=(n, 3072)).astype(np.uint8) for split, n in SIZES.items()}
+    arrays |= {f"y_{split}": random.integers(2, size=n) for split, n in SIZES.items()}
+    scaling = {"shift": np.full(3072, 127.0), "scale": np.full(3072, 74.0), "classes": 2}
+    np.savez(tmp_path / "selection.npz", **{name: arrays[name] for name in arrays if "test" not in name}, **scaling)
+    np.savez(tmp_path / "test.npz", X_test=arrays["X_val"], y_test=arrays["y_val"])
+    images = ["--selection", tmp_path / "selection.npz"]
+    whitening = ["--whitening", tmp_path / "zca10.0.npz"]
+    assert run_script("challenge_whitening", *images, "--epsilon", 10.0, "--output", whitening[1]) == ""
+    choice = {"bias": True, "depth": 2, "flips": True, "zca": 10.0}
+    common = [*images, *whitening, "--dataset", "cifar10", "--threads", 1]
+    options = ["--kernel", "ntk", "--choice", json.dumps(choice), "--ridges", 0.1]
+    fit(tmp_path, "kernels", "ntk", *common, *options)
+    (tmp_path / "record.json").write_text(json.dumps({"score": "accuracy"}))
+    options = ["--tables", tmp_path / "ntk.csv", "--record", tmp_path / "record.json", "--dataset", "cifar10"]
+    assert run_script("challenge_choice", *options, "--output", tmp_path / "chosen.json") == ""
+    options = ["--test", tmp_path / "test.npz", "--selected", tmp_path / "chosen.json", "--model", "ntk", "--seed", 88]
+    options += ["--seeds", 1, "--table", tmp_path / "test.csv", "--outputs", tmp_path / "outputs.npz"]
+    assert run_script("challenge_test", *common, *options, "--cost", tmp_path / "cost.csv") == ""
+    selected = pd.read_csv(tmp_path / "ntk.csv").query("split == 'val'").iloc[0]
+    tested = pd.read_csv(tmp_path / "test.csv").iloc[0]
+    chosen = {**choice, "ridge": 0.1}
+    assert json.loads(tested["hyperparameters"]) == chosen
+    assert (tested["accuracy"], tested["mse"]) == pytest.approx((selected["accuracy"], selected["mse"]))
+    assert run_script("challenge_test", *common, *options, "--with-validation", "--cost", tmp_path / "cost.csv") == ""
+    assert pd.read_csv(tmp_path / "test.csv")["mse"].item() < 0.9 * tested["mse"], "here, the validation images"
+    the_learning_curve_ends_at_the_test(tmp_path, chosen, tested["accuracy"])
+    the_ridge_and_the_epochs_are_selected_anew(tmp_path, common, chosen)
+    the_confusions_are_those_of_the_outputs(tmp_path)
+    options = ["--validation", tmp_path / "ntk.csv", "--record", tmp_path / "record.json"]
+    options += ["--output", tmp_path / "steps.csv", "--figure", tmp_path / "steps.svg"]
+    assert run_script("challenge_steps", *options) == ""
+    (step,) = pd.read_csv(tmp_path / "steps.csv").to_dict("records")
+    assert (step["step"], step["model"], step["accuracy"]) == ("tangent kernel", "ntk", selected["accuracy"])
+    assert "<!-- + tangent kernel -->" in (tmp_path / "steps.svg").read_text()
+
+
+def the_ridge_and_the_epochs_are_selected_anew(folder: Path, common: list, chosen: dict) -> None:
+    """On all images, for the candidate that was selected on the first of them."""
+    few = [*common, "--kernel", "ntk", "--choice", json.dumps(chosen), "--n", 50]
+    fit(folder, "kernels", "few", *few, "--ridges", 0.1)
+    assert not pd.read_csv(folder / "few.csv").equals(pd.read_csv(folder / "ntk.csv").assign(n=50))
+    fit(
+        folder, "kernels", "all", *common, "--kernel", "ntk", "--selected", folder / "chosen.json", "--ridges", 0.1, 9.0
+    )
+    again = pd.read_csv(folder / "all.csv")
+    assert [json.loads(text) for text in again["hyperparameters"]] == [
+        chosen | {"ridge": ridge} for ridge in (0.1, 0.1, 9.0, 9.0)
+    ]
+    pd.testing.assert_frame_equal(again[:2], pd.read_csv(folder / "ntk.csv"))
+    options = ["--tables", folder / "few.csv", folder / "all.csv", "--record", folder / "score.json"]
+    (folder / "score.json").write_text(json.dumps({"score": "mse"}))
+    output = ["--dataset", "cifar10", "--output", folder / "anew.json"]
+    assert run_script("challenge_choice", *options, *output) == ""
+    assert again.loc[again["split"] == "val", "mse"].idxmax() == 1
+    assert json.loads((folder / "anew.json").read_text())["cifar10"]["ntk"] == chosen
+    of_network = ["--epochs", 2, "--batch-size", 16, "--seed", 88, "--selected"]
+    fit(folder, "networks", "network", *common[:-2], *of_network, folder / "network.json")
+    found = pd.read_csv(folder / "network.csv")
+    assert {json.loads(text)["epochs"] for text in found["hyperparameters"]} <= {1, 2}
+    assert (found["n"] == SIZES["train"]).all()
+    # A model of which no candidate was fitted.
+    fit(folder, "networks", "none", *common[:-2], *of_network, folder / "chosen.json")
+    assert not len(pd.read_csv(folder / "none.csv"))
+    options = ["--tables", folder / "all.csv", folder / "none.csv", "--record", folder / "score.json"]
+    assert run_script("challenge_choice", *options, *output) == ""
+
+
+def the_confusions_are_those_of_the_outputs(folder: Path) -> None:
+    with np.load(folder / "outputs.npz") as file:
+        labels, predicted = file["y_test"].argmax(axis=1), file["ntk"].argmax(axis=1)
+        np.savez(folder / "ntk.npz", **file)
+        np.savez(folder / "network.npz", y_test=file["y_test"], network_seeds=np.stack([file["y_test"]] * 2))
+    models = {"dataset": "cifar10", "model": ["network", "nngp", "ntk"], "best_kernel": [False, False, True]}
+    pd.DataFrame(models).to_csv(folder / "scores.csv", index=False)
+    classes = {"split": "test", "label": [1, 0], "class": ["dog", "cat"]}
+    pd.DataFrame(classes).to_csv(folder / "counts.csv", index=False)
+    options = ["--scores", folder / "scores.csv", "--outputs", folder / "network.npz", folder / "ntk.npz"]
+    options += ["--counts", folder / "counts.csv", "--record", folder / "record.json"]
+    options += ["--output", folder / "confusion.csv", "--figure", folder / "confusion.svg"]
+    assert run_script("challenge_confusion", *options) == ""
+    table = pd.read_csv(folder / "confusion.csv").set_index(["model", "class", "predicted"])
+    assert table.loc["network", "count"].tolist() == [2 * sum(labels == 0), 0, 0, 2 * sum(labels == 1)]
+    both = [(place, other) for place in (0, 1) for other in (0, 1)]
+    assert table.loc["ntk", "count"].tolist() == [sum((labels == a) & (predicted == b)) for a, b in both]
+    assert "<!-- ReLU NTK -->" in (folder / "confusion.svg").read_text()
+
+
+def the_learning_curve_ends_at_the_test(folder: Path, chosen: dict, accuracy: float) -> None:
+    """A kernel, with the only ridge, and a network, whose epoch is the best on the validation images."""
+    network = NETWORK | {"flips": True, "zca": None}
+    (folder / "network.json").write_text(json.dumps({"cifar10": {"network": network}}))
+    common = ["--selection", folder / "selection.npz", "--test", folder / "test.npz", "--dataset", "cifar10"]
+    common += ["--selected", folder / "chosen.json", folder / "network.json", "--ridges", 0.1, "--epochs", 3]
+    common += ["--seed", 88, "--seeds", 2, "--threads", 1]
+    tables = [folder / f"curve_{n}.csv" for n in (30, SIZES["train"])]
+    for n, table in zip((30, SIZES["train"]), tables, strict=True):
+        options = ["--n", n, "--output", table, "--cost", folder / "cost.csv"]
+        assert run_script("challenge_curve", *common, *options) == ""
+    tested = {"dataset": "cifar10", "model": ["ntk", "laplace"], "value": 0.75, "low": 0.7, "high": 0.8}
+    pd.DataFrame(tested | {"seeds": 1, "failed": 0}).to_csv(folder / "scores.csv", index=False)
+    (folder / "selected.json").write_text(json.dumps({"cifar10": {"ntk": chosen, "laplace": {"ridge": 0.1}}}))
+    options = ["--tables", *tables, "--scores", folder / "scores.csv", "--selected", folder / "selected.json"]
+    options += ["--output", folder / "curve.csv", "--published", folder / "published.csv"]
+    options += ["--figure", folder / "curve.svg", "--record", folder / "record.json"]
+    for stand_in in (False, True):
+        record = {"stand_in": stand_in, "label": "noise", "n_train": SIZES["train"], "n_val": SIZES["val"]}
+        (folder / "record.json").write_text(json.dumps(record))
+        assert run_script("challenge_learning_curve", *options) == ""
+        assert len(pd.read_csv(folder / "published.csv")) == (0 if stand_in else 6)
+        assert ("<!-- deep ReLU NNGP, Lee et al. 2018 -->" in (folder / "curve.svg").read_text()) is not stand_in
+    curve = pd.read_csv(folder / "curve.csv").set_index(["n", "model"])
+    sizes = [(n, model) for n in (30, SIZES["train"]) for model in ("ntk", "network")]
+    assert curve.index.tolist() == [*sizes, (SIZES["train"] + SIZES["val"], "ntk")]
+    last = curve.loc[(SIZES["train"], "ntk")]
+    assert last["value"] == pytest.approx(accuracy)
+    assert last["low"] < last["value"] < last["high"]
+    assert json.loads(last["hyperparameters"]) == chosen
+    used = json.loads(curve.loc[(30, "network"), "hyperparameters"])
+    assert used == network | {"epochs": used["epochs"]}
+    assert 1 <= used["epochs"] <= 3
+    assert curve.loc[(30, "network"), "seeds"] == 2
+    drawn = (folder / "curve.svg").read_text()
+    for words in ("network", "ReLU NTK", "50", "test accuracy", "noise"):
+        assert f"<!-- {words} -->" in drawn, words
 
 
 class TestTheTest:

@@ -19,7 +19,8 @@ from nngplab.networks.fully_connected import OneHiddenLayer
 from nngplab.networks.training import TrainingOutcome, TrainingRun
 from nngplab.pipeline.metrics import round_numbers
 from nngplab.problems.fc_net import OPTIMISERS, TrainingSettings, failure, one_cycle
-from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
+from nngplab.report.figures.confusion import plot_confusion
+from nngplab.report.figures.fc_net import plot_learning_curves
 from nngplab.report.figures.images import plot_weights
 from tests.helpers.checkout import SCRIPTS
 from tests.helpers.cifar10_images import CLASSES, LABEL, write_images
@@ -388,7 +389,7 @@ class TestSummary:
     def test_a_class_without_test_images_is_left_out(self):
         functions = runpy.run_path(str(SCRIPTS / "fc_net_summary.py"))
         predictions = pd.DataFrame({"loss": "mse", "seed": 0, "class": ["a", "a", "c"], "predicted": ["a", "b", "b"]})
-        table = functions["confusion"](predictions, np.array(["a", "b", "c"]))
+        table = functions["confusion"](predictions, np.array(["a", "b", "c"]), "loss")
         assert table["class"].tolist() == ["a"] * 3 + ["c"] * 3
         assert table["share"].tolist() == [0.5, 0.5, 0, 0, 1, 0]
         assert functions["per_class"](predictions)["class"].tolist() == ["a", "c"]
@@ -414,7 +415,8 @@ class TestFigures:
 
     def test_confusion(self, summarised):
         confusion = pd.read_csv(summarised / "confusion.csv")
-        figure = plot_confusion(confusion)
+        figure = plot_confusion(confusion, "loss", {"mse": "first", "cross_entropy": "second"})
+        assert [axes.get_title() for axes in figure.axes] == ["first", "second"]
         for axes, loss in zip(figure.axes, ("mse", "cross_entropy"), strict=True):
             shares = confusion[confusion["loss"] == loss]["share"].to_numpy()
             assert [text.get_text() for text in axes.texts] == [f"{100 * share:.0f}" for share in shares]

@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 
-from nngplab.kernels.objects import Laplace
+from nngplab.kernels.objects import NNGP, NTK, Laplace
+from nngplab.preprocessing import ZCA
 from nngplab.problems import challenge_kernels
 from nngplab.problems.challenge import Samples, evaluate
+from nngplab.problems.challenge_images import fit_whitening, prepare
 from nngplab.problems.challenge_kernels import fit_kernel, fit_ridges
 from nngplab.problems.challenge_networks import network_predictor, train_network
 from nngplab.regression import tiles
@@ -98,6 +100,15 @@ class TestKernels:
         assert "no file for the factor: " in caplog.text
         assert "if this job is interrupted, it starts again" in caplog.text
 
+    @pytest.mark.parametrize("accurate", [1e-8, 0.0])
+    def test_the_outputs_for_the_training_samples(self, accurate, monkeypatch):
+        train = samples(outputs=2)
+        monkeypatch.setattr(challenge_kernels, "ACCURATE", accurate)
+        predict = fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1, 1.0], train)
+        expected = predict(train.X.copy())
+        for ridge, outputs in predict(train.X).items():
+            np.testing.assert_allclose(outputs, expected[ridge], rtol=1e-9)
+
     def test_each_ridge_of_a_path_is_as_alone(self):
         train, other = samples(outputs=2), samples(seed=1).X
         together = fit_ridges("laplace", {"L": 0.3}, [0.0, 0.1, 1.0], train)(other)
@@ -118,6 +129,45 @@ class TestKernels:
         np.testing.assert_allclose(predicted, expected, rtol=1e-6, atol=1e-6 * stretch)
 
 
+def images(n: int, seed: int = 0) -> Samples:
+    random = np.random.default_rng(seed)
+    return Samples(random.normal(size=(n, 3072)), np.eye(2)[random.integers(2, size=n)], classes=True)
+
+
+class TestImages:
+    @pytest.mark.parametrize("model", ["nngp", "deep_nngp", "ntk"])
+    @pytest.mark.parametrize("bias", [False, True])
+    def test_flips_are_training_on_all_images_and_their_flips(self, model, bias):
+        train, other = images(20), images(5, seed=1).X
+        flipped = train.X.reshape(-1, 3, 32, 32)[..., ::-1].reshape(-1, 3072)
+        both = Samples(np.vstack([train.X, flipped]), np.tile(train.y, (2, 1)), classes=True)
+        choice = {"bias": bias, "depth": 3}
+        found = fit_kernel(model, choice | {"ridge": 0.1, "flips": True}, train)(other)
+        np.testing.assert_allclose(found, fit_kernel(model, choice | {"ridge": 0.2}, both)(other), rtol=1e-8)
+        assert not np.allclose(found, fit_kernel(model, choice | {"ridge": 0.1, "flips": False}, train)(other))
+
+    def test_deep_kernels_by_hand(self):
+        train, other = images(20), images(5, seed=1).X
+        mean = train.y.mean(axis=0)
+        for model, kernel in (("deep_nngp", NNGP("relu", 3)), ("ntk", NTK("relu", 3))):
+            K = kernel(train.X) + 0.1 * np.eye(20)
+            expected = kernel(other, train.X) @ np.linalg.solve(K, train.y - mean) + mean
+            found = fit_kernel(model, {"ridge": 0.1, "depth": 3}, train)(other)
+            np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+    def test_whitening_is_that_of_the_training_images_and_their_flips(self, tmp_path):
+        train, other = images(20), images(5, seed=1)
+        paths = [tmp_path / "other.npz", tmp_path / "own.npz"]
+        np.savez(paths[0], epsilon=0.1)
+        np.savez(paths[1], **fit_whitening(train, 2.0))
+        flipped = train.X.reshape(-1, 3, 32, 32)[..., ::-1].reshape(-1, 3072)
+        expected = ZCA(2.0).fit(np.vstack([train.X, flipped])).transform(other.X)
+        np.testing.assert_allclose(prepare(other, {"zca": 2.0}, paths).X, expected, rtol=1e-6, atol=1e-9)
+        assert prepare(other, {"zca": None}, paths) is prepare(other, {}) is other
+        with pytest.raises(ValueError, match="there is no file with the whitening of strength 3"):
+            prepare(other, {"zca": 3.0}, paths)
+
+
 class TestNetworks:
     def test_a_refit_to_an_epoch_is_the_network_as_it_was_then(self):
         """Bit for bit, whether validation samples are measured or not: what is tested is what was selected."""
@@ -127,6 +177,19 @@ class TestNetworks:
         assert again.losses == training.losses[:5]
         predictor = network_predictor(network, train)
         assert evaluate(predictor(val.X), val)["mse"] == training.history[4]["val_mse"]
+
+    def test_flips_mirror_images_at_random_in_the_training_only(self):
+        train = images(20)
+        flipped = train.X.reshape(-1, 3, 32, 32)[..., ::-1].reshape(-1, 3072)
+        symmetric = Samples((train.X + flipped) / 2, train.y, classes=True)
+        settings = NETWORK | {"epochs": 1, "batch_size": 20}
+
+        def losses(samples, **changes):
+            return train_network(settings | changes, samples, seed=3)[1].losses
+
+        assert losses(train) == losses(train, flips=False) != losses(train, flips=True)
+        assert losses(train)[0] == losses(train, flips=True)[0], "what is measured is not mirrored"
+        assert losses(symmetric) == losses(symmetric, flips=True)
 
     def test_it_learns_and_weight_decay_counts(self):
         train = samples()

@@ -20,7 +20,7 @@ def estimates(config: str, dataset: str) -> JobEstimates:
     [
         ("tiny.yaml", "course", 300, False),
         ("config.yaml", "course", 5_000, False),
-        ("config.yaml", "cifar10", 5_000, False),
+        ("config.yaml", "cifar10", 4_000, False),
         ("full.yaml", "cifar10", 45_000, True),
     ],
 )
@@ -68,7 +68,7 @@ def test_the_expected_seconds_of_the_default_jobs_are_near_those_that_were_measu
     course, cifar10 = estimates("config.yaml", "course"), estimates("config.yaml", "cifar10")
     network = {"k": 256, "depth": 3}
     assert 10 < course.network_seconds(3 * [network], 100) < 60
-    assert 4 < cifar10.network_seconds(3 * [network], 100) < 30
+    assert 20 < cifar10.network_seconds(3 * [network], 100) < 120
     assert 4 < course.kernel_seconds(1) < 25
     assert 7 < cifar10.kernel_seconds(1) < 40
     assert cifar10.kernel_seconds(2) < cifar10.kernel_seconds(1)

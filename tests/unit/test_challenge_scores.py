@@ -36,6 +36,23 @@ class TestSamples:
         expected = scipy.stats.ttest_rel(*right).confidence_interval(0.95)
         assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
 
+    def test_mcnemars_test_counts_what_only_one_classifies_correctly(self):
+        y = np.eye(2)[[0, 0, 0, 0, 0, 1, 1, 1]]
+        first, second = np.eye(2)[[0, 0, 0, 0, 0, 0, 1, 1]], np.eye(2)[[1, 1, 1, 1, 0, 1, 0, 1]]
+        models = {"a": score_outputs(first[None], y, "accuracy"), "b": score_outputs(second[None], y, "accuracy")}
+        rows = {row["model"]: row for row in comparison_rows(models, {"a": 0, "b": 0})}
+        assert (rows["a"]["only_model"], rows["a"]["only_other"]) == (5, 1)
+        assert (rows["b"]["only_model"], rows["b"]["only_other"]) == (1, 5)
+        # Both tails: 0, 1, 5 or 6 of six.
+        assert rows["a"]["p_value"] == rows["b"]["p_value"] == pytest.approx((1 + 6 + 6 + 1) / 2**6)
+        same = next(comparison_rows({"a": models["a"], "b": models["a"]}, {"a": 0, "b": 0}))
+        assert (same["only_model"], same["only_other"], same["p_value"]) == (0, 0, 1.0)
+
+    def test_without_classes_there_is_no_mcnemars_test(self):
+        outputs, y = draw_outputs()
+        row = next(comparison_rows(dict.fromkeys("ab", score_outputs(outputs, y, "r2")), {"a": 0, "b": 0}))
+        assert (row["only_model"], row["only_other"], row["p_value"]) == (None, None, None)
+
 
 class TestSeeds:
     def test_the_half_widths_of_samples_and_seeds_are_added_in_quadrature(self):
@@ -87,6 +104,9 @@ def test_without_variance_the_interval_is_a_point():
         ("depth", 2, [2, 3], "lowest"),
         ("normalize", True, [False, True], "all"),
         ("normalize", True, [True], "fixed"),
+        ("zca", None, [0.1, 1.0], "boundary"),
+        ("zca", None, [None], "fixed"),
+        ("zca", 1.0, [0.1, 1.0], "highest"),
         ("epochs", 1, [1, 2], "inside"),
         ("epochs", 2, [1, 2], "last"),
         ("epochs", 1, [1], "last"),

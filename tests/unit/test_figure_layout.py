@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from nngplab.kernels.duals import DUALS
+from nngplab.problems.challenge_published import PUBLISHED
 from nngplab.report.figures import (
     attractors,
     challenge,
@@ -26,6 +27,7 @@ from nngplab.report.figures import (
     width_sweep,
 )
 from nngplab.report.figures.attractors_frames import plot_angles
+from nngplab.report.figures.confusion import plot_confusion
 from nngplab.report.figures.contrast import contrast, legible
 from nngplab.report.figures.explorer import plot_explorer
 from nngplab.report.figures.kernel_colours import kernel_colours
@@ -125,6 +127,20 @@ def ridges(rng: np.random.Generator, size: int) -> Figure:
     return challenge.plot_ridges(pd.concat(parts), {"course": "r2", "cifar10": "accuracy"})
 
 
+def curves_of_images(rng: np.random.Generator, size: int) -> Figure:
+    models = ["network", "nngp", "deep_nngp", "ntk"][: size + 1]
+    table = pd.DataFrame(product([1_000, 2_000, 5_000, 20_000, 50_000][: size + 1], models), columns=["n", "model"])
+    values = rng.uniform(0.2, 0.6, len(table))
+    table = table.assign(value=values, low=values - 0.01, high=values + 0.01)
+    return challenge.plot_learning_curves(table, pd.DataFrame(PUBLISHED)[: 6 * (size - 1)])
+
+
+def gains(rng: np.random.Generator, size: int) -> Figure:
+    steps = ["start", "ridge", "depth", "flips", "whitening", "tangent kernel"]
+    table = pd.DataFrame(product(["nngp", "network"], steps[: size + 3]), columns=["start", "step"])
+    return challenge.plot_steps(table.assign(accuracy=rng.uniform(0.2, 0.6, len(table))))
+
+
 def direction(rng: np.random.Generator, size: int) -> Figure:
     along = rng.standard_normal(50 * size)
     samples = pd.DataFrame({"along": along, "y": 1e3 * along, "predicted": 990 * along})
@@ -150,7 +166,8 @@ def confusion(rng: np.random.Generator, size: int) -> Figure:
     keys = pd.MultiIndex.from_product(
         [["mse", "cross_entropy"], names, names], names=["loss", "class", "predicted"]
     ).to_frame(index=False)
-    return fc_net.plot_confusion(keys.assign(share=rng.choice([0, 1, 0.1], len(keys))))
+    titles = {"mse": "trained with squared error", "cross_entropy": "trained with cross-entropy"}
+    return plot_confusion(keys.assign(share=rng.choice([0, 1, 0.1], len(keys))), "loss", titles)
 
 
 def repeats(rng: np.random.Generator, size: int) -> Figure:
@@ -282,6 +299,7 @@ def explorer(rng: np.random.Generator, size: int) -> Figure:
 
 
 FIGURES = [basins, limits, image_rows, limit_images, image_grid, benchmark, ridges, direction, learning_curves]
+FIGURES += [curves_of_images, gains]
 FIGURES += [
     confusion,
     repeats,

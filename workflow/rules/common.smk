@@ -110,6 +110,16 @@ def activation_option(wildcards, input):
     return ["--activation-file", *input.activation] if input.activation else []
 
 
+def words(values):
+    """Return names with their values, for the name of a file."""
+    return [f"{name}{value}" for name, value in values.items()]
+
+
+def whitening_option(wildcards, input):
+    """Return the option with the whitenings that a job can use, or nothing."""
+    return ["--whitening", *input.whitening] if input.whitening else []
+
+
 def parameter_grid(**values):
     """Return all combinations of the values of some parameters; the last parameter varies fastest."""
     return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]

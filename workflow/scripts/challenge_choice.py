@@ -4,16 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_json
-from nngplab.problems.challenge_selection import select
+from nngplab.problems.challenge_selection import read_candidates, select
 
 
 def main(arguments: argparse.Namespace) -> None:
     record = json.loads(arguments.record.read_text(encoding="utf-8"))
-    validation = pd.concat([pd.read_csv(path) for path in arguments.tables], ignore_index=True)
+    validation = read_candidates(arguments.tables)
     write_json({arguments.dataset: select(validation, arguments.dataset, record["score"])}, arguments.output)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from nngplab.pipeline.cli import run
+from nngplab.problems.challenge_selection import trained_on_most
 from nngplab.report.figures.challenge import plot_benchmark, plot_ridges
 from nngplab.report.figures.style import save
 from nngplab.report.labels import DATASETS
@@ -19,7 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     mark = "\n".join(f"{dataset}: {label}" for dataset, label in stand_ins.items())
     tested = pd.read_csv(arguments.scores)
     save(plot_benchmark(pd.read_csv(arguments.benchmark), tested, scores), arguments.benchmark_figure, mark)
-    save(plot_ridges(pd.read_csv(arguments.validation), scores), arguments.ridges, mark)
+    save(plot_ridges(trained_on_most(pd.read_csv(arguments.validation)), scores), arguments.ridges, mark)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
         for along in arguments.along:
             metrics = evaluate_predictor(fit_along_direction(direction, along, selection.train), selection)
             rows += candidate_rows("rfm_direction", {**best, **along}, metrics, "fitted")
-    write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset), arguments.output)
+    write_csv(pd.DataFrame(rows).assign(dataset=arguments.dataset, n=len(selection.train.X)), arguments.output)
     write_csv(cost.table(arguments.dataset, "rfm", "selection", len(rows) // 2), arguments.cost)
 
 

@@ -13,15 +13,15 @@ from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv, write_json
 from nngplab.problems.challenge_edges import COLUMNS as EDGE_COLUMNS
 from nngplab.problems.challenge_edges import edge_rows
-from nngplab.problems.challenge_selection import select
+from nngplab.problems.challenge_selection import read_candidates, select
 
-COLUMNS = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy", "outcome"]
+COLUMNS = ["dataset", "model", "hyperparameters", "n", "split", "mse", "r2", "accuracy", "outcome"]
 OUTCOMES = ("fitted", "diverged", "dead", "singular")
 
 
 def main(arguments: argparse.Namespace) -> None:
     records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.records}
-    validation = pd.concat([pd.read_csv(path) for path in arguments.tables], ignore_index=True)[COLUMNS]
+    validation = read_candidates(arguments.tables)[COLUMNS]
     write_csv(validation, arguments.validation)
     write_csv(count_outcomes(validation), arguments.outcomes)
     selected = {name: select(validation, name, record["score"]) for name, record in records.items()}

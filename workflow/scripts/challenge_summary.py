@@ -22,6 +22,7 @@ from nngplab.problems.challenge_scores import (
     score_outputs,
     score_rows,
 )
+from nngplab.problems.challenge_selection import is_best_kernel, trained_on_most
 from nngplab.regression.feature_machine import leading_direction
 
 Array = npt.NDArray[Any]
@@ -30,7 +31,8 @@ MODELS = ("network", *KERNELS, "rfm", "rfm_direction")
 COLUMNS = ["dataset", "model", "hyperparameters", "split", "mse", "r2", "accuracy"]
 ERRORS = ["low", "high", "sample_se", "seed_se"]
 SCORES = ["dataset", "model", "score", "value", *ERRORS, "seeds", "failed", "lowest", "highest"]
-COMPARISON = ["dataset", "model", "other", "score", "difference", *ERRORS, "edges", "conclusive"]
+TEST = ["only_model", "only_other", "p_value"]
+COMPARISON = ["dataset", "model", "other", "score", "difference", *ERRORS, *TEST, "edges", "conclusive"]
 DIRECTIONS = ["dataset", "model", "feature", "component", "truth", "cosine", "share"]
 DIFFERENCES = [f"{name}_{key}" for name in ("excess", "gap", "rest") for key in ("difference", "low", "high")]
 MSES = [f"mse_{name}" for name in ("val", "test", "inside", "outside")]
@@ -46,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(benchmark, arguments.benchmark)
     arrays: Datasets = {dataset: read_arrays(arguments.outputs, dataset) for dataset in records}
     scores, comparison = score_tables(arrays, records, pd.read_csv(arguments.edges))
-    write_csv(scores, arguments.scores)
+    write_csv(scores.assign(best_kernel=is_best_kernel(scores, benchmark, KERNELS)), arguments.scores)
     write_csv(comparison, arguments.comparison)
     write_csv(range_table(arrays), arguments.ranges)
     learned = [
@@ -65,7 +67,8 @@ def main(arguments: argparse.Namespace) -> None:
 def benchmark_table(validation: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the selected candidates: those on training and validation samples, then those on the test."""
     selected = tests[["dataset", "model", "hyperparameters"]]
-    return pd.concat([selected.merge(validation, how="left")[COLUMNS], tests[COLUMNS]], ignore_index=True)
+    candidates = selected.merge(trained_on_most(validation), how="left")
+    return pd.concat([candidates[COLUMNS], tests[COLUMNS]], ignore_index=True)
 
 
 def read_arrays(paths: list[Path], dataset: str) -> Files:

@@ -17,13 +17,13 @@ from nngplab.pipeline.files import write_csv, write_npz
 from nngplab.pipeline.seeds import integer_seed
 from nngplab.problems.challenge import (
     CostMeter,
-    Hyperparameters,
     Predictor,
     Samples,
     evaluate,
     read_selection,
     read_test,
 )
+from nngplab.problems.challenge_images import prepare
 from nngplab.problems.challenge_kernels import (
     KERNELS,
     feature_machine_predictor,
@@ -38,8 +38,11 @@ def main(arguments: argparse.Namespace) -> None:
     selected = json.loads(arguments.selected.read_text(encoding="utf-8"))[arguments.dataset]
     with threadpool_limits(arguments.threads, "blas"):
         selection = read_selection(arguments.selection)
-        predictors, learnt = fit_selected(arguments, selected, selection.train)
-        test = read_test(arguments.test, arguments.selection)
+        chosen = selected.get(arguments.model, {})
+        samples = selection.together if arguments.with_validation else selection.train
+        train = prepare(samples, chosen, arguments.whitening)
+        predictors, learnt = fit_selected(arguments, selected, train)
+        test = prepare(read_test(arguments.test, arguments.selection), chosen, arguments.whitening)
         outputs = {name: [predict(test.X) for predict in seeds] for name, seeds in predictors.items()}
         if "direction" in learnt:
             learnt |= {"along_train": selection.train.X @ learnt["direction"]}
@@ -86,6 +89,9 @@ def fit_selected(
     if model == "network":
         names = ("challenge", arguments.dataset)
         further = [integer_seed(arguments.seed, *names, "repeat", repeat) for repeat in range(1, arguments.seeds)]
+        # Imported here, since the other models do not need PyTorch.
+        from nngplab.problems.challenge_networks import fit_networks
+
         return fit_networks(selected[model], train, [integer_seed(arguments.seed, *names), *further], device)
     machine = fit_feature_machine(selected["rfm"], train)
     direction = machine.leading_direction_
@@ -96,34 +102,13 @@ def fit_selected(
     return predictors, {} if train.classes else {"feature_matrix": machine.feature_matrix_, "direction": direction}
 
 
-def fit_networks(
-    hyperparameters: Hyperparameters, train: Samples, seeds: list[int], device: str
-) -> tuple[dict[str, list[Predictor]], dict[str, np.ndarray]]:
-    """Train a network with each seed. The features are those of the first that did not diverge."""
-    # Imported here, since the other models do not need PyTorch.
-    import torch
-
-    from nngplab.networks.fully_connected import average_gradient_outer_product
-    from nngplab.networks.training import TrainingOutcome
-    from nngplab.pipeline.devices import resolve_device
-    from nngplab.problems.challenge_networks import network_predictor, train_network
-
-    torch.set_num_threads(1)
-    runs = [train_network(hyperparameters, train, seed, device=resolve_device(device)) for seed in seeds]
-    networks = [network for network, run in runs if run.outcome != TrainingOutcome.DIVERGED]
-    learnt = {"failed": np.array(len(runs) - len(networks))}
-    if networks and not train.classes:
-        inputs = torch.from_numpy(train.X.astype(np.float32)).to(resolve_device(device))
-        learnt["feature_matrix"] = average_gradient_outer_product(networks[0], inputs).cpu().numpy()
-    predictors = [network_predictor(network, train) for network in networks]
-    return {"network": predictors} if predictors else {}, learnt
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--selection", type=Path, required=True, help="samples for training and validation, NPZ")
     parser.add_argument("--test", type=Path, required=True, help="samples for the test, NPZ")
     parser.add_argument("--selected", type=Path, required=True, help="hyper-parameters by data set and model, JSON")
+    parser.add_argument("--with-validation", action="store_true", help="fit the model to the validation samples too")
+    parser.add_argument("--whitening", type=Path, nargs="+", default=[], help="files of challenge_whitening.py")
     parser.add_argument("--dataset", required=True, help="name of the data set")
     parser.add_argument("--model", choices=["network", *KERNELS, "rfm"], required=True, help="name of the model")
     parser.add_argument("--seed", type=int, required=True, help="root seed")

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from nngplab.datasets.cifar10 import label_names, read_images
 from nngplab.pipeline.cli import run
 from nngplab.pipeline.seeds import generator
-from nngplab.report.figures.fc_net import plot_confusion, plot_learning_curves
+from nngplab.report.figures.confusion import plot_confusion
+from nngplab.report.figures.fc_net import LOSS_LABELS, plot_learning_curves
 from nngplab.report.figures.images import Line, plot_lines, plot_weights, without_mathematics
 from nngplab.report.figures.style import save
 
@@ -27,7 +28,8 @@ def main(arguments: argparse.Namespace) -> None:
     images = read_images(arguments.folder, pd.read_csv(arguments.files), train=False)[0].reshape(-1, 3, 32, 32)
 
     save(plot_learning_curves(pd.read_csv(arguments.metrics)), arguments.learning_curves, mark)
-    save(plot_confusion(pd.read_csv(arguments.confusion)), arguments.confusion_matrix, mark)
+    titles = {loss: f"trained with {label}" for loss, label in LOSS_LABELS.items()}
+    save(plot_confusion(pd.read_csv(arguments.confusion), "loss", titles), arguments.confusion_matrix, mark)
     for path, output in zip(arguments.models, arguments.first_layers, strict=True):
         save(plot_weights(first_layer(path)), output, mark)
     for path, output in zip(arguments.outputs, arguments.predictions, strict=True):

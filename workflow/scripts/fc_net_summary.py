@@ -14,6 +14,7 @@ from nngplab.pipeline.cli import run
 from nngplab.pipeline.files import write_csv
 from nngplab.pipeline.metrics import write_metrics
 from nngplab.pipeline.statistics import combined_half_width, mean_interval
+from nngplab.problems.confusion import confusion
 
 METRICS = ["mean_accuracy", "std_accuracy", "mean_train_accuracy"]
 # The confidence level of all intervals.
@@ -30,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_csv(metrics, arguments.all_tables)
     write_csv(summary, arguments.summary)
     write_csv(per_class(predictions), arguments.per_class)
-    write_csv(confusion(predictions, classes).assign(images=images), arguments.confusion)
+    write_csv(confusion(predictions, classes, "loss").assign(images=images), arguments.confusion)
     # One network has no standard deviation, and JSON has no NaN.
     by_loss = {str(loss): row.dropna().to_dict() for loss, row in summary.set_index("loss")[METRICS].iterrows()}
     write_metrics(arguments.metrics, {"images": images}, trained=by_loss)
@@ -137,14 +138,6 @@ def per_class(predictions: pd.DataFrame) -> pd.DataFrame:
     table["mean_accuracy"] = right.groupby(["loss", "class"], sort=False)["right"].mean()
     table.insert(0, "images", groups.size().groupby(["loss", "class"], sort=False).first())
     return table.reset_index()
-
-
-def confusion(predictions: pd.DataFrame, classes: Any) -> pd.DataFrame:
-    """Return a row for each loss, class and predicted class: the number of test images, summed over the seeds."""
-    pairs = predictions[["loss", "class"]].drop_duplicates().merge(pd.DataFrame({"predicted": classes}), how="cross")
-    counts = predictions.groupby(["loss", "class", "predicted"]).size().rename("count").reset_index()
-    table = pairs.merge(counts, how="left").fillna({"count": 0}).astype({"count": int})
-    return table.assign(share=table["count"] / table.groupby(["loss", "class"])["count"].transform("sum"))
 
 
 if __name__ == "__main__":

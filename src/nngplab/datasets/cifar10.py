@@ -36,6 +36,8 @@ META = "batches.meta"
 FILES = [*TRAIN_BATCHES, *TEST_BATCHES, META, "readme.html"]
 SPLITS = {"train": (TRAIN_BATCHES, 50_000), "test": (TEST_BATCHES, 10_000)}
 N_CLASSES = 10
+# Of an image: channels, rows, columns.
+SHAPE = (3, 32, 32)
 N_FEATURES = 3 * 32 * 32
 
 MAX_FILE_SIZE = 1 << 25  # in bytes; the largest file of the official archive has 31 MB

@@ -9,9 +9,9 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,16 @@ class SelectionSamples:
 
     train: Samples
     val: Samples
+
+    def first(self, n: int | None) -> Self:
+        """Return these samples with the first n of those for training alone, or with all of them for None."""
+        return replace(self, train=replace(self.train, X=self.train.X[:n], y=self.train.y[:n]))
+
+    @property
+    def together(self) -> Samples:
+        """The training samples, and then those for validation."""
+        X, y = (np.concatenate([getattr(self.train, name), getattr(self.val, name)]) for name in ("X", "y"))
+        return Samples(X, y, self.train.classes)
 
 
 def read_selection(path: Path) -> SelectionSamples:

@@ -27,8 +27,9 @@ def edge_rows(
 
     The values tried are those of all candidates, also of those that failed. The column `place` is "fixed" for a single
     value, which was not searched; "all" if both values of a choice between true and false were tried; "boundary" for
-    the smallest value that is possible; "last" if the number of epochs or iterations is the largest allowed;
-    otherwise "lowest", "highest" or "inside". The column `edge` says whether the grid could be extended there.
+    the smallest value that is possible, or for none at all, which is no whitening; "last" if the number of epochs or
+    iterations is the largest allowed; otherwise "lowest", "highest" or "inside". The column `edge` says whether the
+    grid could be extended there.
 
     Args:
         validation: columns dataset, model, hyperparameters (JSON); all candidates.
@@ -42,7 +43,8 @@ def edge_rows(
             searched = of_dataset["model"].isin(["rfm", model] if model == "rfm_direction" else [model])
             candidates = [json.loads(text) for text in of_dataset.loc[searched, "hyperparameters"].unique()]
             for name, value in chosen.items():
-                tried = sorted({candidate[name] for candidate in candidates if name in candidate})
+                values = {candidate[name] for candidate in candidates if name in candidate}
+                tried = sorted(values - {None}) or [None]
                 if name in BUDGETS:
                     tried = list(range(1, (epochs[dataset] if name == "epochs" else tried[-1]) + 1))
                 place = find_place(name, value, tried)
@@ -54,6 +56,8 @@ def find_place(name: str, value: Any, tried: list[Any]) -> str:
     """Return the place of a value among those tried, in ascending order, as in the column `place` of `edge_rows`."""
     if name in BUDGETS:
         return "last" if value == tried[-1] else "inside"
+    if value is None and tried != [None]:
+        return "boundary"
     if len(tried) == 1:
         return "fixed"
     if isinstance(value, bool):

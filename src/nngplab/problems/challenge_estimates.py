@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from nngplab.pipeline.resources import (
     cholesky_operations,
+    eigen_operations,
     feature_machine_operations,
     matmul_operations,
     matrix_mb,
@@ -45,8 +46,10 @@ class JobEstimates:
         """
         all_samples = {"course": 5_000, "cifar10": 50_000 - section["cifar10_val"]}
         n = section[f"{dataset}_train"] or all_samples[dataset]
-        epochs, ridges = section[f"{dataset}_epochs"], len(section["ridges"])
-        return cls(n, FEATURES[dataset], epochs, ridges, section["rfm_iterations"])
+        kernels = section["cifar10_kernels"] if dataset == "cifar10" else section
+        return cls(
+            n, FEATURES[dataset], section[f"{dataset}_epochs"], len(kernels["ridges"]), section["rfm_iterations"]
+        )
 
     @property
     def large(self) -> bool:
@@ -67,6 +70,21 @@ class JobEstimates:
     def ridge_path_mb(self) -> float:
         """The memory of kernel regressions with all ridges: for more than one, the Gram matrix is kept."""
         return self.kernel_mb + (self.ridges > 1) * triangle_mb(self.n)
+
+    @property
+    def whitening_mb(self) -> float:
+        """The memory of a whitening: its covariance matrix, with what an eigendecomposition takes."""
+        return self.samples_mb + 4 * matrix_mb(self.d, self.d)
+
+    @property
+    def whitening_seconds(self) -> int:
+        """About how long a whitening takes."""
+        return seconds(matmul_operations(self.d, self.n, self.d) + eigen_operations(self.d))
+
+    @property
+    def whitening_minutes(self) -> float:
+        """The time of a whitening."""
+        return minutes(matmul_operations(self.d, self.n, self.d) + eigen_operations(self.d))
 
     def network_minutes(self, networks: Iterable[Mapping[str, Any]]) -> float:
         """Return the time to train networks, each with its width `k` and its `depth`, the number of hidden layers."""
@@ -96,6 +114,10 @@ class JobEstimates:
     def feature_machine_minutes(self, machines: int) -> float:
         """Return the time to fit some recursive feature machines."""
         return minutes(machines * feature_machine_operations(self.n, self.d, self.iterations))
+
+    def curve_minutes(self, kernels: int, shards: Iterable[Iterable[Mapping[str, Any]]]) -> float:
+        """Return the time to fit some kernels with each ridge, and one more model as in `test_minutes`."""
+        return kernels * self.kernel_minutes + self.test_minutes(shards)
 
     def test_minutes(self, shards: Iterable[Iterable[Mapping[str, Any]]]) -> float:
         """Return the time to fit one model of any kind, at most a feature machine or all networks of a shard."""

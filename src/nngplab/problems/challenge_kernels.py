@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nngplab.kernels.base import Kernel
-from nngplab.kernels.objects import NNGP, Laplace, as_kernel
+from nngplab.kernels.objects import NNGP, NTK, Laplace, as_kernel
 from nngplab.pipeline.progress import Progress
 from nngplab.problems.challenge import Hyperparameters, Predictor, Samples, rescale_outputs, standardise_targets
+from nngplab.problems.challenge_images import averaged_over_flips
 from nngplab.regression.cholesky import NotPositiveDefiniteError
 from nngplab.regression.estimator import KernelRegression, predict_all
 from nngplab.regression.feature_machine import RecursiveFeatureMachine
@@ -26,18 +27,27 @@ Array = npt.NDArray[Any]
 # From inputs (n, d) to outputs by ridge.
 PathPredictor = Callable[[Array], dict[float, Array]]
 
-KERNELS = ("nngp", "laplace", "sine", "erf", "linear")
+KERNELS = ("nngp", "deep_nngp", "ntk", "laplace", "sine", "erf", "linear")
+
+# Up to this relative residual, the outputs for the training samples are those that the equations say.
+ACCURATE = 1e-8
 
 
 def make_kernel(model: str, hyperparameters: Hyperparameters) -> Kernel:
-    """Return the kernel with a name in `KERNELS`; "nngp" is the NNGP kernel of a ReLU network.
+    """Return the kernel with a name in `KERNELS`.
+
+    "nngp" is the NNGP kernel of a ReLU network with one hidden layer, "deep_nngp" that of one with more of them, and
+    "ntk" the neural tangent kernel of such a network.
 
     Args:
         model: the name.
-        hyperparameters: for "nngp", `normalize` (without it, the kernel is homogeneous); for "laplace", the rate `L`.
+        hyperparameters: for "nngp", `normalize` (without it, the kernel is homogeneous); for "deep_nngp" and "ntk", the
+            number of hidden layers `depth`; for "laplace", the rate `L`.
     """
     if model == "nngp":
         return NNGP("relu", normalize=hyperparameters.get("normalize", True))
+    if model in ("deep_nngp", "ntk"):
+        return (NTK if model == "ntk" else NNGP)("relu", hyperparameters["depth"])
     if model == "laplace":
         return Laplace(bandwidth=1 / hyperparameters["L"])
     return as_kernel(model)
@@ -57,12 +67,14 @@ def fit_ridges(
     A ridge for which the Gram matrix is singular is left out, with a warning in the log.
 
     Inputs are divided by their root mean square norm. So ridges and rates mean the same for every data set: the mean
-    squared norm of a row is 1, and so is the mean diagonal of each Gram matrix. With the hyper-parameter `bias`, the
-    inputs get a constant coordinate of 1, which is a bias of the first layer as strong as all other inputs together.
+    squared norm of a row is 1, and so is the mean diagonal of each Gram matrix, but for neural tangent kernels. With
+    the hyper-parameter `bias`, the inputs get a constant coordinate of 1, which is a bias of the first layer as strong
+    as all other inputs together. With `flips`, the inputs are images, and the kernel is its mean over their left-right
+    flips.
 
     Args:
         model: a name in `KERNELS`.
-        hyperparameters: `bias`, and those of `make_kernel`.
+        hyperparameters: `bias`, `flips`, and those of `make_kernel`.
         ridges: the ridges.
         samples: the training samples.
         device: as for `KernelRegression`.
@@ -78,16 +90,22 @@ def fit_ridges(
     def scale_inputs(X: Array) -> Array:
         return np.pad(X / scale, [(0, 0), (0, int(hyperparameters.get("bias", False)))], constant_values=1)
 
-    kernel = make_kernel(model, hyperparameters)
+    kernel, X = make_kernel(model, hyperparameters), scale_inputs(samples.X)
+    if hyperparameters.get("flips"):
+        kernel = averaged_over_flips(kernel, X.shape[1])
     storage = _storage_if_possible(storage, len(samples.X), device)
     regression = KernelRegression(kernel, device=device, storage=storage, keep_factor=False, solver=solver)
-    models, errors = _fit_path(regression, scale_inputs(samples.X), standardise_targets(samples), list(ridges))
+    y = standardise_targets(samples)
+    models, errors = _fit_path(regression, X, y, list(ridges))
     for ridge, error in errors.items():
         log.warning("%s with %s: %s", model, hyperparameters | {"ridge": ridge}, error)
 
     def predict(X: Array) -> dict[float, Array]:
         if not models:
             return {}
+        if X is samples.X and max(fitted.residual_ for fitted in models.values()) < ACCURATE:
+            # K a = y - ridge a: no further Gram matrix.
+            return {ridge: rescale_outputs(y - ridge * fitted.dual_coef_, samples) for ridge, fitted in models.items()}
         outputs = predict_all(list(models.values()), scale_inputs(X))
         return {ridge: rescale_outputs(of_ridge, samples) for ridge, of_ridge in zip(models, outputs, strict=True)}
 

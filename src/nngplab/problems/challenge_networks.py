@@ -7,8 +7,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from nngplab.networks.fully_connected import FullyConnected
-from nngplab.networks.training import TrainingRun, shuffled_batches, train
+from nngplab.datasets.cifar10 import SHAPE
+from nngplab.networks.fully_connected import FullyConnected, average_gradient_outer_product
+from nngplab.networks.training import TrainingOutcome, TrainingRun, randomly_mirrored, shuffled_batches, train
+from nngplab.pipeline.devices import resolve_device
 from nngplab.problems.challenge import (
     Hyperparameters,
     Predictor,
@@ -33,7 +35,8 @@ def train_network(
     """Train a ReLU network with biases by AdamW on the squared error.
 
     Args:
-        hyperparameters: `k`, `depth`, `learning_rate`, `weight_decay`, `batch_size` and `epochs`.
+        hyperparameters: `k`, `depth`, `learning_rate`, `weight_decay`, `batch_size` and `epochs`. With `flips`, the
+            samples are images, each of which is mirrored left-right with probability 1/2 whenever it is in a batch.
         samples: the training samples.
         seed: the seed of the initial weights and of the batches.
         val: validation samples, which do not change the training.
@@ -65,8 +68,32 @@ def train_network(
         return {"loss": metrics["train_mse"], **metrics}
 
     batches = shuffled_batches(X, y, hyperparameters["batch_size"], seed)
+    if hyperparameters.get("flips"):
+        batches = randomly_mirrored(batches, SHAPE, seed)
     run = train(network, nn.functional.mse_loss, batches, optimiser, hyperparameters["epochs"], measure)
     return network, run
+
+
+def fit_networks(
+    hyperparameters: Hyperparameters, train: Samples, seeds: list[int], device: str
+) -> tuple[dict[str, list[Predictor]], dict[str, Array]]:
+    """Train a network with each seed.
+
+    Returns:
+        The predictors of those networks that did not diverge, as "network"; and further arrays: how many of them
+        `failed`, and for regression the average gradient outer product `feature_matrix` (d, d) of the first one.
+    """
+    # The last digits of a sum depend on the number of threads.
+    torch.set_num_threads(1)
+    place = resolve_device(device)
+    runs = [train_network(hyperparameters, train, seed, device=place) for seed in seeds]
+    networks = [network for network, run in runs if run.outcome != TrainingOutcome.DIVERGED]
+    learnt = {"failed": np.array(len(runs) - len(networks))}
+    if networks and not train.classes:
+        inputs = _to_tensor(train.X, place)
+        learnt["feature_matrix"] = average_gradient_outer_product(networks[0], inputs).cpu().numpy()
+    predictors = [network_predictor(network, train) for network in networks]
+    return {"network": predictors} if predictors else {}, learnt
 
 
 def network_predictor(network: FullyConnected, samples: Samples) -> Predictor:

@@ -35,6 +35,7 @@ class TestScores:
             mean is that of the score over draws of the test samples, to first order.
         failed: the number of trainings that diverged, which are not in `by_seed`.
         random: whether the score depends on a seed.
+        right: which test samples the first training classifies correctly (n,); None for R².
     """
 
     __test__ = False  # the class is no test of pytest
@@ -43,6 +44,7 @@ class TestScores:
     influences: Array
     failed: int = 0
     random: bool = False
+    right: Array | None = None
 
     @property
     def value(self) -> float:
@@ -74,12 +76,35 @@ def score_outputs(outputs: Array, y: Array, score: str, failed: int = 0, random:
     """
     if score == "accuracy":
         right = outputs.argmax(axis=2) == y.argmax(axis=1)
-        return TestScores(right.mean(axis=1), right.mean(axis=0) - right.mean(), failed, random)
+        return TestScores(right.mean(axis=1), right.mean(axis=0) - right.mean(), failed, random, right[0])
     losses = ((outputs - y) ** 2).mean(axis=2)
     spread = ((y - y.mean(axis=0)) ** 2).mean(axis=1)
     # The derivative of 1 - mean(loss) / mean(spread) by the weights of the samples.
     influences = (losses.mean() / spread.mean() * spread - losses.mean(axis=0)) / spread.mean()
     return TestScores(1 - losses.mean(axis=1) / spread.mean(), influences, failed, random)
+
+
+def mcnemar(first: Array | None, second: Array | None) -> dict[str, Any]:
+    """Compare two classifiers by McNemar's exact test, on the samples that only one of them classifies correctly.
+
+    If both are equally accurate, either is as likely to be the one. So the number of such samples that are those of the
+    first is binomial with probability 1/2: McNemar 1947, "Note on the sampling error of the difference between
+    correlated proportions or percentages", Psychometrika 12.
+
+    Args:
+        first: which samples the first classifies correctly (n,).
+        second: the same of the second.
+
+    Returns:
+        The numbers of samples of `only_model`, the first, and `only_other`, and the two-sided `p_value`; each is None
+        without classes.
+    """
+    if first is None or second is None:
+        return {"only_model": None, "only_other": None, "p_value": None}
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    differing = only_first + only_second
+    p_value = float(scipy.stats.binomtest(only_first, differing).pvalue) if differing else 1.0
+    return {"only_model": only_first, "only_other": only_second, "p_value": p_value}
 
 
 def mean_difference(first: Array, second: Array) -> dict[str, float]:
@@ -120,6 +145,8 @@ def score_rows(models: Mapping[str, TestScores]) -> Iterator[dict[str, Any]]:
 def comparison_rows(models: Mapping[str, TestScores], edges: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     """Yield a row for each ordered pair of models: the difference of their scores, paired by the test samples.
 
+    For accuracy, there is McNemar's test of the first training of each (`mcnemar`).
+
     The column `conclusive` says whether the difference tells more than which of two candidates is better: no
     hyperparameter of the two models is at an edge of its grid, no training failed, and the intervals cover the seeds.
 
@@ -132,10 +159,8 @@ def comparison_rows(models: Mapping[str, TestScores], edges: Mapping[str, int]) 
         errors = _errors_and_interval(value, model.influences - other.influences, [model, other])
         at_edge = edges[name] + edges[other_name]
         conclusive = at_edge == 0 and model.reliable and other.reliable
-        yield {"model": name, "other": other_name, "difference": value, **errors} | {
-            "edges": at_edge,
-            "conclusive": conclusive,
-        }
+        row = {"model": name, "other": other_name, "difference": value, **errors}
+        yield row | mcnemar(model.right, other.right) | {"edges": at_edge, "conclusive": conclusive}
 
 
 def range_row(along: Mapping[str, Array], errors: Mapping[str, Array]) -> dict[str, Any]:

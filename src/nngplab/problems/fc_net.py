@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from nngplab.datasets.cifar10 import N_CLASSES, N_FEATURES
+from nngplab.datasets.cifar10 import N_CLASSES, N_FEATURES, SHAPE
 from nngplab.datasets.cifar10_torch import channel_statistics, standardise
 from nngplab.errors import InputError
 from nngplab.networks.fully_connected import OneHiddenLayer
@@ -29,7 +29,6 @@ from nngplab.pipeline.seeds import integer_seed
 
 LOSSES: dict[str, Loss] = {"mse": nn.functional.mse_loss, "cross_entropy": nn.functional.cross_entropy}
 OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-SHAPE = (3, 32, 32)
 
 Images = tuple[Tensor, Tensor]
 

@@ -12,6 +12,7 @@ _DEEP = {"ntk": "ReLU NTK", "relu_depth3": "ReLU NNGP of depth 3"}
 _MODELS = {
     "network": "network",
     "nngp": "ReLU NNGP",
+    "deep_nngp": "deep ReLU NNGP",
     "rfm": "feature machine",
     "rfm_direction": "its direction alone",
 }

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from nngplab.report.figures.kernel_colours import KERNEL_COLOURS, kernel_colours
 from nngplab.report.figures.style import BLACK, COLOURS, GREY, PIXEL, WHITE, WIDTH, add_legend, figure_style
@@ -81,6 +82,58 @@ def plot_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure:
             axes.set_ylabel(f"validation {_SCORES[score]}")
             axes.set_title(DATASETS[dataset])
         add_legend(figure, figure.axes[0].get_legend_handles_labels()[0], ncols=6)
+    return figure
+
+
+def plot_learning_curves(curves: pd.DataFrame, published: pd.DataFrame) -> Figure:
+    """Draw the test accuracy of each model against the number of training images, with its 95% interval.
+
+    Published values are open diamonds in the colour of the model.
+
+    Args:
+        curves: columns n, model, value, low, high; one row for each number of images and model.
+        published: columns source, n, model, value; it can be empty.
+    """
+    models = pd.concat([curves["model"], published["model"]])
+    colours = kernel_colours(models) | {"nngp": KERNEL_COLOURS["relu"], "network": BLACK}
+    with figure_style():
+        figure = Figure(figsize=(WIDTH, 300 * PIXEL), layout="constrained")
+        axes = figure.subplots()
+        for model, some in curves.sort_values("n").groupby("model", sort=False):
+            colour = colours[str(model)]
+            axes.fill_between(some["n"], some["low"], some["high"], color=colour, alpha=0.15, lw=0)
+            axes.plot(some["n"], some["value"], "o-", ms=5, color=colour, label=model_label(str(model)))
+        mark: dict[str, Any] = {"marker": "D", "ls": "", "ms": 6, "mew": 1.4, "mfc": "none"}
+        for (name, source), values in published.groupby(["model", "source"], sort=False):
+            label = f"{model_label(str(name))}, {source}"
+            axes.plot(values["n"], values["value"], color=colours[str(name)], label=label, **mark)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xlabel("number of training images")
+        axes.set_ylabel("test accuracy")
+        add_legend(figure, axes.get_legend_handles_labels()[0])
+    return figure
+
+
+def plot_steps(steps: pd.DataFrame) -> Figure:
+    """Draw the best validation accuracy after each step, from the ReLU NNGP and from a network.
+
+    Args:
+        steps: columns start, step, accuracy, in the order of the steps.
+    """
+    places = {step: place for place, step in enumerate(dict.fromkeys(steps["step"]))}
+    colours = {"nngp": KERNEL_COLOURS["relu"], "network": BLACK}
+    with figure_style():
+        figure = Figure(figsize=(WIDTH, 280 * PIXEL), layout="constrained")
+        axes = figure.subplots()
+        for start, some in steps.groupby("start", sort=False):
+            label = "kernels of networks" if start == "nngp" else model_label(str(start))
+            axes.plot(some["step"].map(places), some["accuracy"], "o-", ms=5, color=colours[str(start)], label=label)
+        axes.set_xticks(list(places.values()), [step if step == "start" else f"+ {step}" for step in places])
+        axes.set_ylabel("validation accuracy")
+        add_legend(figure, axes.get_legend_handles_labels()[0])
     return figure
 
 
