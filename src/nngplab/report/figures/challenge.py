@@ -95,7 +95,8 @@ def plot_learning_curves(curves: pd.DataFrame, published: pd.DataFrame) -> Figur
         published: columns source, n, model, value; it can be empty.
     """
     models = pd.concat([curves["model"], published["model"]])
-    colours = kernel_colours(models) | {"nngp": KERNEL_COLOURS["relu"], "network": BLACK}
+    # Those of the other figures, in which the network has no colour of a kernel.
+    colours = kernel_colours(models[models != "network"]) | {"nngp": KERNEL_COLOURS["relu"], "network": BLACK}
     with figure_style():
         figure = Figure(figsize=(WIDTH, 300 * PIXEL), layout="constrained")
         axes = figure.subplots()
