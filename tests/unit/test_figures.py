@@ -15,7 +15,7 @@ from PIL import Image
 
 from nngplab.errors import InputError
 from nngplab.kernels.duals import DUALS
-from nngplab.report.figures import kernel_regression, linear_autoencoder, width_sweep
+from nngplab.report.figures import challenge, kernel_regression, linear_autoencoder, width_sweep
 from nngplab.report.figures.images import plot_image_grid
 from nngplab.report.figures.style import interval_bars, save
 from nngplab.report.inline_svg import inline_svg
@@ -328,3 +328,20 @@ def test_the_curves_of_many_seeds_are_pixels(seeds):
     *curves, median = [line for line in panel.lines if len(line.get_xdata())]
     assert [curve.get_rasterized() for curve in curves] == [seeds > 20] * seeds
     assert not median.get_rasterized()
+
+
+def test_the_legend_has_the_models_of_all_panels_in_one_colour_for_all_figures():
+    models = [("course", "network"), ("course", "laplace"), ("cifar10", "network"), ("cifar10", "nngp")]
+    models += [("cifar10", "deep_nngp"), ("cifar10", "ntk")]
+    table = pd.DataFrame(models, columns=["dataset", "model"]).assign(
+        split="val", outcome="fitted", hyperparameters="{}"
+    )
+    kernels = table.assign(hyperparameters='{"ridge": 0.1}', r2=0.5, accuracy=0.5)
+    ridges = challenge.plot_ridges(kernels, {"course": "r2", "cifar10": "accuracy"})
+    (legend,) = ridges.legends
+    labels = ["Laplace kernel", "selected network", "ReLU NNGP", "deep ReLU NNGP", "ReLU NTK"]
+    assert [text.get_text() for text in legend.get_texts()] == labels
+    curves = table[table["dataset"] == "cifar10"].assign(n=1000, value=0.5, low=0.4, high=0.6)
+    drawn = challenge.plot_learning_curves(curves, pd.DataFrame(columns=["model", "source", "n", "value"]))
+    colours = [{line.get_label(): line.get_color() for line in figure.axes[-1].lines} for figure in (ridges, drawn)]
+    assert all(colours[0][label] == colours[1][label] for label in labels[2:])

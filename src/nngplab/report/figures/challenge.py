@@ -81,7 +81,9 @@ def plot_ridges(validation: pd.DataFrame, scores: dict[str, str]) -> Figure:
             axes.set_xlabel("ridge")
             axes.set_ylabel(f"validation {_SCORES[score]}")
             axes.set_title(DATASETS[dataset])
-        add_legend(figure, figure.axes[0].get_legend_handles_labels()[0], ncols=6)
+        # The panels have different kernels.
+        handles = {handle.get_label(): handle for axes in panels for handle in axes.get_legend_handles_labels()[0]}
+        add_legend(figure, list(handles.values()), ncols=6)
     return figure
 
 
