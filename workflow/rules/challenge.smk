@@ -759,8 +759,14 @@ rule challenge:
         ],
         intermediate=[
             expand("data/challenge_{dataset}_{part}.npz", dataset=CHALLENGE_DATASETS, part=["selection", "test"]),
+            [CHALLENGE_WHITENINGS[dataset].values() for dataset in CHALLENGE_DATASETS],
             rules.challenge_selection.input.tables,
             expand(rules.challenge_choice.output.chosen, zip, **CHALLENGE_TESTS),
+            [
+                f"results/challenge/choices/{dataset}/search_{model}.json"
+                for dataset, models in CHALLENGE_ANEW.items()
+                for model in models
+            ],
             rules.challenge_summary.input.tests,
             rules.challenge_summary.input.outputs,
             expand(rules.challenge_curve.output.table, n=CHALLENGE_SIZES),
