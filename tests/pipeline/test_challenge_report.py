@@ -245,6 +245,15 @@ class TestWords:
         )
         assert "The recursive feature machine is better than the Laplace kernel: test R² 0.9700" in text
 
+    def test_the_answer_names_the_data_set_without_a_conclusion(self, folder):
+        assert "; no conclusion beyond this budget." in words(folder, at_edge=("k",))
+        table = pd.read_csv(folder / "challenge/comparison.csv")
+        table.loc[table["dataset"] == "cifar10", "conclusive"] = True
+        table.to_csv(folder / "challenge/comparison.csv", index=False)
+        text = " ".join(re.sub("<[^>]+>", "", render(folder)).split())
+        assert "network 0.900, ReLU NNGP 0.700 (no conclusion); accuracy on CIFAR-10: network 48.0%" in text
+        assert "beyond this budget" not in text
+
     def test_one_seed(self, folder):
         text = words(folder, seeds=1)
         assert "The selected network was trained with" not in text
