@@ -43,18 +43,21 @@ class StoredFactor(CholeskyFactor):
 
         The file is read once for as many columns of L^-1 as the memory holds.
         """
-        squares = []
-        for span in self._spans(lambda k: self.slices[-1].stop - self.slices[k].start):
-            columns = {k: self.unit_columns(k) for k in span}
-            for i in range(span.start, len(self.slices)):
-                row = self.file.row(i, span.start, i + 1)
+        spans = self._spans(lambda k: self.slices[-1].stop - self.slices[k].start)
+        return np.concatenate([lengths for span in spans for lengths in self._squared_lengths(span)])
 
-                def step(k: int, i: int = i, row: Array = row, span: range = span, columns: Any = columns) -> None:
-                    self.substitute(columns[k], k, i, row[:, self.slices[k].start - self.slices[span.start].start :])
+    def _squared_lengths(self, span: range) -> list[Array]:
+        """Return the squared norms of the columns of L^-1 that belong to some block rows."""
+        columns = {k: self.unit_columns(k) for k in span}
+        first = self.slices[span.start].start
+        for i in range(span.start, len(self.slices)):
+            row = self.file.row(i, span.start, i + 1)
 
-                tiles.in_threads(step, range(span.start, min(i + 1, span.stop)))
-            squares += [squared_lengths(columns[k]) for k in span]
-        return np.concatenate(squares)
+            def step(k: int, i: int = i, row: Array = row) -> None:
+                self.substitute(columns[k], k, i, row[:, self.slices[k].start - first :])
+
+            tiles.in_threads(step, range(span.start, min(i + 1, span.stop)))
+        return [squared_lengths(columns[k]) for k in span]
 
     def compute(self, tile: TileFunction, finished: list[int], progress: Progress | None = None) -> None:
         """Compute the tiles that are not finished (see `nngplab.regression.cholesky.factorise`)."""
@@ -66,8 +69,12 @@ class StoredFactor(CholeskyFactor):
                     if progress:
                         progress(6 * (k + 1) * (blocks - k) / (blocks * (blocks + 1) * (blocks + 2)))
                 continue
-            rows = {i: self.file.row(i, 0, finished[i], self.slices[i].stop) for i in span}
-            Panel(self, rows, span, tile, finished, progress, self.file).factorise()
+            self._panel(span, tile, finished, progress).factorise()
+
+    def _panel(self, span: range, tile: TileFunction, finished: list[int], progress: Progress | None) -> Panel:
+        """Return block rows in memory. Nothing else refers to them, so they make way for those of the next panel."""
+        rows = {i: self.file.row(i, 0, finished[i], self.slices[i].stop) for i in span}
+        return Panel(self, rows, span, tile, finished, progress, self.file)
 
     def _spans(self, length: Callable[[int], int]) -> list[range]:
         """Cut the blocks into ranges, each as long as the memory holds a tile's rows or columns of this length."""
