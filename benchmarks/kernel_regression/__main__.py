@@ -33,11 +33,18 @@ from benchmarks.kernel_regression.methods import (
 )
 from benchmarks.kernel_regression.tables import compare_predictions, limits, summarise, to_markdown
 from nngplab import left_right_flips
-from nngplab.datasets.cifar10 import FOLDER, N_CLASSES, N_FEATURES, TEST_BATCHES, TRAIN_BATCHES, read_batch
+from nngplab.datasets.cifar10 import (
+    FOLDER,
+    N_CLASSES,
+    N_FEATURES,
+    SHAPE,
+    TEST_BATCHES,
+    TRAIN_BATCHES,
+    read_batch,
+)
 from nngplab.errors import InputError
 from nngplab.pipeline.cli import is_first_process, run
 from nngplab.pipeline.seeds import generator
-from nngplab.problems.fc_net import SHAPE
 
 
 def read_samples(arguments: argparse.Namespace) -> tuple[Array, Array, Array, Array, str]:

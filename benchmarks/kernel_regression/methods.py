@@ -88,7 +88,7 @@ def ours_averaged(ridge: float) -> Solve:
     The solution for the images and their flips is the same: half of the coefficients, for an image and for its flip.
     """
     from nngplab import NNGP, GroupAverage, KernelRegression, left_right_flips
-    from nngplab.problems.fc_net import SHAPE
+    from nngplab.datasets.cifar10 import SHAPE
 
     def solve(X: Array, y: Array, X_test: Array) -> tuple[Array, Array]:
         half = len(X) // 2
