@@ -16,9 +16,10 @@ export CORES ONLY CONFIG
 FUZZ_SECONDS ?= 3600
 FUZZ_SEED ?= random
 
-# One more than the cores: some tests wait for Slurm, for a server or for the end of a process.
+# In all more than the cores: some tests wait for Slurm, for a server or for the end of a process.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
-PYTEST := pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PACKAGE_WORKERS ?= $(shell echo $$((($(WORKERS) + 1) / 3)))
+PYTEST := pytest --dist loadfile --no-loadscope-reorder --numprocesses
 
 # What waits for downloads, or has less to do than there are cores.
 SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs=2
@@ -51,8 +52,14 @@ install: $(INSTALLED) ## Create the environment in .venv
 
 test: ## Check the code and run the tests (all but test-library, test-slow-cpu and test-gpu)
 	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed test-engines $(MPI) lint
-	$(PYTEST)
-	cd packages/snakemake-dvc && $(PYTEST)
+	@$(SIDE_BY_SIDE) --output-sync test-project test-package
+
+# With `+`, make shows the output as it comes. That of the package comes at its end.
+test-project: $(TESTS)
+	+$(PYTEST) $(WORKERS)
+
+test-package: $(TESTS)
+	cd packages/snakemake-dvc && $(PYTEST) $(PACKAGE_WORKERS)
 
 test-engines: $(ENGINES)/.installed
 	cd packages/snakemake-dvc && PATH="$$ENVIRONMENT/engines/bin:$$PATH" PYTHONPATH=src \
@@ -60,7 +67,7 @@ test-engines: $(ENGINES)/.installed
 
 check: ## Check the code and run the unit tests (two minutes)
 	@$(SIDE_BY_SIDE) lint
-	$(PYTEST) tests/unit
+	$(PYTEST) $(WORKERS) tests/unit
 
 fuzz: $(TESTS) ## Run the model-based test of snakemake-dvc for FUZZ_SECONDS (an hour)
 	cd packages/snakemake-dvc && FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) pytest -s tests/test_fuzz.py
@@ -185,4 +192,4 @@ $(ENGINES)/.installed: $(INSTALLED) requirements-engines.lock
 	"$$ENVIRONMENT/engines/bin/python" -m pip install --quiet --no-compile --require-hashes --requirement requirements-engines.lock
 	touch $@
 
-.PHONY: docs help report install test test-engines check fuzz test-slow-cpu test-library test-gpu visdom mpi cluster lint types style format dvc.yaml docs/configuration.md README.md sessions lock clean
+.PHONY: docs help report install test test-project test-package test-engines check fuzz test-slow-cpu test-library test-gpu visdom mpi cluster lint types style format dvc.yaml docs/configuration.md README.md sessions lock clean
