@@ -459,6 +459,12 @@ rule challenge_test:
         runtime=scale_with_attempt(
             lambda wc: CHALLENGE_TEST_JOBS[wc.dataset].test_minutes(CHALLENGE_TEST_NETWORKS[wc.dataset])
         ),
+        seconds=lambda wc, threads: CHALLENGE_TEST_JOBS[wc.dataset].test_seconds(
+            wc.model,
+            CHALLENGE["test_seeds"] * CHALLENGE_LONGEST[wc.dataset],
+            CHALLENGE["batch_size"],
+            min(threads, workflow.cores or threads),
+        ),
         gpu=lambda wc: gpus() * (wc.model == "network" or CHALLENGE_JOBS[wc.dataset].large),
     params:
         device=lambda wc: config["device"] if wc.model == "network" or CHALLENGE_JOBS[wc.dataset].large else "cpu",
@@ -468,7 +474,7 @@ rule challenge_test:
         whitening=whitening_option,
         storage=lambda wc: storage_option(f"challenge/{wc.dataset}_test_{wc.model}", CHALLENGE_JOBS[wc.dataset].large),
     message:
-        "Test the selected model of Problem 13 on {wildcards.dataset}: {wildcards.model}"
+        "Test the selected model of Problem 13 on {wildcards.dataset}: {wildcards.model} (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --selection {input.selection:q} --test {input.test:q} --selected {input.selected:q}"
         " {params.with_validation} {params.whitening:q} --dataset {wildcards.dataset} --model {wildcards.model} --device {params.device}"
@@ -501,6 +507,13 @@ rule challenge_curve:
                 len(CHALLENGE_PREPARED), CHALLENGE_TEST_NETWORKS["cifar10"]
             )
         ),
+        seconds=lambda wc, threads: replace(CHALLENGE_JOBS["cifar10"], n=int(wc.n)).curve_seconds(
+            len(CHALLENGE_KERNELS["cifar10"]),
+            # Once to select the number of epochs, and once with each seed.
+            (1 + CHALLENGE["test_seeds"]) * CHALLENGE_LONGEST["cifar10"],
+            CHALLENGE["batch_size"],
+            min(threads, workflow.cores or threads),
+        ),
         gpu=gpus(),
     params:
         device=lookup(dpath="device", within=config),
@@ -509,7 +522,7 @@ rule challenge_curve:
         ridges=CHALLENGE_RIDGES["cifar10"],
         epochs=lookup(dpath="challenge/cifar10_epochs", within=config),
     message:
-        "Fit the models of Problem 13 to {wildcards.n} images of CIFAR-10"
+        "Fit the models of Problem 13 to {wildcards.n} images of CIFAR-10 (about {resources.seconds} s)"
     shell:
         "python {input.script:q} --selection {input.selection:q} --test {input.test:q} --selected {input.selected:q}"
         " --dataset cifar10 --n {wildcards.n} --ridges {params.ridges} --epochs {params.epochs} --seed {params.seed}"

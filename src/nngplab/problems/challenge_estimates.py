@@ -1,7 +1,7 @@
 """Estimates of the memory and the run time of the jobs of Problem 13, for the `resources` of their Snakemake rules."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from nngplab.pipeline.resources import (
@@ -30,6 +30,7 @@ class JobEstimates:
         epochs: the number of epochs of each network.
         ridges: the number of ridges of each kernel.
         iterations: the number of iterations of each recursive feature machine.
+        n_test: the number of test samples.
     """
 
     n: int
@@ -37,6 +38,7 @@ class JobEstimates:
     epochs: int
     ridges: int
     iterations: int
+    n_test: int
 
     @classmethod
     def from_config(cls, section: Mapping[str, Any], dataset: str) -> Self:
@@ -48,7 +50,12 @@ class JobEstimates:
         n = section[f"{dataset}_train"] or all_samples[dataset]
         kernels = section["cifar10_kernels"] if dataset == "cifar10" else section
         return cls(
-            n, FEATURES[dataset], section[f"{dataset}_epochs"], len(kernels["ridges"]), section["rfm_iterations"]
+            n,
+            FEATURES[dataset],
+            section[f"{dataset}_epochs"],
+            len(kernels["ridges"]),
+            section["rfm_iterations"],
+            n_test={"course": 5_000, "cifar10": section["cifar10_test"] or 10_000}[dataset],
         )
 
     @property
@@ -102,9 +109,12 @@ class JobEstimates:
         """The time of a regression with a kernel for each ridge."""
         return minutes(self.ridges * regression_operations(self.n, self.d, self.n))
 
-    def kernel_seconds(self, threads: int) -> int:
-        """Return about how long a kernel takes: it has one Gram matrix, and a factor for each ridge."""
-        gram = matmul_operations(self.n, self.d, 2 * self.n)
+    def kernel_seconds(self, threads: int, n_outputs: int = 0) -> int:
+        """Return about how long a kernel takes: one Gram matrix, a factor for each ridge, and some outputs.
+
+        The Gram matrix is that of images and their flips.
+        """
+        gram = matmul_operations(self.n, self.d, 2 * (self.n + n_outputs))
         return seconds((gram + self.ridges * cholesky_operations(self.n)) / threads)
 
     def feature_machine_seconds(self, machines: int) -> int:
@@ -114,6 +124,21 @@ class JobEstimates:
     def feature_machine_minutes(self, machines: int) -> float:
         """Return the time to fit some recursive feature machines."""
         return minutes(machines * feature_machine_operations(self.n, self.d, self.iterations))
+
+    def test_seconds(self, model: str, networks: Collection[Mapping[str, Any]], batch_size: int, threads: int) -> int:
+        """Return about how long it takes to fit a selected model, or some networks, and to test it."""
+        if model == "network":
+            return self.network_seconds(networks, batch_size)
+        if model == "rfm":
+            return self.feature_machine_seconds(1)
+        return replace(self, ridges=1).kernel_seconds(threads, self.n_test)
+
+    def curve_seconds(
+        self, kernels: int, networks: Collection[Mapping[str, Any]], batch_size: int, threads: int
+    ) -> int:
+        """Return about how long it takes to fit some kernels with each ridge, and some networks, on one whitening."""
+        fits = kernels * self.kernel_seconds(threads, self.n_test) + self.network_seconds(networks, batch_size)
+        return self.whitening_seconds + fits
 
     def curve_minutes(self, kernels: int, shards: Iterable[Iterable[Mapping[str, Any]]]) -> float:
         """Return the time to fit some kernels with each ridge, and one more model as in `test_minutes`."""
