@@ -25,8 +25,8 @@ KERNELS = {f"kernel_regression_{part}" for part in ("fit", "merge", "summary", "
 FIXED_SWEEP = {"width_sweep_fit", "width_sweep_summary", "width_sweep_figure"}
 SWEEP = FIXED_SWEEP | {"width_sweep_redrawn", "width_sweep_theory"}
 ALL = KERNELS | SWEEP | {f"kernel_regression_{part}" for part in ("data", "misprints", "curve")}
-# The width of the sweep, and its draws for a job that takes a few seconds.
-K, LONG = 64, 5000
+# The width of the sweep, and its draws for a job that takes a second or more.
+K, LONG = 64, 2000
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -119,5 +119,5 @@ class Workspace:
         return f"relu_k{K}_draws0-{repeats - 1}"
 
     def draw(self, repeats: int) -> None:
-        """Set the number of draws; `LONG` of them keep the job of the sweep running for a few seconds."""
+        """Set the number of draws; `LONG` of them keep the job of the sweep running for a second or more."""
         configure(self.folder, "width_sweep", repeats=repeats)

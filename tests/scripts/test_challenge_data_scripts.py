@@ -76,10 +76,9 @@ class TestCourseData:
         assert course(tmp_path, 6000, status=1) == line
 
 
-def cifar10(data: Path, folder: Path, n_train: object, n_val: int, n_test: object = None, status: int = 0) -> str:
+def cifar10(data: Path, folder: Path, n_train: object, n_val: int, status: int = 0) -> str:
     options = ["--folder", data / FOLDER, "--files", data / "files.csv", "--provenance", data / "provenance.json"]
     options += [*(["--n-train", n_train] if n_train else []), "--n-val", n_val, "--seed", 88]
-    options += [*(["--n-test", n_test] if n_test else [])]
     options += ["--selection", folder / "selection.npz", "--test", folder / "test.npz"]
     return run_script("challenge_cifar10_data", *options, "--record", folder / "cifar10.json", status=status)
 
@@ -99,15 +98,6 @@ class TestCifar10Data:
         cifar10(data, tmp_path, None, 50)
         assert len(challenge.read_selection(tmp_path / "selection.npz").train.X) == 250
 
-    def test_the_first_test_images(self, data, tmp_path):
-        cifar10(data, tmp_path, 200, 50)
-        everything = challenge.read_test(tmp_path / "test.npz", tmp_path / "selection.npz")
-        cifar10(data, tmp_path, 200, 50, 20)
-        first = challenge.read_test(tmp_path / "test.npz", tmp_path / "selection.npz")
-        np.testing.assert_array_equal(first.X, everything.X[:20])
-        np.testing.assert_array_equal(first.y, everything.y[:20])
-        assert json.loads((tmp_path / "cifar10.json").read_text())["n_test"] == 20
-
     def test_each_channel_is_standardised_by_the_training_part(self, data, tmp_path):
         cifar10(data, tmp_path, 200, 50)
         train = challenge.read_selection(tmp_path / "selection.npz").train
@@ -120,7 +110,3 @@ class TestCifar10Data:
     def test_too_many_images_give_one_line(self, data, tmp_path):
         line = "ask for 280 + 50 images, but there are 300 training images: lower one of them\n"
         assert line in cifar10(data, tmp_path, 280, 50, status=1)
-
-    def test_too_many_test_images_give_one_line(self, data, tmp_path):
-        line = "error: challenge.cifar10_test asks for 70 images, but there are 60 test images: lower it\n"
-        assert cifar10(data, tmp_path, 200, 50, 70, status=1) == line

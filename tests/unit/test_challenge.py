@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 
 from nngplab.kernels.objects import NNGP, NTK, Laplace
+from nngplab.networks.training import TrainingOutcome
 from nngplab.preprocessing import ZCA
 from nngplab.problems import challenge_kernels
 from nngplab.problems.challenge import Samples, evaluate
 from nngplab.problems.challenge_images import fit_whitening, prepare
 from nngplab.problems.challenge_kernels import fit_kernel, fit_ridges
-from nngplab.problems.challenge_networks import network_predictor, train_network
+from nngplab.problems.challenge_networks import best_epoch, network_predictor, train_network
 from nngplab.regression import tiles
 from nngplab.regression.estimator import KernelRegression
 from nngplab.regression.linear_system import LinearSystem
@@ -177,6 +178,19 @@ class TestNetworks:
         assert again.losses == training.losses[:5]
         predictor = network_predictor(network, train)
         assert evaluate(predictor(val.X), val)["mse"] == training.history[4]["val_mse"]
+
+    @pytest.mark.parametrize("score", ["r2", "accuracy"])
+    def test_the_best_epoch_has_the_best_score_on_the_validation_samples(self, score):
+        train, val = (samples(), samples(seed=1)) if score == "r2" else (images(20), images(20))
+        _, training = train_network(NETWORK, train, seed=3, val=val)
+        scores = [epoch[f"val_{score}"] for epoch in training.history[1:]]
+        assert scores[best_epoch(training, val) - 1] == max(scores)
+
+    def test_a_training_that_diverged_has_no_best_epoch_but_a_last_one(self):
+        train = samples()
+        _, training = train_network(NETWORK | {"learning_rate": 1e30}, train, seed=3, val=train)
+        assert training.outcome == TrainingOutcome.DIVERGED
+        assert best_epoch(training, train) == training.epochs
 
     def test_flips_mirror_images_at_random_in_the_training_only(self):
         train = images(20)

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+import yaml
 
-from nngplab.datasets import cifar10_standin
 from nngplab.datasets.cifar10 import FOLDER, check_images, extract_archive, verify_files
 from nngplab.datasets.cifar10_standin import SHAPES, SceneGenerator, natural_texture, write_archive
 from nngplab.datasets.cifar10_torchvision import VerifiedCIFAR10
 from nngplab.pipeline.files import file_sha256
+from tests.helpers.checkout import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +19,10 @@ def sample():
     return *painter.batch("data_batch_1", 8000), *painter.batch("test_batch", 2000)
 
 
-def test_a_small_archive_has_the_official_layout_and_the_same_bytes_twice(tmp_path, monkeypatch):
-    monkeypatch.setattr(SceneGenerator.batch, "__defaults__", (50,))
+def test_a_small_archive_has_the_official_layout_and_the_same_bytes_twice(tmp_path):
     paths = [tmp_path / "a.tar.gz", tmp_path / "b.tar.gz", tmp_path / "c.tar.gz"]
     for path, seed in zip(paths, (1, 1, 2), strict=True):
-        write_archive(path, seed)
+        write_archive(path, seed, 50)
     first, again, other = (path.read_bytes() for path in paths)
     assert first == again
     assert first != other
@@ -37,8 +37,9 @@ def test_a_small_archive_has_the_official_layout_and_the_same_bytes_twice(tmp_pa
 
 
 def test_it_is_written_at_the_size_of_cifar10():
-    assert cifar10_standin.BATCH_SIZE == 10_000
-    assert SceneGenerator.batch.__defaults__ == (10_000,)
+    assert write_archive.__defaults__ == (10_000,)
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    assert config["cifar10"]["stand_in_images"] == 10_000
 
 
 def test_its_classes_are_not_those_of_cifar10():

@@ -221,12 +221,11 @@ rule challenge_cifar10_data:
         seed=lookup(dpath="seed", within=config),
         n_train=option("--n-train", CHALLENGE["cifar10_train"]),
         n_val=lookup(dpath="challenge/cifar10_val", within=config),
-        n_test=option("--n-test", CHALLENGE["cifar10_test"]),
     message:
         "Split CIFAR-10 for Problem 13"
     shell:
         "python {input.script:q} --folder {params.folder:q} --files {input.files:q} --provenance {input.provenance:q}"
-        " {params.n_train} --n-val {params.n_val} {params.n_test} --seed {params.seed} --selection {output.selection:q}"
+        " {params.n_train} --n-val {params.n_val} --seed {params.seed} --selection {output.selection:q}"
         " --test {output.test:q} --record {output.record:q} --log {log:q}"
 
 

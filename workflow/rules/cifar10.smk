@@ -34,14 +34,15 @@ rule cifar10_fetch:
         slow_rate=lookup(dpath="cifar10/slow_rate", within=config),
         slow_time=lookup(dpath="cifar10/slow_time", within=config),
         patience=lookup(dpath="cifar10/patience", within=config),
+        stand_in_images=lookup(dpath="cifar10/stand_in_images", within=config),
     message:
         "Fetch the CIFAR-10 archive"
     shell:
         "python {input.script:q} --source {params.source} {params.archive:q} {params.sha256:q} {params.label:q}"
         " --mirrors {params.mirrors:q} --connect-timeout {params.connect_timeout}"
         " --stall-timeout {params.stall_timeout} --slow-rate {params.slow_rate} --slow-time {params.slow_time}"
-        " --patience {params.patience} --seed {params.seed} --output {output.archive:q}"
-        " --provenance {output.provenance:q} --log {log:q}"
+        " --patience {params.patience} --stand-in-images {params.stand_in_images} --seed {params.seed}"
+        " --output {output.archive:q} --provenance {output.provenance:q} --log {log:q}"
 
 
 rule cifar10_extract:

@@ -26,12 +26,6 @@ def main(arguments: argparse.Namespace) -> None:
             f"challenge.cifar10_train and challenge.cifar10_val ask for {n_train:,} + {arguments.n_val:,} images, but "
             f"there are {len(images):,} training images: lower one of them"
         )
-    n_test = len(test_images) if arguments.n_test is None else arguments.n_test
-    if n_test > len(test_images):
-        raise InputError(
-            f"challenge.cifar10_test asks for {n_test:,} images, but there are {len(test_images):,} test images: "
-            "lower it"
-        )
     order = generator(arguments.seed, "challenge", "cifar10").permutation(len(images))
     val, train = np.split(order[: arguments.n_val + n_train], [arguments.n_val])
     # Each channel is shifted and scaled by its mean and standard deviation over the training images.
@@ -46,7 +40,7 @@ def main(arguments: argparse.Namespace) -> None:
         scale=255.0 * std,
         classes=N_CLASSES,
     )
-    write_npz(arguments.test, X_test=test_images[:n_test].numpy(), y_test=test_labels[:n_test].numpy())
+    write_npz(arguments.test, X_test=test_images.numpy(), y_test=test_labels.numpy())
     write_json(
         {
             "label": provenance["label"],
@@ -55,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
             "direction": None,
             "n_train": n_train,
             "n_val": arguments.n_val,
-            "n_test": n_test,
+            "n_test": len(test_images),
             "d": images.shape[1],
             "score": "accuracy",
         },
@@ -70,7 +64,6 @@ if __name__ == "__main__":
     parser.add_argument("--provenance", type=Path, required=True, help="the source of the images, JSON")
     parser.add_argument("--n-train", type=int, help="number of training images (default: all but those for validation)")
     parser.add_argument("--n-val", type=int, required=True, help="number of images for validation")
-    parser.add_argument("--n-test", type=int, help="number of images for the test, the first ones (default: all)")
     parser.add_argument("--seed", type=int, required=True, help="root seed")
     parser.add_argument("--selection", type=Path, required=True, help="images for training and validation, NPZ")
     parser.add_argument("--test", type=Path, required=True, help="images for the test, NPZ")

@@ -46,14 +46,13 @@ def main(arguments: argparse.Namespace) -> None:
 
 def curve_rows(arguments: argparse.Namespace, chosen: dict[str, Hyperparameters]) -> Iterator[dict[str, Any]]:
     """Yield a row for each model: its test score with the 95% interval, and the hyperparameters that were used."""
-    selection = read_selection(arguments.selection)
-    first = Samples(selection.train.X[: arguments.n], selection.train.y[: arguments.n], selection.train.classes)
-    parts = (first, selection.val, read_test(arguments.test, arguments.selection))
+    selection = read_selection(arguments.selection).first(arguments.n)
+    parts = (selection.train, selection.val, read_test(arguments.test, arguments.selection))
     by_epsilon: dict[float | None, tuple[Samples, ...]] = {None: parts}
     for model, hyperparameters in chosen.items():
         epsilon = hyperparameters.get("zca")
         if epsilon is not None and epsilon not in by_epsilon:
-            whitening = fit_whitening(first, epsilon)
+            whitening = fit_whitening(selection.train, epsilon)
             by_epsilon[epsilon] = tuple(whiten(part, whitening) for part in parts)
         train, val, test = by_epsilon[epsilon]
         fit = fit_network if model == "network" else fit_kernel_path
@@ -86,16 +85,14 @@ def fit_network(
     import torch
 
     from nngplab.pipeline.devices import resolve_device
-    from nngplab.problems.challenge_networks import fit_networks, train_network
+    from nngplab.problems.challenge_networks import best_epoch, fit_networks, train_network
 
     torch.set_num_threads(1)
     names = ("challenge", arguments.dataset, "curve", len(train.X))
     seeds = [integer_seed(arguments.seed, *names, repeat) for repeat in range(arguments.seeds)]
     most = hyperparameters | {"epochs": arguments.epochs}
     _, training = train_network(most, train, seeds[0], val, resolve_device(arguments.device))
-    score = f"val_{ranking_metric(val)}"
-    best = max(range(1, training.epochs + 1), key=lambda epoch: training.history[epoch][score])
-    used = hyperparameters | {"epochs": best}
+    used = hyperparameters | {"epochs": best_epoch(training, val)}
     predictors, learnt = fit_networks(used, train, seeds, arguments.device)
     return used, predictors.get(model, []), int(learnt["failed"])
 

@@ -20,11 +20,10 @@ from nngplab.problems.challenge import (
     Hyperparameters,
     Samples,
     candidate_rows,
-    ranking_metric,
     read_selection,
 )
 from nngplab.problems.challenge_images import prepare
-from nngplab.problems.challenge_networks import train_network
+from nngplab.problems.challenge_networks import best_epoch, train_network
 from nngplab.problems.challenge_selection import read_choice
 
 METRICS = ("mse", "r2", "accuracy")
@@ -54,13 +53,11 @@ def train_one(
 ) -> list[dict[str, Any]]:
     """Return the rows of one network, after the epoch with the best score on the validation samples."""
     _, training = train_network(hyperparameters, train, seed, val, device)
-    epochs = range(1, training.epochs + 1)
-    failed = training.outcome in (TrainingOutcome.DIVERGED, TrainingOutcome.DEAD)
-    score = f"val_{ranking_metric(val)}"
-    epoch = training.epochs if failed else max(epochs, key=lambda epoch: training.history[epoch][score])
+    epoch = best_epoch(training, val)
     metrics = {
         split: {name: training.history[epoch][f"{split}_{name}"] for name in METRICS} for split in ("train", "val")
     }
+    failed = training.outcome in (TrainingOutcome.DIVERGED, TrainingOutcome.DEAD)
     outcome = str(training.outcome) if failed else "fitted"
     return candidate_rows("network", {**hyperparameters, "epochs": epoch}, metrics, outcome)
 

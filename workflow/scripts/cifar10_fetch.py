@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nngplab.datasets.cifar10 import MAX_ARCHIVE_SIZE, OFFICIAL, OFFICIAL_MD5, OFFICIAL_URL
-from nngplab.datasets.cifar10_standin import write_archive
+from nngplab.datasets.cifar10_standin import BATCH_SIZE, write_archive
 from nngplab.datasets.download import DownloadError, DownloadPolicy, download
 from nngplab.datasets.input_file import read_input_file
 from nngplab.errors import InputError
@@ -109,7 +109,7 @@ def official_archive(arguments: argparse.Namespace, patience: float | None = Non
 
 def stand_in(arguments: argparse.Namespace) -> Source:
     log.info("generating the stand-in images")
-    write_archive(arguments.output, arguments.seed)
+    write_archive(arguments.output, arguments.seed, arguments.stand_in_images)
     return {"source": "stand-in", "reason": "cifar10.source asks for it"}
 
 
@@ -197,6 +197,12 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--patience", type=float, help="longest remaining download, in seconds, that auto waits for (default: no limit)"
+    )
+    result.add_argument(
+        "--stand-in-images",
+        type=int,
+        default=BATCH_SIZE,
+        help="number of images in each of the six batches of the stand-in (default: %(default)s)",
     )
     result.add_argument("--seed", type=int, default=88, help="seed of the stand-in (default: %(default)s)")
     result.add_argument("--output", type=Path, required=True, help="the archive, tar.gz")

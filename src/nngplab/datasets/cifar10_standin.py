@@ -91,8 +91,11 @@ README = b"""<!DOCTYPE html><title>Stand-in images</title>
 """
 
 
-def write_archive(path: Path, seed: int) -> None:
-    """Write the stand-in as a tar.gz in the official layout; the same seed gives the same bytes."""
+def write_archive(path: Path, seed: int, count: int = BATCH_SIZE) -> None:
+    """Write the stand-in as a tar.gz in the official layout, with `count` images in each of the six batches.
+
+    The same seed and number give the same bytes.
+    """
     scenes = SceneGenerator(seed)
     with (
         atomic_write(path) as temporary,
@@ -103,7 +106,7 @@ def write_archive(path: Path, seed: int) -> None:
     ):
         for batches, _ in SPLITS.values():
             for name in batches:
-                images, labels = scenes.batch(name)
+                images, labels = scenes.batch(name, count)
                 content = {
                     "batch_label": f"stand-in, not CIFAR-10: {name}",
                     "labels": labels.tolist(),
@@ -112,7 +115,7 @@ def write_archive(path: Path, seed: int) -> None:
                 }
                 _add(tar, name, pickle.dumps(content, protocol=3))
         names = {
-            "num_cases_per_batch": BATCH_SIZE,
+            "num_cases_per_batch": count,
             "num_vis": N_FEATURES,
             "label_names": [shape.name for shape in SHAPES],
         }
@@ -146,7 +149,7 @@ class SceneGenerator:
         self.layouts = LAYOUT_CONTRAST * layouts / layouts.std(axis=(2, 3, 4), keepdims=True)
         self.y, self.x = (np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2).astype(np.float32)
 
-    def batch(self, name: str, count: int = BATCH_SIZE) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def batch(self, name: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Return images (count, 3072), channels first, and balanced labels (count,) in random order."""
         rng = generator(self.seed, "cifar10", "stand-in", name)
         labels = rng.permutation(np.arange(count) % N_CLASSES)

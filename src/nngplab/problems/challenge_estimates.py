@@ -55,7 +55,7 @@ class JobEstimates:
             section[f"{dataset}_epochs"],
             len(kernels["ridges"]),
             section["rfm_iterations"],
-            n_test={"course": 5_000, "cifar10": section["cifar10_test"] or 10_000}[dataset],
+            n_test={"course": 5_000, "cifar10": 10_000}[dataset],
         )
 
     @property

@@ -16,6 +16,7 @@ from nngplab.problems.challenge import (
     Predictor,
     Samples,
     evaluate,
+    ranking_metric,
     rescale_outputs,
     standardise_targets,
 )
@@ -72,6 +73,13 @@ def train_network(
         batches = randomly_mirrored(batches, SHAPE, seed)
     run = train(network, nn.functional.mse_loss, batches, optimiser, hyperparameters["epochs"], measure)
     return network, run
+
+
+def best_epoch(run: TrainingRun, val: Samples) -> int:
+    """Return the epoch with the best score on the validation samples: the last one if the training diverged or died."""
+    if run.outcome in (TrainingOutcome.DIVERGED, TrainingOutcome.DEAD):
+        return run.epochs
+    return max(range(1, run.epochs + 1), key=lambda epoch: run.history[epoch][f"val_{ranking_metric(val)}"])
 
 
 def fit_networks(
