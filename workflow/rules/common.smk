@@ -145,10 +145,12 @@ SHORT_JOB = 4
 onstart:
     if workflow.is_main_process:
         jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_norun]
-        about = describe_run(
-            [(job.resources.get("seconds", SHORT_JOB), job.threads) for job in jobs], workflow.cores
-        )
-        print(about, file=sys.stderr, flush=True)
+        # With --until, there can be none.
+        if jobs:
+            about = describe_run(
+                [(job.resources.get("seconds", SHORT_JOB), job.threads) for job in jobs], workflow.cores
+            )
+            print(about, file=sys.stderr, flush=True)
 
 
 def gpus():
