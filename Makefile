@@ -22,7 +22,7 @@ PACKAGE_WORKERS ?= $(shell echo $$((($(WORKERS) + 1) / 3)))
 PYTEST := pytest --dist loadfile --no-loadscope-reorder --numprocesses
 
 # What waits for downloads, or has less to do than there are cores.
-SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs=2
+SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs=3
 
 # Versions for every platform and every Python from 3.11 on, and no address.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade
@@ -50,18 +50,18 @@ report: $(INSTALLED) ## Run the pipeline and write results/report.html (ONLY=cha
 
 install: $(INSTALLED) ## Create the environment in .venv
 
-test: ## Check the code and run the tests (all but test-library, test-slow-cpu and test-gpu)
-	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed test-engines $(MPI) lint
-	@$(SIDE_BY_SIDE) --output-sync test-project test-package
+test: ## Check the code and run the tests (all but test-library, test-engines, test-slow-cpu and test-gpu)
+	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed $(MPI) style
+	@$(SIDE_BY_SIDE) --output-sync types test-package test-project
 
-# With `+`, make shows the output as it comes. That of the package comes at its end.
+# With `+`, make shows the output as it comes. That of the others comes at their end.
 test-project: $(TESTS)
 	+$(PYTEST) $(WORKERS)
 
 test-package: $(TESTS)
 	cd packages/snakemake-dvc && $(PYTEST) $(PACKAGE_WORKERS)
 
-test-engines: $(ENGINES)/.installed
+test-engines: $(ENGINES)/.installed ## Test snakemake-dvc with the Snakemake and the DVC of the version before
 	cd packages/snakemake-dvc && PATH="$$ENVIRONMENT/engines/bin:$$PATH" PYTHONPATH=src \
 	    pytest tests/test_snakemake_contracts.py tests/test_dvc_contracts.py tests/test_executors.py
 

@@ -3,6 +3,7 @@
 The tests of the library also run without PyTorch and the pipeline (`make test-library`): so these are imported late.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -48,6 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest modules: at the end, short ones keep all workers busy."""
     rank = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what has been imported out of every garbage collection: this takes a tenth of the time of many tests."""
+    gc.freeze()
 
 
 @pytest.fixture
