@@ -23,6 +23,8 @@ PYTEST := pytest --dist loadfile --no-loadscope-reorder --numprocesses
 
 # What waits for downloads, or has less to do than there are cores.
 SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs=3
+# The make of macOS is older, and does not have it.
+OUTPUT_SYNC := $(addprefix --,$(filter output-sync,$(.FEATURES)))
 
 # Versions for every platform and every Python from 3.11 on, and no address.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade
@@ -52,7 +54,7 @@ install: $(INSTALLED) ## Create the environment in .venv
 
 test: ## Check the code and run the tests (all but test-library, test-engines, test-slow-cpu and test-gpu)
 	@$(SIDE_BY_SIDE) $(CLUSTER)/.installed $(MPI) style
-	@$(SIDE_BY_SIDE) --output-sync types test-package test-project
+	@$(SIDE_BY_SIDE) $(OUTPUT_SYNC) types test-package test-project
 
 # With `+`, make shows the output as it comes. That of the others comes at their end.
 test-project: $(TESTS)
