@@ -53,6 +53,28 @@ def test_the_config_is_the_problem_set():
     assert CONFIG["width_sweep"]["widths"] == [2**power for power in range(11)]
 
 
+def test_messages_name_a_multiple():
+    config = merged(CONFIG, {"cifar10": {"stand_in_images": 15}})
+    with pytest.raises(InputError, match=r"is 15; allowed: an integer from 10 to 10000, a multiple of 10$"):
+        check_config(config, SCHEMA)
+
+
+def constraints(schema: dict[str, Any]) -> set[str]:
+    """The keywords of a schema of a value and of its items, but for sections, whose keys have messages of their own."""
+    if "properties" in schema:
+        return set()
+    return schema.keys() | (constraints(schema["items"]) if "items" in schema else set())
+
+
+def test_messages_describe_every_constraint_that_a_schema_has():
+    """With another one, "allowed" would name a value that is refused: describe_schema needs it first."""
+    described = {"enum", "exclusiveMinimum", "format", "items", "maxLength", "maximum", "minItems", "minimum"}
+    described |= {"multipleOf", "pattern", "type", "uniqueItems", "description"}
+    described.add("minLength")  # of paths, which must exist
+    found = {key: constraints(inner) - described for key, inner in properties(SCHEMA)}
+    assert {key: unknown for key, unknown in found.items() if unknown} == {}
+
+
 @pytest.mark.parametrize("overlay", ["config.yaml", "tiny.yaml", "full.yaml"])
 def test_the_shipped_configurations_are_right(overlay):
     check_config(merged(CONFIG, yaml.safe_load((ROOT / "config" / overlay).read_text())), SCHEMA)

@@ -92,6 +92,8 @@ def describe_schema(schema: dict[str, Any]) -> str:
         description += f" above {schema['exclusiveMinimum']} and up to {schema['maximum']}"
     elif "minimum" in schema:
         description += f" from {schema['minimum']} to {schema['maximum']}"
+    if "multipleOf" in schema:
+        description += f", a multiple of {schema['multipleOf']}"
     if schema.get("format") == "existing-file":
         description += " (the path of an existing file, without names in braces)"
     if "pattern" in schema:
