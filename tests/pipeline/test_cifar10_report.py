@@ -1,5 +1,6 @@
 """The section on the images: its words follow the data."""
 
+import json
 import re
 import tempfile
 from pathlib import Path
@@ -44,6 +45,20 @@ class TestWordsOnImages:
         assert page.count("https://example.org") == page[page.index('<section id="images">') :].count(
             "https://example.org"
         )
+
+    @pytest.mark.parametrize(
+        ("requested", "why"),
+        [
+            ("stand-in", "The configuration asks for generated images."),
+            ("auto", "No archive of CIFAR-10 was found, so"),
+        ],
+    )
+    def test_the_notice_says_why_there_are_generated_images(self, folder, requested, why):
+        path = folder / "cifar10/provenance.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"requested": requested}))
+        page = render(folder)
+        notice = page[page.index(self.NOTICE) : page.index("</aside>")]
+        assert f"Stand-in images, not CIFAR-10. {why}" in " ".join(re.sub("<[^>]+>", "", notice).split())
 
     def test_what_is_made_from_the_stand_in_has_a_badge(self, folder):
         page = render(folder)
